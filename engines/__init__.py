@@ -1,0 +1,1 @@
+"""Sound in, pictures out. An engine knows tensors and knows no time."""

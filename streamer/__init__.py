@@ -1,0 +1,1 @@
+"""The wire, the clock and the session. The streamer knows time and knows no tensors."""
