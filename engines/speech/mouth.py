@@ -1,0 +1,58 @@
+"""Opening and width of the canonical head's mouth from the coefficients. Knows no sound.
+
+The table is measured on the ICT head by scripts/lips/mouth_table.py; the head's shapes are
+linear, so it is exact there.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.motion import COEFFICIENTS, VISEMES, LipMotion
+
+TABLE = Path(__file__).with_name("canonical_mouth.json")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CanonicalMouth:
+    """value = rest + coefficients @ change, in distances between the outer corners of the eyes.
+
+    rest: (2,) aperture and width of the resting face; change: (14, 2).
+    """
+
+    rest: NDArray[np.float32]
+    change: NDArray[np.float32]
+
+    def measure(self, coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(..., 14) coefficients to (..., 2): aperture and width, at least 0 (aperture 0: at rest)."""
+        measured: NDArray[np.float32] = np.maximum(coefficients @ self.change + self.rest, 0)
+        return measured
+
+
+@cache
+def canonical_mouth() -> CanonicalMouth:
+    """The table that ships. The resting lips' own parting of 0.9 % counts as closed."""
+    table = json.loads(TABLE.read_text())
+    change = np.array(
+        [[table[axis][name] for axis in ("aperture", "width")] for name in COEFFICIENTS], np.float32
+    )
+    return CanonicalMouth(np.array([0.0, table["rest"]["width"]], np.float32), change)
+
+
+def lip_motion(coefficients: NDArray[np.float32], visemes: NDArray[np.float32]) -> LipMotion:
+    """A motion whose aperture and width follow from its coefficients: (14,) in [0, 1], (15,) summing to 1."""
+    aperture, width = canonical_mouth().measure(coefficients)
+    return LipMotion(coefficients, float(aperture), float(width), visemes)
+
+
+def closed_mouth() -> LipMotion:
+    """The mouth at rest, as in silence."""
+    visemes = np.zeros(len(VISEMES), np.float32)
+    visemes[VISEMES.index("sil")] = 1
+    return lip_motion(np.zeros(len(COEFFICIENTS), np.float32), visemes)

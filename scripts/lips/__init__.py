@@ -1,0 +1,1 @@
+"""Builds the lip encoder from nothing: corpus, labels, training, export. Knows no server."""
