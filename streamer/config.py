@@ -1,0 +1,170 @@
+"""Configuration: TOML → frozen dataclasses, checked once. A wrong key or value is named in the error."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from streamer.errors import ConfigError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    host: str = "127.0.0.1"
+    port: int = 8080
+    loop: str = "uvloop"  # or "asyncio"
+    max_sessions: int = 4
+    max_viewers: int = 8  # per session
+
+    def __post_init__(self) -> None:
+        expect(0 <= self.port <= 65535, "server.port", self.port, "0 to 65535")
+        expect(self.loop in ("uvloop", "asyncio"), "server.loop", self.loop, '"uvloop" or "asyncio"')
+        expect(self.max_sessions >= 1, "server.max_sessions", self.max_sessions, "1 or more")
+        expect(self.max_viewers >= 0, "server.max_viewers", self.max_viewers, "0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class IceServer:
+    urls: tuple[str, ...] = ()
+    username: str = ""
+    credential: str = ""
+
+    def __post_init__(self) -> None:
+        good = bool(self.urls) and all(url.split(":")[0] in ("stun", "stuns", "turn", "turns") for url in self.urls)
+        expect(good, "webrtc.ice_servers.urls", self.urls, 'addresses such as "stun:host:3478"')
+
+
+@dataclass(frozen=True, slots=True)
+class WebRtcConfig:
+    ice_servers: tuple[IceServer, ...] = ()  # none by default: no server of others is asked for anything
+    allow_loopback_candidates: bool = True
+    connect_timeout_s: float = 15.0
+    media_silence_timeout_s: float = 10.0  # no packet of the microphone for so long ends the session
+
+    def __post_init__(self) -> None:
+        expect(self.connect_timeout_s > 0, "webrtc.connect_timeout_s", self.connect_timeout_s, "more than 0")
+        expect(
+            self.media_silence_timeout_s > 0,
+            "webrtc.media_silence_timeout_s",
+            self.media_silence_timeout_s,
+            "more than 0",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AudioConfig:
+    vad_aggressiveness: int = 2  # 0 (lenient) to 3 (strict), as webrtcvad numbers them
+    bitrate: int = 48_000  # bit/s of the voice that is sent, Opus mono
+    jitter_target_ms: float = 0.0  # sound kept in hand beyond what jitter has shown to be needed
+
+    def __post_init__(self) -> None:
+        expect(self.vad_aggressiveness in range(4), "audio.vad_aggressiveness", self.vad_aggressiveness, "0, 1, 2 or 3")
+        expect(6_000 <= self.bitrate <= 510_000, "audio.bitrate", self.bitrate, "6000 to 510000 bit/s")
+        expect(0 <= self.jitter_target_ms <= 200, "audio.jitter_target_ms", self.jitter_target_ms, "0 to 200 ms")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoConfig:
+    start_bitrate: int = 900_000  # bit/s
+    min_bitrate: int = 250_000
+    max_bitrate: int = 2_500_000
+
+    def __post_init__(self) -> None:
+        good = 100_000 <= self.min_bitrate <= self.start_bitrate <= self.max_bitrate <= 20_000_000
+        expect(
+            good,
+            "video.*_bitrate",
+            (self.min_bitrate, self.start_bitrate, self.max_bitrate),
+            "100000 <= min <= start <= max <= 20000000 bit/s",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    name: str = "warp"
+    lookahead_ms: int = 80  # 0 to 160 in steps of one frame (40 ms)
+    margin_ms: float = 12.0  # time from a chunk's end to the release of its unit: the engine's and encoder's share
+    max_batch: int = 4
+    presenters: str = ""  # a folder of avatars; empty: those that ship
+    presenter: str = ""  # offered first; empty: the first by name
+
+    def __post_init__(self) -> None:
+        expect(self.lookahead_ms in range(0, 161, 40), "engine.lookahead_ms", self.lookahead_ms, "0, 40, 80, 120 or 160")
+        expect(0 < self.margin_ms < 40, "engine.margin_ms", self.margin_ms, "more than 0 and less than a frame, 40 ms")
+        expect(1 <= self.max_batch <= 64, "engine.max_batch", self.max_batch, "1 to 64")
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    level: str = "info"
+    format: str = "text"  # or "json"
+
+    def __post_init__(self) -> None:
+        expect(self.level in ("debug", "info", "warning", "error"), "log.level", self.level, "debug, info, warning or error")
+        expect(self.format in ("text", "json"), "log.format", self.format, '"text" or "json"')
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    server: ServerConfig = field(default_factory=ServerConfig)
+    webrtc: WebRtcConfig = field(default_factory=WebRtcConfig)
+    audio: AudioConfig = field(default_factory=AudioConfig)
+    video: VideoConfig = field(default_factory=VideoConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+
+
+def expect(good: bool, key: str, value: object, expected: str) -> None:
+    if not good:
+        raise ConfigError(f"{key} = {value!r}: expected {expected}")
+
+
+def load_config(path: Path | None) -> Config:
+    """Read a TOML file, or the defaults when there is none.
+
+    Raises:
+        ConfigError: the file is missing or not TOML, or a key is unknown or a value wrong.
+    """
+    if path is None:
+        return Config()
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); give the path of a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+    return parse(Config, table, prefix="")
+
+
+def parse(kind: type[T], table: dict[str, Any], prefix: str) -> T:
+    """Build the dataclass `kind` from a TOML table; `prefix` is the table's name, for the errors."""
+    hints = typing.get_type_hints(kind)
+    unknown = sorted(set(table) - set(hints))
+    if unknown:
+        raise ConfigError(f"{prefix}{unknown[0]}: no such key; known here: {', '.join(sorted(hints))}")
+    return kind(**{key: convert(hints[key], value, prefix + key) for key, value in table.items()})
+
+
+def convert(hint: Any, value: object, key: str) -> object:
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise ConfigError(f"{key} = {value!r}: expected a table")
+        return parse(typing.cast(type, hint), value, key + ".")
+    if typing.get_origin(hint) is tuple:
+        if not isinstance(value, list):
+            raise ConfigError(f"{key} = {value!r}: expected a list")
+        return tuple(convert(typing.get_args(hint)[0], item, key) for item in value)
+    if isinstance(hint, types.UnionType):
+        raise TypeError(f"{key}: no configuration key may have several types")
+    if hint is float and type(value) is int:
+        return float(value)
+    if type(value) is not hint:
+        raise ConfigError(f"{key} = {value!r}: expected {hint.__name__}")
+    return value

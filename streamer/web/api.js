@@ -1,0 +1,81 @@
+// The server's HTTP interface: one function per request, and Problem for whatever goes wrong.
+// Knows nothing of WebRTC or the page.
+
+const PATIENCE_MS = 8000; // an answer needs well under a second; longer means that nobody is there
+
+/** An error as the server words it (RFC 9457), or as we word the server's silence (status 0). */
+export class Problem extends Error {
+  constructor({ title, detail = "", status = 0, retryAfter = null }) {
+    super(title);
+    this.name = "Problem";
+    this.title = title;
+    this.detail = detail;
+    this.status = status;
+    this.retryAfter = retryAfter; // ms, or null
+  }
+
+  /** Trying the same again may help: nobody answered, or the server said "not now". */
+  get isPassing() {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}
+
+const UNREACHABLE = {
+  title: "The server does not answer",
+  detail: "Check that Lipcast is running and that this device is online.",
+};
+
+async function request(method, url, { body, signal, keepalive = false } = {}) {
+  const patience = AbortSignal.timeout(PATIENCE_MS);
+  let response;
+  try {
+    response = await fetch(url, {
+      method,
+      keepalive,
+      cache: "no-store",
+      headers: body ? { "Content-Type": "application/json" } : {},
+      body: body ? JSON.stringify(body) : undefined,
+      signal: signal ? AbortSignal.any([signal, patience]) : patience,
+    });
+  } catch (error) {
+    if (signal?.aborted) throw signal.reason;
+    throw new Problem(UNREACHABLE);
+  }
+  if (!response.ok) throw await problemOf(response);
+  return response.status === 204 ? null : response.json();
+}
+
+async function problemOf(response) {
+  const seconds = Number(response.headers.get("Retry-After"));
+  const retryAfter = seconds > 0 ? seconds * 1000 : null;
+  const isProblem = (response.headers.get("Content-Type") ?? "").includes("problem+json");
+  const told = isProblem ? await response.json() : {};
+  return new Problem({
+    title: told.title ?? "The server refused",
+    detail: told.detail ?? `It answered ${response.status} ${response.statusText}`.trim() + ".",
+    status: response.status,
+    retryAfter,
+  });
+}
+
+export const readConfig = (signal) => request("GET", "/api/config", { signal });
+export const listAvatars = async (signal) => (await request("GET", "/api/avatars", { signal })).avatars;
+export const readReadiness = (signal) => request("GET", "/readyz", { signal });
+
+export const openSession = (sdp, avatar, signal) =>
+  request("POST", "/api/sessions", { body: { type: "offer", sdp, avatar }, signal });
+export const openViewer = (sdp, watchId, signal) =>
+  request("POST", `/api/watch/${encodeURIComponent(watchId)}`, { body: { type: "offer", sdp }, signal });
+
+export const readSession = (url, signal) => request("GET", url, { signal });
+export const setMuted = (url, muted) => request("PATCH", url, { body: { muted } });
+export const interrupt = (url) => request("POST", `${url}/interrupt`);
+
+/** Ends a session or a viewer. `keepalive` lets the request outlive the page. */
+export async function end(url) {
+  try {
+    await request("DELETE", url, { keepalive: true });
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error; // gone already, or nobody there: ended either way
+  }
+}
