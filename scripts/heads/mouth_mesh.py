@@ -1,0 +1,310 @@
+"""The mouth mesh: rings and spokes around the lips, glued to the surface of the face model.
+
+Knows nothing of pictures: it gives exact 3-D positions under any identity and expression, and projects them.
+
+Rings go from the line where the lips meet, over the lips' red, to a ring on cheeks, nose base and chin. Each control
+vertex is a barycentric point of one triangle of the model. The rings beyond, out to the crop's border, exist in the
+picture only; on them every displacement fades to nothing, so that neck and background stretch instead of tearing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+from engines.motion import COEFFICIENTS
+from scripts.heads.model import LOWER_TEETH, NECK, OUTER_EYE_CORNERS, FaceKit, HeadModel
+
+Floats = NDArray[np.float64]
+View = Callable[[Floats], Floats]  # (n, 3) points of the posed head → (n, 2) pixels
+
+SPOKES = 16  # intervals of the upper arc, and as many of the lower
+
+# The middle of the upper lip on the model's edge loop that runs where the lips meet.
+SEAM_SEED = 5532
+
+LIP_STEPS = (0.28, 0.62, 1.0)  # rings over the lips' red, as parts of the way to the vermilion border
+SKIN_STEPS = (0.22, 0.5, 0.78, 1.0)  # rings over the skin, as parts of the way on to the face ring
+FADE_STEPS = (0.4, 0.75, 1.0)  # rings of the picture, as parts of the way on to the crop's border
+
+# The face ring on the mean head, (x, y) in model units: under the nose, over the cheeks, inside the jaw line.
+FACE_RING_UPPER = np.array([(-4.6, -3.9), (-4.1, -2.5), (-2.6, -1.6), (-1.5, -1.35), (0.0, -1.35)])
+FACE_RING_LOWER = np.array(
+    [(-4.6, -3.9), (-4.25, -5.2), (-3.3, -6.4), (-2.1, -7.3), (-1.0, -7.75), (0.0, -7.85)]
+)
+
+# The crop in inter-ocular distances: side, and how far its centre lies below the middle of the lips. The chin's way at
+# jawOpen 1 is 0.32; below the chin the same again is needed, or the neck would fold.
+CROP_SIDE = 1.4
+CROP_DROP = 0.25
+
+BORDER = 0.49  # half-extent of the outermost ring, in crop units
+BORDER_ROUNDNESS = 6.0  # exponent of the superellipse it follows
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A square of the picture: crop coordinates 0..1 right and down from (x, y), side pixels long."""
+
+    x: float
+    y: float
+    side: float
+
+    def from_pixels(self, points: Floats) -> Floats:
+        return (points - (self.x, self.y)) / self.side
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MouthMesh:
+    """Control vertices on the face, ring by ring from the lips' meeting line outwards.
+
+    corners (V, 3) indices into the head's vertices and weights (V, 3) their barycentric weights;
+    rings: number of rings on the face; every ring but the first has 2·SPOKES vertices: left corner, upper arc to the
+    right corner, lower arc back. The first has the same layout: its arcs share only the corners.
+    """
+
+    corners: NDArray[np.int64]
+    weights: Floats
+    rings: int
+
+    def positions(self, vertices: NDArray[np.floating]) -> Floats:
+        """(…, 26719, 3) head vertices or displacements → (…, V, 3) of the control vertices."""
+        return np.einsum("vk,...vkc->...vc", self.weights, vertices[..., self.corners, :].astype(np.float64))
+
+
+def build_mouth_mesh(kit: FaceKit) -> MouthMesh:
+    """The mesh on the face model's mean, neutral head; it fits every identity because it is glued to the topology."""
+    inner, inner_weights = _inner_ring(kit)
+    seam = np.einsum("vk,vkc->vc", inner_weights, kit.vertices[inner, :2].astype(np.float64))
+    even = np.linspace(0.0, 1.0, SPOKES + 1)
+    reach = (seam[: SPOKES + 1, 0] - seam[0, 0]) / (seam[SPOKES, 0] - seam[0, 0])
+    landmarks = kit.vertices[kit.landmarks68[48:60], :2].astype(np.float64)
+    border = _closed_ring(landmarks[0:7], landmarks[[0, 11, 10, 9, 8, 7, 6]], (reach + even) / 2)
+    outline = _closed_ring(_mirrored(FACE_RING_UPPER), _mirrored(FACE_RING_LOWER), even)
+    targets = [seam + step * (border - seam) for step in LIP_STEPS]
+    targets += [border + step * (outline - border) for step in SKIN_STEPS]
+    corners, weights = _front_surface(kit, np.concatenate(targets))
+    return MouthMesh(
+        np.concatenate([inner, corners]), np.concatenate([inner_weights, weights]), len(targets) + 1
+    )
+
+
+def face_crop(head: HeadModel, view: View) -> Crop:
+    """The crop of a portrait: a square of CROP_SIDE inter-ocular distances below the middle of the lips."""
+    lips = view(head.neutral[head.landmarks68[48:60]].astype(np.float64)).mean(axis=0)
+    side = CROP_SIDE * _eye_distance(head, view)
+    drop = CROP_DROP / CROP_SIDE * side
+    return Crop(float(lips[0] - side / 2), float(lips[1] + drop - side / 2), float(side))
+
+
+def mouth_tensors(
+    mesh: MouthMesh, head: HeadModel, view: View, crop: Crop, rest: Mapping[str, float] | None = None
+) -> dict[str, NDArray[np.generic]]:
+    """mesh, basis, triangles, inner_upper, inner_lower, jaw and interocular of face.safetensors (format 1).
+
+    view: from the unposed head's coordinates to pixels of the picture in which the mouth is at rest.
+    rest: the expression of the mouth at rest.
+    """
+    posed = head.vertices(rest or {})
+    still = mesh.positions(posed)
+    moves = [mesh.positions(_tied(head, name)) for name in COEFFICIENTS]
+    flat = crop.from_pixels(view(still))
+    basis = _sealed(np.stack([crop.from_pixels(view(still + move)) - flat for move in moves]))
+    flat = _close_slit(flat)
+    flat, basis = _fade_to_border(flat, basis, mesh.rings)
+    rings = mesh.rings + len(FADE_STEPS)
+    upper, lower = _slit(0)
+    return {
+        "mesh": flat.astype(np.float32),
+        "basis": basis.astype(np.float32),
+        "triangles": _triangles(rings),
+        "inner_upper": upper,
+        "inner_lower": lower,
+        "jaw": _jaw(head, posed, view, crop),
+        "interocular": np.array(_eye_distance(head, view) / crop.side, np.float32),
+    }
+
+
+def composite_mask(size: int = 256) -> NDArray[np.uint8]:
+    """The feathered mask over the crop, (size, size) uint8: 255 inside, 0 at and beyond the outermost ring."""
+    axis = np.abs((np.arange(size) + 0.5) / size - 0.5) / BORDER
+    radius = (axis[None, :] ** BORDER_ROUNDNESS + axis[:, None] ** BORDER_ROUNDNESS) ** (1 / BORDER_ROUNDNESS)
+    inside = np.clip((1.0 - radius) / 0.12, 0.0, 1.0)
+    return np.round(255 * inside * inside * (3 - 2 * inside)).astype(np.uint8)
+
+
+def _tied(head: HeadModel, name: str) -> NDArray[np.float32]:
+    return np.sum(head.displacements(name), axis=0, dtype=np.float32)
+
+
+def _eye_distance(head: HeadModel, view: View) -> float:
+    corners = view(head.neutral[head.landmarks68[list(OUTER_EYE_CORNERS)]].astype(np.float64))
+    return float(np.linalg.norm(corners[0] - corners[1]))
+
+
+def _slit(start: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Indices of a ring's upper and lower arc, both from the left corner to the right one."""
+    upper = start + np.arange(SPOKES + 1)
+    lower = start + np.concatenate([[0], np.arange(2 * SPOKES - 1, SPOKES - 1, -1)])
+    return upper.astype(np.int32), lower.astype(np.int32)
+
+
+def _sealed(basis: Floats) -> Floats:
+    """Correct mouthClose so that it undoes the gap of jawOpen exactly, as ARKit defines it.
+
+    The model's own shape overshoots and kinks the corners. Where the lips should meet is a parabola through the middle
+    of both lips, by least squares; either lip takes its correction, all of it at the seam, none at the lip's border.
+    """
+    jaw, close = COEFFICIENTS.index("jawOpen"), COEFFICIENTS.index("mouthClose")
+    place = np.linspace(-1.0, 1.0, SPOKES + 1)
+    arcs = [basis[jaw, arc] + basis[close, arc] for arc in _slit(0)]
+    parabola = np.polynomial.polynomial.polyfit(place[2:-2], (arcs[0] + arcs[1])[2:-2] / 2, 2)
+    seam = np.polynomial.polynomial.polyval(place, parabola).T
+    sealed = basis.copy()
+    for ring, step in enumerate((0.0, *LIP_STEPS)):
+        upper, lower = _slit(ring * 2 * SPOKES)
+        sealed[close, upper] += (1.0 - step) * (seam - arcs[0])
+        sealed[close, lower[1:-1]] += (1.0 - step) * (seam - arcs[1])[1:-1]  # the corners belong to both arcs
+    return sealed
+
+
+def _close_slit(flat: Floats) -> Floats:
+    """At rest both inner contours are the one line in the picture where the lips meet."""
+    upper, lower = _slit(0)
+    closed = flat.copy()
+    closed[upper] = closed[lower] = (flat[upper] + flat[lower]) / 2
+    return closed
+
+
+def _fade_to_border(flat: Floats, basis: Floats, rings: int) -> tuple[Floats, Floats]:
+    """Add the rings of the picture between the face ring and the crop's border."""
+    edge = slice((rings - 1) * 2 * SPOKES, rings * 2 * SPOKES)
+    direction = flat[edge] - 0.5
+    reach = (np.abs(direction) ** BORDER_ROUNDNESS).sum(axis=1, keepdims=True) ** (1 / BORDER_ROUNDNESS)
+    border = 0.5 + BORDER * direction / reach
+    points = [flat[edge] + step * (border - flat[edge]) for step in FADE_STEPS]
+    moves = [(1 - step) * basis[:, edge] for step in FADE_STEPS]
+    return np.concatenate([flat, *points]), np.concatenate([basis, *moves], axis=1)
+
+
+def _triangles(rings: int) -> NDArray[np.int32]:
+    """Two triangles a cell, outermost ring first: what lies nearer the mouth lies nearer the eye (chin before neck)."""
+    around = 2 * SPOKES
+    cells = []
+    for ring in range(rings - 2, -1, -1):
+        for spoke in range(around):
+            a, b = ring * around + spoke, ring * around + (spoke + 1) % around
+            cells += [(a, b, b + around), (a, b + around, a + around)]
+    return np.array(cells, np.int32)
+
+
+def _jaw(head: HeadModel, posed: NDArray[np.float32], view: View, crop: Crop) -> NDArray[np.float32]:
+    """Displacement of the lower front teeth for each coefficient, in crop units: (14, 2)."""
+    teeth = posed[LOWER_TEETH].astype(np.float64)
+    front = teeth[:, 2] > teeth[:, 2].max() - 1.0
+    flat = crop.from_pixels(view(teeth[front]))
+    rows = []
+    for name in COEFFICIENTS:
+        moved = teeth[front] + _tied(head, name)[LOWER_TEETH][front]
+        rows.append((crop.from_pixels(view(moved)) - flat).mean(axis=0))
+    return np.array(rows, np.float32)
+
+
+def _inner_ring(kit: FaceKit) -> tuple[NDArray[np.int64], Floats]:
+    """Where the lips meet, as (vertices (n, 3), weights (n, 3)): left corner, upper arc, right corner, lower arc back.
+
+    Steps are even along the model's edge loop, which is densest at the corners, where the opening is roundest.
+    """
+    loop = _edge_loop(kit, SEAM_SEED)
+    left, right = int(np.argmin(kit.vertices[loop, 0])), int(np.argmax(kit.vertices[loop, 0]))
+    above = np.linspace(
+        left, right - len(loop), SPOKES + 1
+    )  # the loop begins and ends in the middle of the upper lip
+    below = np.linspace(right, left, SPOKES + 1)[1:-1]
+    place = np.concatenate([above, below])
+    start = np.floor(place).astype(np.int64)
+    part = place - start
+    pair = loop[np.stack([start, start + 1, start + 1], axis=1) % len(loop)]
+    return pair, np.stack([1 - part, part, np.zeros_like(part)], axis=1)
+
+
+def _edge_loop(kit: FaceKit, seed: int) -> NDArray[np.int64]:
+    """Vertices of the model's edge loop from seed leftwards, as far as every vertex has four edges."""
+    links: dict[int, set[int]] = defaultdict(set)
+    faces_at: dict[frozenset[int], set[int]] = defaultdict(set)
+    for face, corners in enumerate(kit.faces):
+        ring = [int(corner) for corner in corners if corner >= 0]
+        for a, b in zip(ring, ring[1:] + ring[:1], strict=True):
+            links[a].add(b)
+            links[b].add(a)
+            faces_at[frozenset((a, b))].add(face)
+    sideways = [other for other in links[seed] if kit.vertices[other, 0] < kit.vertices[seed, 0] - 0.05]
+    loop = [seed, sideways[0]]
+    while len(links[loop[-1]]) == 4:
+        came = faces_at[frozenset(loop[-2:])]
+        ahead = [
+            n for n in links[loop[-1]] if n != loop[-2] and not faces_at[frozenset((loop[-1], n))] & came
+        ]
+        if len(ahead) != 1 or ahead[0] == seed:
+            break
+        loop.append(ahead[0])
+    return np.array(loop, np.int64)
+
+
+def _mirrored(half: Floats) -> Floats:
+    """A curve's left half, ending on the middle, with its mirror image."""
+    return np.concatenate([half, half[-2::-1] * (-1.0, 1.0)])
+
+
+def _closed_ring(upper: Floats, lower: Floats, parameter: Floats) -> Floats:
+    """Points of a ring, spoke by spoke: parameter (SPOKES + 1,) in [0, 1] along either arc, left to right."""
+    above, below = _along(upper, parameter), _along(lower, parameter)
+    return np.concatenate([above, below[-2:0:-1]])
+
+
+def _along(points: Floats, parameter: Floats) -> Floats:
+    """Points of the smooth curve through points (n, 2), parameter in parts of its length."""
+    chord = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+    smooth: Floats = PchipInterpolator(chord / chord[-1], points)(parameter)
+    return smooth
+
+
+def _front_surface(kit: FaceKit, targets: Floats) -> tuple[NDArray[np.int64], Floats]:
+    """The foremost points of face and neck at (n, 2) targets: (corners (n, 3), weights (n, 3))."""
+    triangles = _skin_triangles(kit)
+    flat = kit.vertices[triangles].astype(np.float64)
+    origin, along, across = flat[:, 0, :2], flat[:, 1, :2] - flat[:, 0, :2], flat[:, 2, :2] - flat[:, 0, :2]
+    area = along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0]
+    facing = area > 1e-9  # anticlockwise seen from the front
+    corners, weights = [], []
+    for target in targets:
+        offset = target - origin
+        second = np.where(facing, offset[:, 0] * across[:, 1] - offset[:, 1] * across[:, 0], -1.0)
+        third = np.where(facing, along[:, 0] * offset[:, 1] - along[:, 1] * offset[:, 0], -1.0)
+        hit = np.flatnonzero((second >= 0) & (third >= 0) & (second + third <= area))
+        if not len(hit):
+            raise ValueError(
+                f"expected the face at {target.round(2)} in the model's frontal plane, found nothing"
+            )
+        shares = (
+            np.stack([area[hit] - second[hit] - third[hit], second[hit], third[hit]], axis=1)
+            / area[hit, None]
+        )
+        front = int(np.argmax((shares * flat[hit, :, 2]).sum(axis=1)))
+        corners.append(triangles[hit[front]])
+        weights.append(shares[front])
+    return np.array(corners), np.array(weights)
+
+
+def _skin_triangles(kit: FaceKit) -> NDArray[np.int64]:
+    """Triangles of face and neck, quads split."""
+    faces = kit.faces[(kit.faces.min(axis=1) < NECK.stop) & (kit.faces.max(axis=1) < NECK.stop)].astype(
+        np.int64
+    )
+    quads = faces[faces[:, 3] >= 0]
+    return np.concatenate([faces[:, :3], quads[:, [0, 2, 3]]])
