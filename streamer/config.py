@@ -96,7 +96,9 @@ class EngineConfig:
     presenter: str = ""  # offered first; empty: the first by name
 
     def __post_init__(self) -> None:
-        expect(self.lookahead_ms in range(0, 161, 40), "engine.lookahead_ms", self.lookahead_ms, "0, 40, 80, 120 or 160")
+        expect(
+            self.lookahead_ms in range(0, 161, 40), "engine.lookahead_ms", self.lookahead_ms, "0, 40, 80, 120 or 160"
+        )
         expect(0 < self.margin_ms < 40, "engine.margin_ms", self.margin_ms, "more than 0 and less than a frame, 40 ms")
         expect(1 <= self.max_batch <= 64, "engine.max_batch", self.max_batch, "1 to 64")
 
@@ -107,7 +109,12 @@ class LogConfig:
     format: str = "text"  # or "json"
 
     def __post_init__(self) -> None:
-        expect(self.level in ("debug", "info", "warning", "error"), "log.level", self.level, "debug, info, warning or error")
+        expect(
+            self.level in ("debug", "info", "warning", "error"),
+            "log.level",
+            self.level,
+            "debug, info, warning or error",
+        )
         expect(self.format in ("text", "json"), "log.format", self.format, '"text" or "json"')
 
 

@@ -74,7 +74,8 @@ class JitterBuffer:
     def insert(self, timestamp: int, payload: bytes) -> None:
         """Take one packet; `timestamp` is the RTP timestamp, 32 bits."""
         if self._cursor is None:
-            self._cursor = timestamp
+            self._begin_again(timestamp)
+        assert self._cursor is not None
         extended = self._cursor + signed32(timestamp - self._cursor)
         if abs(extended - self._cursor) > SENDER_JUMPED + self._bought:
             self._begin_again(extended)
@@ -93,7 +94,7 @@ class JitterBuffer:
             if not self._decode_next():
                 concealed += self._bridge()
         out, self._pcm = self._pcm[:count], self._pcm[count:]
-        self._settle(underrun=concealed > 0)
+        self._settle()
         return Sound(out, min(concealed, count), active=self._bought < SAMPLE_RATE // 2 and self._cursor is not None)
 
     def flush(self) -> None:
@@ -122,7 +123,8 @@ class JitterBuffer:
             self.bad_packets += 1
             return False
         self._cursor += len(samples)
-        self._bought = 0
+        if self._bought:
+            self._came_late()
         self._pcm = np.concatenate([self._pcm, self._concealer.heard(samples)])
         return True
 
@@ -168,11 +170,15 @@ class JitterBuffer:
             total += step
         return total
 
-    def _settle(self, underrun: bool) -> None:
-        """Learn from this pull how much to keep in hand, and drain what is more."""
-        if underrun and 0 < self._bought < SAMPLE_RATE // 4 and self._concealer.active:
+    def _came_late(self) -> None:
+        """The packet that was waited for has come, after time was bought for it: keep a little more in hand."""
+        self._bought = 0
+        if len(self._spares) == WINDOW_PULLS:  # the first second only finds the sender's rhythm
             self._target = min(self._target + UNDERRUN_STEP, MAX_TARGET)
             self._calm = 0
+
+    def _settle(self) -> None:
+        """Drain what is more than needed; keep less in hand after a calm time."""
         self._calm += 1
         if self._calm >= CALM_PULLS:
             self._target = max(self._base_target, self._target - UNDERRUN_STEP)

@@ -1,0 +1,77 @@
+"""Pictures → VP8 or H.264 packets, for real-time: no frame is held back. Knows no network and no time."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType
+from numpy.typing import NDArray
+
+CLOCK_RATE = 90_000  # Hz, of video over RTP
+CODECS = {"video/VP8": "libvpx", "video/H264": "libx264"}
+KEY_FRAME_INTERVAL = 3000  # frames: key frames are sent when somebody needs one, not by the clock
+VP8_OPTIONS = {
+    "cpu-used": "-6",
+    "deadline": "realtime",
+    "lag-in-frames": "0",
+    "error-resilient": "default",
+    "noise-sensitivity": "0",
+    "overshoot-pct": "15",
+    "undershoot-pct": "100",
+    "static-thresh": "1",
+}
+H264_OPTIONS = {"preset": "veryfast", "tune": "zerolatency", "level": "31"}
+BUFFER_SECONDS = 1.0  # of bit rate that a burst may take: less starves the first key frame of detail
+
+
+class VideoEncoder:
+    """One codec, one picture size; the bit rate may change, at the price of a key frame.
+
+    mime_type: "video/VP8" or "video/H264".
+    """
+
+    def __init__(self, mime_type: str, width: int, height: int, frame_rate: int, bitrate: int) -> None:
+        self.mime_type = mime_type
+        self.bitrate = bitrate
+        self._size = (width, height)
+        self._frame_rate = frame_rate
+        self._codec = self._open()
+
+    def encode(self, image: NDArray[np.uint8], index: int, bitrate: int, key_frame: bool) -> tuple[bytes, bool]:
+        """(height, width, 3) RGB → one frame's bytes, and whether it is a key frame.
+
+        index: the frame's number, which sets the encoder's idea of time.
+        """
+        if bitrate != self.bitrate:
+            self.bitrate = bitrate
+            self._codec = self._open()
+        yuv: NDArray[np.uint8] = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)  # type: ignore[assignment]
+        frame = av.VideoFrame.from_ndarray(yuv, format="yuv420p")
+        frame.pts = index
+        frame.time_base = Fraction(1, self._frame_rate)
+        frame.pict_type = PictureType.I if key_frame else PictureType.NONE
+        packets = self._codec.encode(frame)
+        return b"".join(bytes(packet) for packet in packets), any(packet.is_keyframe for packet in packets)
+
+    def _open(self) -> VideoCodecContext:
+        codec = av.CodecContext.create(CODECS[self.mime_type], "w")
+        assert isinstance(codec, VideoCodecContext)
+        codec.width, codec.height = self._size
+        codec.pix_fmt = "yuv420p"
+        codec.bit_rate = self.bitrate
+        codec.time_base = Fraction(1, self._frame_rate)
+        codec.framerate = Fraction(self._frame_rate, 1)
+        codec.gop_size = KEY_FRAME_INTERVAL
+        codec.thread_count = 1  # sessions run side by side instead
+        limits = {"maxrate": str(self.bitrate), "bufsize": str(int(self.bitrate * BUFFER_SECONDS))}
+        if self.mime_type == "video/VP8":
+            codec.qmin, codec.qmax = 2, 56
+            codec.options = {**VP8_OPTIONS, **limits, "minrate": str(self.bitrate)}
+        else:
+            codec.profile = "Baseline"
+            codec.options = {**H264_OPTIONS, **limits}
+        return codec

@@ -1,0 +1,209 @@
+// The page: joins its parts. What the visitor does goes to the visit; what the visit tells goes to the page.
+
+import * as api from "./api.js";
+import { READINESS, delay, sleep } from "./backoff.js";
+import { $, iconUrl, say } from "./dom.js";
+import { JoinForm } from "./join_form.js";
+import { listen } from "./keys.js";
+import * as microphones from "./microphone.js";
+import { MicrophoneField } from "./microphone_field.js";
+import * as prefs from "./prefs.js";
+import { follow } from "./readiness.js";
+import { Stage } from "./stage.js";
+import { isActive } from "./state.js";
+import { StatsFeed } from "./stats_feed.js";
+import { StatsPanel } from "./stats_panel.js";
+import { curtain, pillText } from "./texts.js";
+import * as theme from "./theme.js";
+import { Visit } from "./visit.js";
+
+const RING_MS = 100;
+
+const root = document.documentElement;
+const watchId = location.pathname.match(/^\/watch\/([^/]+)\/?$/)?.[1] ?? null;
+const isViewer = watchId !== null;
+
+const stage = new Stage();
+const form = new JoinForm();
+const field = new MicrophoneField();
+const panel = new StatsPanel();
+const feed = new StatsFeed(panel);
+const visit = new Visit({ openMicrophone: () => microphones.open(field.wish) });
+let viewers = 0;
+let waiting = null; // {attempt, ms} while reconnecting
+
+/** For tests and benchmarks: what is going on, to read and not to change. */
+window.lipcast = Object.freeze({
+  get state() { return visit.state; },
+  get pc() { return visit.call?.pc ?? null; },
+  get session() { return visit.session; },
+  get figures() { return feed.latest; },
+  get videoElement() { return stage.video; },
+});
+
+function begin() {
+  if (isViewer) return visit.watch(watchId, { codec: prefs.get("codec") });
+  const microphone = field.handOver();
+  if (microphone) visit.setMicrophone(microphone);
+  return visit.join(form.choice);
+}
+
+function leave() {
+  if (!isActive(visit.state)) return;
+  visit.leave();
+}
+
+function backToChoices() {
+  visit.back();
+  field.arrive();
+}
+
+/** Runs a request of a control; what goes wrong is told in passing, the call goes on. */
+async function attempt(action) {
+  try {
+    await action();
+  } catch (error) {
+    if (!(error instanceof api.Problem)) throw error;
+    stage.toast(`${error.title}. ${error.detail}`);
+  }
+}
+
+function toggleMute() {
+  if (visit.state !== "live" || isViewer) return;
+  attempt(() => visit.setMuted(!visit.muted));
+}
+
+function interrupt() {
+  if (visit.state !== "live" || isViewer) return;
+  attempt(async () => {
+    await visit.interrupt();
+    stage.toast("Stopped. Pause for a moment, then speak on.");
+  });
+}
+
+async function share() {
+  if (!visit.session?.watch_url) return;
+  const link = new URL(visit.session.watch_url, location.href).href;
+  try {
+    await navigator.clipboard.writeText(link);
+    stage.toast("Viewer link copied.");
+  } catch {
+    stage.toast(link); // the clipboard is refused: show the link, to be copied by hand
+  }
+}
+
+function escape() {
+  if (document.fullscreenElement) return; // the browser leaves full screen by itself
+  if (panel.isOpen) panel.toggle(false);
+  else leave();
+}
+
+async function replaceMicrophone() {
+  try {
+    await visit.setMicrophone(await microphones.open({ studio: field.wish.studio }));
+    stage.toast(`The microphone was unplugged. Now using: ${visit.microphone.label}`);
+  } catch (error) {
+    if (!(error instanceof microphones.MicrophoneFailure)) throw error;
+    stage.toast(`The microphone was unplugged. ${error.detail}`);
+  }
+  watchMicrophone();
+}
+
+function watchMicrophone() {
+  if (visit.microphone) visit.microphone.onended = replaceMicrophone;
+}
+
+function showState() {
+  const { state, failure } = visit;
+  root.dataset.state = state;
+  if (state === "live") watchMicrophone();
+  else viewers = 0;
+  if (state !== "reconnecting") waiting = null;
+  if (state === "idle" || state === "ended" || state === "failed") stage.stop();
+  if (!isActive(state)) { feed.clear(); panel.toggle(false); }
+  $("join-card").hidden = isViewer || state !== "idle";
+  $("bar").hidden = !isActive(state);
+  $("back").hidden = isViewer || isActive(state);
+  $("scene").classList.toggle("dim", state === "reconnecting");
+  $("mute").disabled = $("interrupt").disabled = $("share").disabled = state !== "live";
+  stage.showCurtain(curtain(state, { isViewer, failure, waiting }));
+  showPill();
+  document.title = state === "live" ? "● Live · Lipcast" : "Lipcast";
+}
+
+function showPill() {
+  $("pill").dataset.state = visit.state;
+  say($("pill-text"), pillText(visit.state, { muted: visit.muted, viewers, isViewer }));
+}
+
+function showMuted() {
+  $("mute").setAttribute("aria-pressed", String(visit.muted));
+  $("mute-icon").setAttribute("href", iconUrl(visit.muted ? "microphone-off" : "microphone"));
+  say($("mute-text"), visit.muted ? "Unmute" : "Mute");
+  showPill();
+}
+
+function showVoice() {
+  const level = visit.state === "live" && visit.microphone && !visit.muted ? visit.microphone.level() : 0;
+  $("voice-ring").style.setProperty("--level", level.toFixed(2));
+}
+
+async function takeReport(report) {
+  const server = await feed.take(report, isViewer ? null : visit.session?.url ?? null);
+  viewers = server?.viewers ?? viewers;
+  showPill();
+}
+
+/** The presenters and ICE servers, asked for until the server tells them. */
+async function readCatalogue() {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      const [config, avatars] = await Promise.all([api.readConfig(), isViewer ? [] : api.listAvatars()]);
+      visit.iceServers = config.ice_servers;
+      return isViewer ? undefined : form.setAvatars(avatars);
+    } catch (error) {
+      if (!(error instanceof api.Problem)) throw error;
+      if (!isViewer) form.setReadiness(error);
+    }
+    await sleep(delay(tries, READINESS), null, "online");
+  }
+}
+
+function wire() {
+  form.addEventListener("join", begin);
+  form.addEventListener("avatar", () => stage.showPresenter(form.avatar));
+  visit.addEventListener("state", showState);
+  visit.addEventListener("muted", showMuted);
+  visit.addEventListener("stream", (event) => stage.play(event.detail));
+  visit.addEventListener("report", (event) => takeReport(event.detail));
+  visit.addEventListener("waiting", (event) => { waiting = event.detail; showState(); });
+  for (const [id, action] of Object.entries({
+    "again": begin, "back": backToChoices, "cancel": leave, "leave": leave,
+    "mute": toggleMute, "interrupt": interrupt, "share": share,
+    "stats-toggle": () => panel.toggle(),
+  })) $(id).addEventListener("click", action);
+  panel.onclose = () => panel.toggle(false);
+  listen({
+    "m": toggleMute, "s": interrupt, ".": interrupt, "c": share, "l": leave, "escape": escape,
+    "f": () => isActive(visit.state) && stage.toggleFullscreen(),
+    "i": () => isActive(visit.state) && panel.toggle(),
+  });
+  addEventListener("pagehide", leave); // the request to end the session outlives the page
+  setInterval(showVoice, RING_MS);
+}
+
+async function start() {
+  root.dataset.mode = isViewer ? "viewer" : "speaker";
+  theme.start();
+  wire();
+  stage.showPresenter(null);
+  showState();
+  const catalogue = readCatalogue();
+  if (isViewer) {
+    await catalogue;
+    return begin();
+  }
+  await Promise.all([catalogue, field.arrive(), follow((problem) => form.setReadiness(problem))]);
+}
+
+start();

@@ -1,0 +1,114 @@
+// The stage: preview, live picture with sound, curtain, toast, volume and full screen.
+// Knows nothing of calls; it is told what to show.
+
+import { $, iconUrl, say } from "./dom.js";
+import * as prefs from "./prefs.js";
+
+const TOAST_MS = 3200;
+
+export class Stage {
+  #toast = null;
+  video = $("picture");
+
+  constructor() {
+    this.video.volume = prefs.get("volume");
+    $("volume").value = Math.round(100 * prefs.get("volume"));
+    $("volume").addEventListener("input", () => this.setVolume($("volume").value / 100));
+    $("silence").addEventListener("click", () => this.#setSilent(!this.video.muted));
+    $("start-sound").addEventListener("click", () => this.#startSound());
+    $("fullscreen").addEventListener("click", () => this.toggleFullscreen());
+    document.addEventListener("fullscreenchange", () => this.#showFullscreen());
+    this.#showSound();
+  }
+
+  /** avatar: {title, preview, ai_generated}, or null where nobody knows whom (a viewer). */
+  showPresenter(avatar) {
+    $("preview").hidden = !avatar;
+    $("name-plate").hidden = !avatar;
+    if (!avatar) return;
+    $("preview").src = avatar.preview;
+    $("preview").alt = `${avatar.title}, computer-generated presenter`;
+    say($("name-plate"), avatar.title);
+    $("badge").hidden = !avatar.ai_generated;
+  }
+
+  async play(stream) {
+    this.video.srcObject = stream;
+    this.video.requestVideoFrameCallback(() => this.video.classList.add("seen"));
+    try {
+      await this.video.play();
+    } catch (error) {
+      if (error.name !== "NotAllowedError") return; // a newer stream took its place, or it was closed
+      this.video.muted = true; // without a press, browsers allow pictures only
+      $("start-sound").hidden = false;
+      this.#showSound();
+      await this.video.play();
+    }
+  }
+
+  stop() {
+    this.video.srcObject = null;
+    this.video.classList.remove("seen");
+    $("start-sound").hidden = true;
+    if (document.fullscreenElement) document.exitFullscreen();
+  }
+
+  setVolume(volume) {
+    this.video.volume = volume;
+    prefs.set("volume", volume);
+    if (volume > 0) this.video.muted = false;
+    this.#showSound();
+  }
+
+  #setSilent(isSilent) {
+    if (!isSilent && this.video.volume === 0) this.setVolume(1);
+    this.video.muted = isSilent;
+    this.#showSound();
+  }
+
+  #startSound() {
+    $("start-sound").hidden = true;
+    this.#setSilent(false);
+  }
+
+  #showSound() {
+    const isSilent = this.video.muted || this.video.volume === 0;
+    $("silence").setAttribute("aria-pressed", String(isSilent));
+    $("silence-icon").setAttribute("href", iconUrl(isSilent ? "volume-off" : "volume"));
+    $("volume").value = isSilent ? 0 : Math.round(100 * this.video.volume);
+    $("volume").style.setProperty("--filled", `${$("volume").value}%`);
+    if (!this.video.muted) $("start-sound").hidden = true;
+  }
+
+  toggleFullscreen() {
+    if (document.fullscreenElement) return document.exitFullscreen();
+    if ($("scene").requestFullscreen) return $("scene").requestFullscreen();
+    return this.video.webkitEnterFullscreen?.(); // iPhones show only the video itself
+  }
+
+  #showFullscreen() {
+    const isFull = document.fullscreenElement !== null;
+    $("fullscreen-icon").setAttribute("href", iconUrl(isFull ? "shrink" : "expand"));
+    $("fullscreen").setAttribute("aria-pressed", String(isFull));
+  }
+
+  /** what: as texts.curtain() gives it. */
+  showCurtain(what) {
+    $("curtain").hidden = !what;
+    if (!what) return;
+    $("curtain").dataset.kind = what.kind;
+    if (what.kind !== "busy") $("curtain-icon").setAttribute("href", iconUrl(what.kind));
+    say($("curtain-title"), what.title);
+    say($("curtain-detail"), what.detail);
+    $("again").hidden = !what.again;
+    say($("again"), what.again ?? "");
+    $("cancel").hidden = what.kind !== "busy";
+  }
+
+  toast(text) {
+    clearTimeout(this.#toast);
+    $("toast").hidden = false;
+    say($("toast"), text);
+    this.#toast = setTimeout(() => { $("toast").hidden = true; }, TOAST_MS);
+  }
+}

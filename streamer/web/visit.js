@@ -1,0 +1,189 @@
+// A visit: from Join (or a viewer link) through losses and rejoins until it ends or fails.
+// Owns the state, the call and the microphone; knows nothing of the page's elements.
+
+import * as api from "./api.js";
+import { REJOIN, delay, sleep } from "./backoff.js";
+import { Call, CallLost } from "./call.js";
+import { next } from "./state.js";
+
+const ONCE_OVER = 404; // what the server says of a session or viewer link that is no more
+
+/** Events: "state", "stream" (detail: MediaStream), "report" (detail: RTCStatsReport), "waiting" (detail: {attempt, ms}). */
+export class Visit extends EventTarget {
+  #ending = null; // AbortController of the visit under way
+  #openMicrophone;
+  state = "idle";
+  failure = null; // {title, detail} of the state "failed" or "ended"
+  call = null;
+  session = null; // {id, url, watch_url} of the speaker, {url} of a viewer
+  microphone = null;
+  isViewer = false;
+  muted = false;
+  iceServers = [];
+
+  constructor({ openMicrophone }) {
+    super();
+    this.#openMicrophone = openMicrophone;
+  }
+
+  /** choice: {avatar, codec}. Resolves when the visit is over, however it ends. */
+  async join(choice) {
+    const signal = this.#begin("join", false);
+    await this.#guard(signal, async () => {
+      this.microphone ??= await this.#openMicrophone();
+      signal.throwIfAborted();
+      this.#enter("granted");
+      await this.#stay(choice, (sdp) => api.openSession(sdp, choice.avatar, signal), signal);
+    });
+  }
+
+  async watch(watchId, choice) {
+    const signal = this.#begin("watch", true);
+    await this.#guard(signal, () => this.#stay(choice, (sdp) => api.openViewer(sdp, watchId, signal), signal));
+  }
+
+  leave() {
+    this.#finish("leave", null);
+  }
+
+  /** Back from "ended" or "failed" to the choices. */
+  back() {
+    this.#enter("back");
+  }
+
+  async setMuted(muted) {
+    this.muted = muted;
+    if (this.microphone) this.microphone.track.enabled = !muted;
+    this.#emit("muted");
+    if (this.session) await api.setMuted(this.session.url, muted);
+  }
+
+  async interrupt() {
+    if (this.session) await api.interrupt(this.session.url);
+  }
+
+  /** Puts another microphone into the running call, or keeps it for the next one. */
+  async setMicrophone(microphone) {
+    this.microphone?.close();
+    this.microphone = microphone;
+    if (!microphone) return;
+    microphone.track.enabled = !this.muted;
+    await this.call?.audio.sender.replaceTrack(microphone.track);
+  }
+
+  #begin(event, isViewer) {
+    this.isViewer = isViewer;
+    this.#enter(event);
+    this.#ending = new AbortController();
+    return this.#ending.signal;
+  }
+
+  async #guard(signal, visit) {
+    try {
+      await visit();
+    } catch (error) {
+      if (signal.aborted) return; // left: #finish has tidied
+      const isOver = this.isViewer && error.status === ONCE_OVER;
+      this.#finish(isOver ? "over" : "fail", error);
+      if (!error.title) throw error; // ours, not the world's: show it in the console too
+    }
+  }
+
+  async #stay(choice, post, signal) {
+    await this.#connect(choice, post, signal);
+    for (;;) {
+      this.#enter("connected");
+      try {
+        await aborting(this.call.lost, signal);
+      } catch (error) {
+        if (!(error instanceof CallLost)) throw error;
+      }
+      this.#enter("lost");
+      await this.#rejoin(choice, post, signal);
+    }
+  }
+
+  async #connect(choice, post, signal) {
+    this.#hangUp();
+    const microphone = this.isViewer ? null : this.microphone;
+    this.call = new Call({ iceServers: this.iceServers, codec: choice.codec, microphone });
+    this.call.onstream = (stream) => this.#emit("stream", stream);
+    this.call.onreport = (report, silent) => this.#inspect(report, silent);
+    const keeping = async (sdp) => (this.session = await post(sdp)); // known even if connecting fails: to be ended
+    await this.call.open(keeping, signal);
+    if (this.muted && !this.isViewer) await api.setMuted(this.session.url, true);
+  }
+
+  async #rejoin(choice, post, signal) {
+    this.#hangUp(); // the old session must not hold a seat that the new one needs
+    const giveUpAt = performance.now() + REJOIN.giveUpAfter;
+    let askedFor = 0; // the server's Retry-After, in ms
+    for (let attempt = 0; ; attempt += 1) {
+      const ms = Math.max(delay(attempt, REJOIN), askedFor);
+      this.#emit("waiting", { attempt, ms });
+      await sleep(ms, signal, "online");
+      this.#emit("waiting", { attempt, ms: 0 });
+      try {
+        return await this.#connect(choice, post, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!error.isPassing) throw error;
+        if (performance.now() > giveUpAt) throw gaveUp(error);
+        askedFor = error.retryAfter ?? 0;
+      }
+    }
+  }
+
+  /** Silence of a second may be a server that restarted: it says so at once, if it is asked. */
+  async #inspect(report, silent) {
+    this.#emit("report", report);
+    if (silent !== 1 || this.isViewer || this.state !== "live") return;
+    const { call, session } = this;
+    try {
+      await api.readSession(session.url);
+    } catch (error) {
+      if (error.status === ONCE_OVER) call.drop("The server no longer knows this session.");
+    }
+  }
+
+  #hangUp() {
+    if (this.session) api.end(this.session.url);
+    this.call?.close();
+    this.session = null;
+    this.call = null;
+  }
+
+  #finish(event, failure) {
+    this.#ending?.abort();
+    this.#hangUp();
+    this.microphone?.close(); // the browser's recording light goes out with the call
+    this.microphone = null;
+    this.failure = failure && { title: failure.title ?? "Something went wrong", detail: failure.detail ?? failure.message };
+    this.#enter(event);
+  }
+
+  #enter(event) {
+    this.state = next(this.state, event);
+    if (event === "join" || event === "watch" || event === "back" || event === "leave") this.failure = null;
+    this.#emit("state");
+  }
+
+  #emit(name, detail = null) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}
+
+function gaveUp(last) {
+  return new api.Problem({
+    title: "The connection did not come back",
+    detail: `Tried for a minute and a half. Last answer: ${last.title}. ${last.detail}`,
+    status: last.status,
+  });
+}
+
+/** `promise`, or the signal's rejection, whichever is first. */
+function aborting(promise, signal) {
+  return Promise.race([promise, new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  })]);
+}

@@ -1,0 +1,1 @@
+"""WebRTC: the only package that knows aiortc."""
