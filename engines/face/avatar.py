@@ -1,0 +1,166 @@
+"""An avatar on disk and in memory: a looping video of a presenter and the geometry of the mouth in it.
+
+Knows nothing of how the mouth is drawn. A folder of format 1 holds avatar.json, loop.mp4, face.safetensors and
+preview.jpg; everything is checked once, here, so that nobody after has to.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from engines.face.errors import AvatarError
+from engines.face.tensors import FaceTensors, check_tensors
+
+FORMAT = 1
+MANIFEST, LOOP, FACE, PREVIEW = "avatar.json", "loop.mp4", "face.safetensors", "preview.jpg"
+REMAKE = "make the avatar again, or take its folder from the release"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What avatar.json says. Sizes in pixels, frame_rate in frames a second."""
+
+    name: str
+    title: str
+    description: str
+    licence: str
+    credit: str
+    consent: str
+    ai_generated: bool
+    width: int
+    height: int
+    frame_rate: int
+    frames: int
+    format: int = FORMAT
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceAvatar:
+    """A presenter in memory, read-only and shared by all sessions.
+
+    loop: (frames, height, width, 3) uint8 RGB; face: see FaceTensors.
+    """
+
+    manifest: Manifest
+    loop: NDArray[np.uint8]
+    face: FaceTensors
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def width(self) -> int:
+        return self.manifest.width
+
+    @property
+    def height(self) -> int:
+        return self.manifest.height
+
+
+def load_avatar(folder: Path) -> FaceAvatar:
+    """Read and check an avatar's folder; the loop is decoded here, once.
+
+    Raises:
+        AvatarError: a file is missing, damaged, of another format, or disagrees with another.
+    """
+    manifest = _read_manifest(folder / MANIFEST)
+    face = check_tensors(folder / FACE, _read_tensors(folder / FACE), manifest.frames)
+    loop = _decode_loop(folder / LOOP, manifest)
+    loop.setflags(write=False)
+    return FaceAvatar(manifest, loop, face)
+
+
+def save_avatar(folder: Path, manifest: Manifest, face: dict[str, NDArray[Any]], loop: bytes, preview: bytes) -> None:
+    """Write an avatar's folder whole or not at all; an older one of that name is replaced.
+
+    face: the tensors by name (see FaceTensors); loop: the bytes of an H.264 MP4; preview: the bytes of a JPEG.
+
+    Raises:
+        AvatarError: the parts do not make an avatar that load_avatar would read.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the target, so that the rename stays inside one file system and is atomic.
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
+        fresh, old = Path(scratch) / "new", Path(scratch) / "old"
+        fresh.mkdir()
+        fields = asdict(manifest)
+        (fresh / MANIFEST).write_text(json.dumps(fields, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        (fresh / LOOP).write_bytes(loop)
+        (fresh / PREVIEW).write_bytes(preview)
+        save_file({name: np.array(tensor, order="C") for name, tensor in face.items()}, fresh / FACE)
+        load_avatar(fresh)
+        if folder.exists():
+            folder.rename(old)
+        shutil.move(fresh, folder)
+
+
+def _read_manifest(path: Path) -> Manifest:
+    try:
+        fields = json.loads(_existing(path).read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise AvatarError(path, "JSON in UTF-8", f"an error: {error}", REMAKE) from error
+    if not isinstance(fields, dict):
+        raise AvatarError(path, "a JSON object", type(fields).__name__, REMAKE)
+    if fields.get("format") != FORMAT:
+        found = f"format {fields.get('format')!r}"
+        raise AvatarError(path, f"avatar format {FORMAT}", found, "use the release that the avatar was made for")
+    for name, type_ in _MANIFEST_TYPES.items():
+        if type(fields.get(name)) is not type_:
+            raise AvatarError(path, f"{name}: {type_.__name__}", repr(fields.get(name)), f"add {name!r}")
+        if type_ is int and fields[name] <= 0:
+            raise AvatarError(path, f"{name} above 0", repr(fields[name]), REMAKE)
+    return Manifest(**{name: fields[name] for name in _MANIFEST_TYPES})
+
+
+_MANIFEST_TYPES: dict[str, type] = {
+    **dict.fromkeys(("name", "title", "description", "licence", "credit", "consent"), str),
+    "ai_generated": bool,
+    **dict.fromkeys(("width", "height", "frame_rate", "frames", "format"), int),
+}
+
+
+def _read_tensors(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        tensors: dict[str, NDArray[Any]] = load_file(_existing(path))
+    except SafetensorError as error:
+        raise AvatarError(path, "a safetensors file", f"an error: {error}", REMAKE) from error
+    return tensors
+
+
+def _decode_loop(path: Path, manifest: Manifest) -> NDArray[np.uint8]:
+    shape = (manifest.frames, manifest.height, manifest.width, 3)
+    loop = np.empty(shape, np.uint8)
+    count = 0
+    try:
+        with av.open(str(_existing(path))) as container:
+            for picture in container.decode(video=0):
+                image = picture.to_ndarray(format="rgb24")
+                if image.shape != shape[1:]:
+                    found = f"{image.shape[1]}×{image.shape[0]}"
+                    raise AvatarError(path, f"pictures of {shape[2]}×{shape[1]} pixels", found, REMAKE)
+                if count < manifest.frames:
+                    loop[count] = image
+                count += 1
+    except (av.FFmpegError, IndexError) as error:
+        raise AvatarError(path, "a video that can be decoded", f"an error: {error}", REMAKE) from error
+    if count != manifest.frames:
+        raise AvatarError(path, f"{manifest.frames} frames, as {MANIFEST} says", f"{count}", REMAKE)
+    return loop
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise AvatarError(path, "a file", "none", REMAKE)
+    return path

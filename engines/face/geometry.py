@@ -1,0 +1,89 @@
+"""How a mouth's mesh moves with lip motion, in crop coordinates. Knows nothing of pixels.
+
+Lips never pass through each other: where the coefficients would push the lower lip above the upper one, both meet
+half-way, so that "closed" is exactly closed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.face.tensors import FaceTensors
+
+# At rest the picture shows a dark line where the lips meet. Opened lips must not wear it as a rim, so they take
+# their texture from a little further on: CREASE at most, once the gap is CREASE_GAP (inter-ocular distances).
+CREASE = 0.012
+CREASE_GAP = 0.05
+
+CONTOUR_STEPS = 4  # points of the smooth inner contour per interval of the mesh
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MouthShape:
+    """A mouth in one pose, crop coordinates.
+
+    vertices (V, 2): where each vertex is; texture (V, 2): the place at rest whose looks it wears;
+    upper and lower (k, 2): smooth inner contours, left to right; gaps (m,): opening at each vertex of them, ≥ 0.
+    """
+
+    vertices: Floats
+    texture: Floats
+    upper: Floats
+    lower: Floats
+    gaps: Floats
+
+
+class MouthGeometry:
+    """Coefficients → MouthShape, for one presenter. Stateless between calls."""
+
+    __slots__ = ("_basis", "_crease", "_crease_gap", "_lower", "_rest", "_smooth", "_upper")
+
+    def __init__(self, face: FaceTensors) -> None:
+        self._rest = face.mesh
+        self._basis = face.basis.reshape(len(face.basis), -1)
+        self._upper, self._lower = face.inner_upper, face.inner_lower
+        self._crease = CREASE * float(face.interocular)
+        self._crease_gap = CREASE_GAP * float(face.interocular)
+        self._smooth = _catmull_rom(len(face.inner_upper), CONTOUR_STEPS)
+
+    def pose(self, coefficients: Floats) -> MouthShape:
+        """coefficients: (14,) float32 in [0, 1], in the order of COEFFICIENTS."""
+        vertices = self._rest + (coefficients @ self._basis).reshape(self._rest.shape)
+        upper, lower = vertices[self._upper], vertices[self._lower]
+        gaps = lower[:, 1] - upper[:, 1]
+        crossed = gaps < 0
+        upper[crossed] = lower[crossed] = (upper[crossed] + lower[crossed]) / 2
+        np.maximum(gaps, 0, out=gaps)
+        vertices[self._upper], vertices[self._lower] = upper, lower
+        smooth_upper, smooth_lower = self._smooth @ upper, self._smooth @ lower
+        np.maximum(smooth_upper[:, 1], smooth_lower[:, 1], out=smooth_lower[:, 1])
+        return MouthShape(vertices, self._texture(gaps), smooth_upper, smooth_lower, gaps)
+
+    def _texture(self, gaps: Floats) -> Floats:
+        texture = self._rest.copy()
+        pull = self._crease * np.minimum(gaps / self._crease_gap, 1)
+        texture[self._upper, 1] -= pull
+        texture[self._lower, 1] += pull
+        return texture
+
+
+def _catmull_rom(points: int, steps: int) -> Floats:
+    """The matrix ((points − 1)·steps + 1, points) that draws a Catmull-Rom spline through points."""
+    matrix = np.zeros(((points - 1) * steps + 1, points), np.float32)
+    for row in range(len(matrix)):
+        start = min(row // steps, points - 2)
+        t = row / steps - start
+        weights = (
+            (-t + 2 * t**2 - t**3) / 2,
+            (2 - 5 * t**2 + 3 * t**3) / 2,
+            (t + 4 * t**2 - 3 * t**3) / 2,
+            (t**3 - t**2) / 2,
+        )
+        for place, weight in zip(range(start - 1, start + 3), weights, strict=True):
+            matrix[row, min(max(place, 0), points - 1)] += weight
+    return matrix

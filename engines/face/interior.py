@@ -1,0 +1,111 @@
+"""The inside of an open mouth: cavity, teeth and tongue behind the lips. Knows nothing of skin or of time."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.face.geometry import MouthShape
+from engines.face.tensors import FaceTensors
+
+SUPERSAMPLING = 4  # along either axis, for the lips' anti-aliased edge
+SUBPIXEL_BITS = 6
+MARGIN = 2  # pixels around the opening that are worked on
+
+# Light that reaches the inside: it grows with the opening, and the upper lip throws a soft shadow down.
+# Widths in inter-ocular distances, light in parts of the pictures' own.
+SHADOW_WIDTH = 0.045
+SHADOW_DROP = 0.03
+DARKEST = 0.18
+
+HAIRLINE = 1.5  # pixels: a narrower opening shows by parts, so that lips part without a jump
+
+Floats = NDArray[np.float32]
+Affine = NDArray[np.float64]
+
+
+class MouthInterior:
+    """Draws the opening into a picture, for one presenter at one scale."""
+
+    __slots__ = ("_blur", "_cavity", "_drop", "_jaw", "_lower", "_scale", "_upper")
+
+    def __init__(self, face: FaceTensors, scale: float) -> None:
+        """scale: pixels of the output per crop unit, about."""
+        size = max(1, round(scale))
+        self._upper = _premultiplied(face.interior_upper, size)
+        self._lower = _premultiplied(face.interior_lower, size)
+        self._cavity = face.cavity.astype(np.float32)
+        self._jaw = face.jaw
+        self._scale = scale
+        self._blur = SHADOW_WIDTH * float(face.interocular) * scale
+        self._drop = SHADOW_DROP * float(face.interocular) * scale
+
+    def draw(self, picture: NDArray[np.uint8], shape: MouthShape, coefficients: Floats, to_output: Affine) -> None:
+        """Paint the opening into picture, in place. to_output: (2, 3), crop coordinates to output pixels."""
+        widest = float(shape.gaps.max()) * self._scale
+        outline = np.concatenate([shape.upper, shape.lower[-2:0:-1]]) @ to_output[:, :2].T + to_output[:, 2]
+        box = _box(outline, picture.shape)
+        if widest <= 0 or box is None:
+            return
+        left, top, right, bottom = box
+        place = to_output - np.array([[0, 0, left], [0, 0, top]])
+        coverage = _coverage(outline - (left, top), right - left, bottom - top)
+        coverage *= min(1.0, widest / HAIRLINE)
+        inside = self._inside(place, coefficients, right - left, bottom - top)
+        inside *= self._light(coverage)[:, :, None]
+        window = picture[top:bottom, left:right]
+        skin = window.astype(np.float32)
+        skin += (inside - skin) * coverage[:, :, None]
+        np.rint(skin, out=skin)
+        window[...] = skin
+
+    def _inside(self, place: Affine, coefficients: Floats, width: int, height: int) -> Floats:
+        """Upper jaw over lower jaw over cavity: (height, width, 3) float32."""
+        size = self._upper.shape[0]
+        pixels = place @ np.array([[1 / size, 0, 0.5 / size], [0, 1 / size, 0.5 / size], [0, 0, 1]])
+        shift = place[:, :2] @ (coefficients @ self._jaw)
+        lowered = pixels + np.array([[0, 0, shift[0]], [0, 0, shift[1]]])
+        upper = cv2.warpAffine(self._upper, pixels, (width, height)).astype(np.float32)
+        lower = cv2.warpAffine(self._lower, lowered, (width, height)).astype(np.float32)
+        inside: Floats = lower[:, :, :3] + self._cavity * (1 - lower[:, :, 3:] / np.float32(255))
+        inside *= 1 - upper[:, :, 3:] / np.float32(255)
+        inside += upper[:, :, :3]
+        return inside
+
+    def _light(self, coverage: Floats) -> Floats:
+        """How bright each pixel of the inside is, (height, width) in [DARKEST, 1]."""
+        sky = cv2.GaussianBlur(coverage, (0, 0), self._blur, borderType=cv2.BORDER_CONSTANT)
+        drop = np.array([[1, 0, 0], [0, 1, self._drop]])
+        light = cv2.warpAffine(sky, drop, (sky.shape[1], sky.shape[0]))
+        bright: Floats = np.minimum(DARKEST + (1 - DARKEST) * light * light * 1.6, 1).astype(np.float32)
+        return bright
+
+
+def _premultiplied(straight: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """(h, w, 4) straight alpha → (size, size, 4) premultiplied: blends of it have no dark or bright fringes."""
+    colour = straight.astype(np.float32)
+    colour[:, :, :3] *= colour[:, :, 3:] / 255
+    shrunk = cv2.resize(colour, (size, size), interpolation=cv2.INTER_AREA)
+    result: NDArray[np.uint8] = np.rint(shrunk).astype(np.uint8)
+    return result
+
+
+def _box(outline: NDArray[np.floating], shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
+    """Left, top, right, bottom of the pixels to work on, or None where the outline lies outside the picture."""
+    low = np.floor(outline.min(axis=0)).astype(int) - MARGIN
+    high = np.ceil(outline.max(axis=0)).astype(int) + MARGIN + 1
+    left, top = max(int(low[0]), 0), max(int(low[1]), 0)
+    right, bottom = min(int(high[0]), shape[1]), min(int(high[1]), shape[0])
+    return (left, top, right, bottom) if left < right and top < bottom else None
+
+
+def _coverage(outline: NDArray[np.floating], width: int, height: int) -> Floats:
+    """What part of each pixel lies inside the outline: (height, width) float32 in [0, 1]."""
+    fine = np.zeros((height * SUPERSAMPLING, width * SUPERSAMPLING), np.uint8)
+    # Pixel centres lie at whole numbers, before and after refinement.
+    points = (outline + 0.5) * SUPERSAMPLING - 0.5
+    cv2.fillPoly(fine, [np.rint(points * (1 << SUBPIXEL_BITS)).astype(np.int32)], 255, cv2.LINE_8, SUBPIXEL_BITS)
+    coarse = cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA)
+    coverage: Floats = np.float32(1 / 255) * coarse.astype(np.float32)
+    return coverage

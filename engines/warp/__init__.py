@@ -1,0 +1,1 @@
+"""The engine that shows the Structurist's picture itself: no network, any presenter, any CPU."""
