@@ -1,0 +1,88 @@
+"""A knitted jumper with a ribbed round collar: a surface of rings from the neck to the arms. Knows no light."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+from scripts.heads.looks import Clothes
+from scripts.heads.surface import smooth_noise, triangulate
+
+AROUND, ALONG = 1440, 300  # vertices of the grid: about a millimetre apart
+RIBS = 96  # of the collar
+
+# Rings from the inside of the collar outward: where along the surface (0 to 1), half the width, depth before and
+# behind the neck's axis, and the height at side, front and back below the collar's front, in centimetres.
+RINGS = np.array(
+    [
+        # at    width  front  back  y side  y front  y back
+        [0.000, 5.05, 3.55, -3.75, 0.6, -0.75, 1.9],
+        [0.030, 5.10, 3.75, -3.80, 1.4, -0.10, 2.6],
+        [0.050, 5.40, 4.15, -4.05, 1.6, 0.10, 2.8],
+        [0.075, 5.75, 4.50, -4.35, 1.4, -0.10, 2.6],
+        [0.120, 6.30, 4.90, -4.70, 0.8, -0.90, 2.0],
+        [0.130, 6.40, 4.85, -4.80, 0.70, -1.05, 1.9],
+        [0.300, 9.60, 5.80, -6.20, -0.45, -3.4, 0.2],
+        [0.550, 14.2, 7.20, -7.60, -2.30, -7.5, -3.0],
+        [0.750, 17.6, 8.20, -8.50, -4.90, -11.5, -7.0],
+        [1.000, 19.0, 8.60, -8.80, -12.0, -18.0, -14.0],
+    ]
+)  # fmt: skip
+COLLAR_END = 0.125
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Garment:
+    vertices: NDArray[np.float64]
+    triangles: NDArray[np.int32]
+    albedo: NDArray[np.float64]
+
+
+def knit(clothes: Clothes, seed: int) -> Garment:
+    """The jumper at rest, in the head model's space."""
+    at, angle = np.meshgrid(np.linspace(0, 1, ALONG) ** 1.15, np.linspace(0, 2 * np.pi, AROUND, endpoint=False), indexing="ij")
+    width, front, back, side_y, front_y, back_y = (
+        PchipInterpolator(RINGS[:, 0], RINGS[:, column])(at) for column in range(1, 7)
+    )
+    sine, cosine = np.sin(angle), np.cos(angle)
+    square = 0.86  # below 1 a ring is fuller than an ellipse
+    depth = np.where(cosine > 0, front, -back)
+    x = width * np.sign(sine) * np.abs(sine) ** square
+    z = depth * np.sign(cosine) * np.abs(cosine) ** square + 0.3
+    ends = np.where(cosine > 0, front_y, back_y)
+    y = clothes.neckline + side_y * sine**2 + ends * cosine**2
+    points = np.stack([x, y, z], axis=2)
+    points = points + _grid_normals(points) * _relief(points, at, angle, seed)[..., None]
+    flat = points.reshape(-1, 3)
+    fleck = smooth_noise(flat, 0.12, seed) * 0.10 + smooth_noise(flat, 0.5, seed + 1) * 0.06
+    return Garment(flat, _grid_triangles(), np.array(clothes.colour) * (1 + fleck)[:, None])
+
+
+def _relief(
+    points: NDArray[np.float64], at: NDArray[np.float64], angle: NDArray[np.float64], seed: int
+) -> NDArray[np.float64]:
+    """Ribs on the collar, rows of stitches and soft folds on the body: height in centimetres."""
+    collar = at < COLLAR_END
+    ribs = 0.055 * np.abs(np.sin(angle * RIBS / 2)) ** 0.7
+    columns = np.abs(np.sin(points[..., 0] * np.pi / 0.42))
+    rows = np.sin(points[..., 1] * 2 * np.pi / 0.34 + 2.5 * np.cos(points[..., 0] * 2 * np.pi / 0.42))
+    stitches = 0.030 * columns**0.6 + 0.014 * rows
+    folds = 0.22 * smooth_noise(points.reshape(-1, 3) * (0.5, 1.0, 0.5), 2.6, seed + 2).reshape(at.shape)
+    return np.where(collar, ribs, stitches + folds * np.clip((at - COLLAR_END) / 0.15, 0, 1))
+
+
+def _grid_normals(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    along = np.gradient(points, axis=0)
+    around = np.roll(points, -1, axis=1) - np.roll(points, 1, axis=1)
+    normal = np.cross(along, around)
+    return normal / np.maximum(np.linalg.norm(normal, axis=2, keepdims=True), 1e-9)
+
+
+def _grid_triangles() -> NDArray[np.int32]:
+    row, column = np.meshgrid(np.arange(ALONG - 1), np.arange(AROUND), indexing="ij")
+    here, right = row * AROUND + column, row * AROUND + (column + 1) % AROUND
+    quads = np.stack([here, here + AROUND, right + AROUND, right], axis=2).reshape(-1, 4)
+    return triangulate(quads.astype(np.int32))

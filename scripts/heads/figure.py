@@ -1,0 +1,97 @@
+"""A presenter's body: everything that is drawn, posed for one moment. Knows nothing of light and of time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scripts.heads.brows import Bound, brows, lashes
+from scripts.heads.camera import rigid_pose, transform
+from scripts.heads.clothes import Garment, knit
+from scripts.heads.eyes import Eyeball, eyeballs
+from scripts.heads.hair import grow
+from scripts.heads.looks import Look
+from scripts.heads.model import EYE_SOCKETS, HeadModel
+from scripts.heads.skin import SkinMaps, paint, ramp
+from scripts.heads.strands import Strands
+from scripts.heads.surface import Subdivision, normals, subdivide
+
+SKIN_SIZE = EYE_SOCKETS.stop  # face, neck, mouth socket and eye sockets are one surface
+PIVOT = np.array([0.0, -5.0, 0.0])  # where the neck carries the head
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What the presenter does at one instant. Angles in degrees, breath in [0, 1]."""
+
+    expression: Mapping[str, float] = field(default_factory=dict)
+    yaw: float = 0.0
+    pitch: float = 0.0
+    roll: float = 0.0
+    breath: float = 0.0
+    gaze_right: float = 0.0
+    gaze_up: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """Positions at one instant, in the scene: (V, 3) of each surface and (N, K, 3) of each bundle of strands."""
+
+    skin: NDArray[np.float64]
+    eyes: list[NDArray[np.float64]]
+    garment: NDArray[np.float64]
+    hair: NDArray[np.float64]
+    brows: NDArray[np.float64]
+    lashes: NDArray[np.float64]
+
+
+class Figure:
+    """Built once for a look; pose() places it."""
+
+    def __init__(self, model: HeadModel, look: Look) -> None:
+        self.model, self.look = model, look
+        skin_faces = np.isin(model.kit.face_material, [model.kit.materials.index(m) for m in ("M_Face", "M_BackHead")])
+        self.surface: Subdivision = subdivide(model.kit.faces[skin_faces], SKIN_SIZE, 2)
+        self.rest = self.surface.matrix @ model.neutral[:SKIN_SIZE].astype(np.float64)
+        self.triangles = self.surface.triangles
+        self.maps: SkinMaps = paint(model, self.rest, look)
+        self.eyeballs: list[Eyeball] = eyeballs(model, look.eyes, look.seed)
+        self.garment: Garment = knit(look.clothes, look.seed)
+        self.hair: Strands = grow(self.rest, self.maps.scalp, look.hair, look.seed)
+        self.brows: Bound = brows(model, self.rest, normals(self.rest, self.triangles), look.seed)
+        self.lashes: Bound = lashes(model, look.seed)
+
+    def pose(self, moment: Moment) -> Pose:
+        head = self.model.vertices(moment.expression)
+        skin = self.surface.matrix @ head[:SKIN_SIZE].astype(np.float64)
+        skin = skin + normals(skin, self.triangles) * self.maps.relief[:, None]
+        eyes = [ball.turned(head, moment.gaze_right, moment.gaze_up) for ball in self.eyeballs]
+        return Pose(
+            skin=self.place(skin, moment),
+            eyes=[self.place(eye, moment) for eye in eyes],
+            garment=self.place(self.garment.vertices, moment, on_body=True),
+            hair=self.place(self.hair.points, moment),
+            brows=self.place(self.brows.moved(skin), moment),
+            lashes=self.place(self.lashes.moved(head.astype(np.float64)), moment),
+        )
+
+    def head_pose(self, moment: Moment) -> NDArray[np.float64]:
+        """The 4×4 rigid pose of the skull: what place() does to the whole face."""
+        lift = np.array([0.0, 0.05 * moment.breath, 0.02 * moment.breath])
+        return rigid_pose(moment.yaw, moment.pitch, moment.roll, PIVOT, lift)
+
+    def place(
+        self, points: NDArray[np.floating], moment: Moment, on_body: bool = False
+    ) -> NDArray[np.float64]:
+        """Points (…, 3) of the head at rest, in the scene: the head turns, the chest breathes, the neck is between."""
+        rest = np.asarray(points, np.float64)
+        lift = 0.13 * ramp(np.hypot(rest[..., 0], rest[..., 2]), 2.0, 10.0) + 0.03
+        body = rest + moment.breath * np.stack([0.004 * rest[..., 0], lift, 0.6 * lift], axis=-1)
+        if on_body:
+            return body
+        # Chin and nape carry the same weight: the line between neck and head slopes down to the back.
+        share = ramp(rest[..., 1] + 0.35 * (rest[..., 2] - 2.0), -13.5, -5.8)[..., None]
+        return transform(self.head_pose(moment), rest) * share + body * (1 - share)

@@ -1,0 +1,125 @@
+"""Skin, lips and scalp as values at every vertex of the fine head surface. Knows nothing of light."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+
+from scripts.heads.looks import Look
+from scripts.heads.model import OUTER_LIP, HeadModel
+from scripts.heads.surface import smooth_noise
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SkinMaps:
+    """albedo (V, 3), roughness (V,), relief (V,): height along the normal in centimetres, scalp (V,) in [0, 1]."""
+
+    albedo: NDArray[np.float64]
+    roughness: NDArray[np.float64]
+    relief: NDArray[np.float64]
+    scalp: NDArray[np.float64]
+
+
+def ramp(values: NDArray[np.floating], low: float, high: float) -> NDArray[np.float64]:
+    """Smoothstep from 0 at low to 1 at high; low may be the greater."""
+    part = np.clip((np.asarray(values, np.float64) - low) / (high - low), 0, 1)
+    return part * part * (3 - 2 * part)
+
+
+def blob(points: NDArray[np.floating], centre: NDArray[np.floating], size: float) -> NDArray[np.float64]:
+    """A Gaussian bump of the given radius."""
+    return np.exp(-((points - centre) ** 2).sum(axis=1) / (2 * size * size))
+
+
+def lip_distance(points: NDArray[np.floating], contour: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Signed distance in the frontal plane to the outer lip contour (12, 3), negative within."""
+    closed = np.concatenate([contour, contour[:1]])[:, :2]
+    # Corners of the mouth are sharp, so the upper and the lower lip are two curves that meet there.
+    upper = CubicSpline(np.arange(7), closed[:7])(np.linspace(0, 6, 90))
+    lower = CubicSpline(np.arange(7), closed[6:13])(np.linspace(0, 6, 90))
+    outline = np.concatenate([upper[:-1], lower[:-1]])
+    near = np.flatnonzero((np.abs(points[:, :2] - outline.mean(axis=0)) < (4.0, 3.0)).all(axis=1))
+    distance = np.full(len(points), 9.0)
+    gap = points[near, None, :2] - outline[None]
+    distance[near] = np.sqrt((gap**2).sum(axis=2)).min(axis=1)
+    row = points[near, 1]
+    top = np.interp(points[near, 0], upper[:, 0], upper[:, 1])
+    bottom = np.interp(points[near, 0], lower[::-1, 0], lower[::-1, 1])
+    between = (points[near, 0] > upper[0, 0]) & (points[near, 0] < upper[-1, 0])
+    inside = between & (row < top) & (row > bottom)
+    distance[near] = np.where(inside, -distance[near], distance[near])
+    return distance
+
+
+def scalp_mask(points: NDArray[np.floating], seed: int) -> NDArray[np.float64]:
+    """Where hair grows: 1 on the scalp, 0 on the face, soft at the hairline. points: (V, 3) neutral."""
+    x, y, z = points.T
+    ragged = 0.25 * smooth_noise(points, 0.5, seed)
+    side = np.abs(x)
+    # Height of the hairline by how far round the head the point lies: forehead, temple, before and behind the ear.
+    line = np.interp(z, [-9, -4.5, -2.5, 0.5, 2.8, 4.6, 6.2, 7.4, 8.6], [-6, -5, -1, 4.9, 3.4, 6.0, 8.0, 9.9, 10.7])
+    line = line - 0.25 * ramp(side, 2.5, 0)  # a slight peak in the middle
+    return ramp(y + ragged - line, -0.35, 0.35)
+
+
+def paint(model: HeadModel, points: NDArray[np.floating], look: Look) -> SkinMaps:
+    """points: (V, 3) vertices of the neutral fine surface."""
+    skin, seed = look.skin, look.seed
+    marks = model.neutral[model.landmarks68].astype(np.float64)
+    pores = smooth_noise(points, 0.11, seed)
+    mottle = smooth_noise(points, 0.9, seed + 1) * 0.6 + smooth_noise(points, 0.35, seed + 2) * 0.4
+    albedo = np.array(skin.base) * (1 + 0.05 * mottle + 0.025 * pores)[:, None]
+
+    albedo = _tint(albedo, 0.75 * _blush(points, marks, mottle), skin.blush)
+    albedo = _tint(albedo, _round_eyes(points, marks), skin.shade)
+    albedo = _tint(albedo, skin.freckles * _freckles(points, marks, seed), (0.66, 0.56, 0.50))
+
+    wobble = 0.03 * smooth_noise(points, 0.25, seed + 3)
+    front = points[:, 2] > 7.0
+    distance = np.where(front, lip_distance(points, marks[OUTER_LIP]) + wobble, 9.0)
+    lip = ramp(distance, 0.07, -0.13)
+    streaks = smooth_noise(points * (3.0, 0.5, 0.5), 0.22, seed + 4)
+    lip_colour = np.array(skin.lips) * (1 + 0.10 * streaks)[:, None]
+    albedo = albedo * (1 - lip[:, None]) + lip_colour * lip[:, None]
+
+    scalp = scalp_mask(points, seed + 5)
+    albedo = albedo * (1 - scalp[:, None]) + np.array(look.hair.root) * scalp[:, None]
+
+    oily = blob(points, marks[30], 1.0) + 0.7 * blob(points, marks[27] + (0, 4.0, 0), 2.2)
+    roughness = 0.50 - 0.07 * np.clip(oily, 0, 1) + 0.04 * mottle
+    roughness = roughness * (1 - lip) + 0.34 * lip
+    roughness = roughness * (1 - scalp) + 0.8 * scalp
+    relief = 0.004 * pores * (1 - lip) + 0.010 * streaks * lip * ramp(distance, -0.02, -0.3)
+    return SkinMaps(np.clip(albedo, 0.004, 0.95), roughness, relief * (1 - scalp), scalp)
+
+
+def _tint(albedo: NDArray[np.float64], amount: NDArray[np.float64], tint: tuple[float, ...]) -> NDArray[np.float64]:
+    return albedo * (1 + amount[:, None] * (np.array(tint) - 1))
+
+
+def _blush(points: NDArray[np.floating], marks: NDArray[np.float64], mottle: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much blood shows: cheeks, tip of the nose, ears, chin."""
+    total = 0.8 * blob(points, marks[30] - (0, 0.1, 0.3), 0.9) + 0.35 * blob(points, marks[8] + (0, 0.9, 0), 1.0)
+    for side in (-1, 1):
+        cheek = np.array([side * 4.4, marks[30, 1] + 0.6, 8.0])
+        total += blob(points, cheek, 1.6) + 0.9 * blob(points, np.array([side * 8.2, 1.5, 0.0]), 1.7)
+    return np.clip(total * (1 + 0.25 * mottle), 0, 1)
+
+
+def _round_eyes(points: NDArray[np.floating], marks: NDArray[np.float64]) -> NDArray[np.float64]:
+    total = np.zeros(len(points))
+    for corners in (slice(36, 42), slice(42, 48)):
+        centre = marks[corners].mean(axis=0)
+        gap = (points - centre) / (1.9, 1.15, 2.0)
+        total += np.exp(-(gap**2).sum(axis=1) * 1.1)
+    return np.clip(total, 0, 1)
+
+
+def _freckles(points: NDArray[np.floating], marks: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """Small soft spots over nose and cheeks, and a few elsewhere."""
+    spots = ramp(smooth_noise(points, 0.16, seed + 6), 0.48, 0.75)
+    place = 0.15 + np.exp(-(((points[:, 1] - marks[29, 1]) / 1.6) ** 2)) * ramp(points[:, 2], 4, 8)
+    return spots * np.clip(place, 0, 1)
