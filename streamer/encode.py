@@ -34,21 +34,21 @@ class VideoEncoder:
     mime_type: "video/VP8" or "video/H264".
     """
 
-    def __init__(self, mime_type: str, width: int, height: int, frame_rate: int, bitrate: int) -> None:
+    def __init__(self, mime_type: str, width: int, height: int, frame_rate: int) -> None:
         self.mime_type = mime_type
-        self.bitrate = bitrate
         self._size = (width, height)
         self._frame_rate = frame_rate
-        self._codec = self._open()
+        self._bitrate = 0
+        self._codec: VideoCodecContext | None = None
 
     def encode(self, image: NDArray[np.uint8], index: int, bitrate: int, key_frame: bool) -> tuple[bytes, bool]:
         """(height, width, 3) RGB → one frame's bytes, and whether it is a key frame.
 
         index: the frame's number, which sets the encoder's idea of time.
         """
-        if bitrate != self.bitrate:
-            self.bitrate = bitrate
-            self._codec = self._open()
+        if self._codec is None or bitrate != self._bitrate:
+            self._codec = self._open(bitrate)
+            self._bitrate = bitrate
         yuv: NDArray[np.uint8] = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)  # type: ignore[assignment]
         frame = av.VideoFrame.from_ndarray(yuv, format="yuv420p")
         frame.pts = index
@@ -57,20 +57,20 @@ class VideoEncoder:
         packets = self._codec.encode(frame)
         return b"".join(bytes(packet) for packet in packets), any(packet.is_keyframe for packet in packets)
 
-    def _open(self) -> VideoCodecContext:
+    def _open(self, bitrate: int) -> VideoCodecContext:
         codec = av.CodecContext.create(CODECS[self.mime_type], "w")
         assert isinstance(codec, VideoCodecContext)
         codec.width, codec.height = self._size
         codec.pix_fmt = "yuv420p"
-        codec.bit_rate = self.bitrate
+        codec.bit_rate = bitrate
         codec.time_base = Fraction(1, self._frame_rate)
         codec.framerate = Fraction(self._frame_rate, 1)
         codec.gop_size = KEY_FRAME_INTERVAL
         codec.thread_count = 1  # sessions run side by side instead
-        limits = {"maxrate": str(self.bitrate), "bufsize": str(int(self.bitrate * BUFFER_SECONDS))}
+        limits = {"maxrate": str(bitrate), "bufsize": str(int(bitrate * BUFFER_SECONDS))}
         if self.mime_type == "video/VP8":
             codec.qmin, codec.qmax = 2, 56
-            codec.options = {**VP8_OPTIONS, **limits, "minrate": str(self.bitrate)}
+            codec.options = {**VP8_OPTIONS, **limits, "minrate": str(bitrate)}
         else:
             codec.profile = "Baseline"
             codec.options = {**H264_OPTIONS, **limits}

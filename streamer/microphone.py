@@ -38,6 +38,7 @@ class Microphone:
         self.voice = VoiceActivity(config.vad_aggressiveness)
         self.muted = False
         self.packets = 0
+        self._newest_at = float("-inf")  # when the last packet came, monotonic seconds
         self.concealed_samples = 0
         self._chunker = Chunker()
         self._samples_per_frame = SAMPLE_RATE // frame_rate
@@ -51,10 +52,15 @@ class Microphone:
     def silenced(self) -> bool:
         return self.muted or self._held_frames > 0
 
-    def packet(self, timestamp: int, payload: bytes) -> None:
-        """One RTP packet of Opus."""
+    def packet(self, timestamp: int, payload: bytes, now: float) -> None:
+        """One RTP packet of Opus, arriving `now`."""
         self.packets += 1
+        self._newest_at = now
         self.buffer.insert(timestamp, payload)
+
+    def newest_age(self, now: float) -> float:
+        """Seconds since the last packet came."""
+        return now - self._newest_at
 
     def mute(self, muted: bool) -> None:
         self.muted = muted

@@ -75,7 +75,7 @@ def load_avatar(folder: Path) -> FaceAvatar:
     Raises:
         AvatarError: a file is missing, damaged, of another format, or disagrees with another.
     """
-    manifest = _read_manifest(folder / MANIFEST)
+    manifest = read_manifest(folder / MANIFEST)
     face = check_tensors(folder / FACE, _read_tensors(folder / FACE), manifest.frames)
     loop = _decode_loop(folder / LOOP, manifest)
     loop.setflags(write=False)
@@ -106,7 +106,7 @@ def save_avatar(folder: Path, manifest: Manifest, face: dict[str, NDArray[Any]],
         shutil.move(fresh, folder)
 
 
-def _read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path) -> Manifest:
     try:
         fields = json.loads(_existing(path).read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:

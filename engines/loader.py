@@ -1,0 +1,90 @@
+"""Builds what a server needs from names: an engine, and the presenters. Knows no network and no time."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines.api import Engine
+from engines.face.avatar import FaceAvatar, Manifest, load_avatar, read_manifest
+from engines.face.errors import AvatarError
+from engines.speech.loader import load_lip_encoder
+from engines.warp.engine import WarpEngine
+
+SHIPPED = Path(__file__).parent / "presenters"
+ENGINES = ("warp",)
+KEPT_AVATARS = 2  # decoded loops kept in memory: 157 MB for each 8 s of 512×512
+
+
+class UnknownEngine(Exception):
+    """The message names the engines that exist."""
+
+
+class UnknownPresenter(Exception):
+    """The message names the presenters that exist."""
+
+
+def load_engine(name: str, lookahead_frames: int) -> Engine:
+    """Load weights and build graphs; slow, once per process.
+
+    Raises:
+        UnknownEngine: there is no engine of that name.
+    """
+    if name not in ENGINES:
+        raise UnknownEngine(f"no engine {name!r}; there are: {', '.join(ENGINES)}")
+    return WarpEngine(load_lip_encoder(lookahead_frames))
+
+
+@dataclass(frozen=True, slots=True)
+class Presenter:
+    """An avatar's folder and manifest; its pictures are not loaded yet."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def preview(self) -> Path:
+        return self.folder / "preview.jpg"
+
+
+class Presenters:
+    """The avatars of one folder. Those used last stay in memory; thread-safe.
+
+    Raises:
+        AvatarError: the folder has no avatar, or one of them has a damaged manifest.
+    """
+
+    def __init__(self, folder: Path = SHIPPED) -> None:
+        self._lock = threading.Lock()
+        self._loaded: OrderedDict[str, FaceAvatar] = OrderedDict()
+        manifests = sorted(folder.glob("*/avatar.json")) if folder.is_dir() else []
+        if not manifests:
+            raise AvatarError(
+                folder, "folders with an avatar.json", "none", "give the folder that holds the avatars' folders"
+            )
+        self.all = {path.parent.name: Presenter(path.parent, read_manifest(path)) for path in manifests}
+
+    def find(self, name: str) -> Presenter:
+        """
+        Raises:
+            UnknownPresenter: there is none of that name.
+        """
+        if name not in self.all:
+            raise UnknownPresenter(f"no presenter {name!r}; there are: {', '.join(self.all)}")
+        return self.all[name]
+
+    def load(self, name: str) -> FaceAvatar:
+        """The avatar with its loop decoded: slow the first time.
+
+        Raises:
+            UnknownPresenter, AvatarError
+        """
+        presenter = self.find(name)
+        with self._lock:
+            avatar = self._loaded.pop(name, None) or load_avatar(presenter.folder)
+            self._loaded[name] = avatar
+            while len(self._loaded) > KEPT_AVATARS:
+                self._loaded.popitem(last=False)
+            return avatar

@@ -1,0 +1,251 @@
+"""The HTTP entrance: routes, bodies and problems. What a session is, others know."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from streamer.bodies import HANDLERS, offer_of, read_json, take
+from streamer.clock import Clock, MonotonicClock
+from streamer.config import Config
+from streamer.errors import NotReady
+from streamer.headers import SecurityHeaders
+from streamer.meters import Meters
+from streamer.sessions import Place, Sessions
+from streamer.wiring import Stage, load_stage
+from streamer.worker import Worker
+
+log = logging.getLogger(__name__)
+
+WEB = Path(__file__).parent / "web"
+
+
+@dataclass(slots=True)
+class Server:
+    """What the routes share. stage, worker and sessions are there once the engine has been warmed up."""
+
+    config: Config
+    clock: Clock
+    meters: Meters
+    stage: Stage | None = None
+    sessions: Sessions | None = None
+    broken: str = ""  # why it will never be ready
+
+    def ready(self) -> tuple[Stage, Sessions]:
+        if self.broken:
+            raise NotReady(self.broken)
+        if self.stage is None or self.sessions is None:
+            raise NotReady("the engine is still being loaded", retry_after_s=1)
+        return self.stage, self.sessions
+
+
+def create_app(config: Config, clock: Clock | None = None) -> Starlette:
+    """The ASGI application; its lifespan loads the engine and owns every task."""
+    server = Server(config, clock or MonotonicClock(), Meters())
+    app = Starlette(
+        routes=ROUTES,
+        middleware=[Middleware(SecurityHeaders)],
+        exception_handlers=HANDLERS,
+        lifespan=lifespan,
+    )
+    app.state.server = server
+    return app
+
+
+@asynccontextmanager
+async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    server: Server = app.state.server
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(serve(server, tasks), name="serve")
+        yield
+        if server.sessions is not None:
+            await server.sessions.drain()
+        serving.cancel()
+
+
+async def serve(server: Server, tasks: asyncio.TaskGroup) -> None:
+    """Load the engine away from the event loop, then run it until cancelled."""
+    started = server.clock.now()
+    try:
+        stage = await asyncio.to_thread(load_stage, server.config)
+    except Exception as error:  # the boundary: the page must still be served to say why nothing works
+        log.exception("the engine could not be loaded")
+        server.broken = f"the engine could not be loaded: {error}"
+        return
+    worker = Worker(stage.engine, server.config.engine.max_batch, server.clock.now)
+    server.stage = stage
+    server.sessions = Sessions(server.config, worker, server.clock, server.meters, tasks)
+    # What was loaded stays for ever: looking through it again and again costs pauses of 100 ms.
+    gc.collect()
+    gc.freeze()
+    log.info("ready", extra={"seconds": round(server.clock.now() - started, 2), "engine": server.config.engine.name})
+    await worker.run()
+
+
+def server_of(request: Request) -> Server:
+    server: Server = request.app.state.server
+    return server
+
+
+def sessions_of(request: Request) -> Sessions:
+    return server_of(request).ready()[1]
+
+
+async def get_config(request: Request) -> Response:
+    config = server_of(request).config
+    return JSONResponse(
+        {
+            "version": version("lipcast"),
+            "ice_servers": [
+                {key: value for key, value in asdict(ice).items() if value} for ice in config.webrtc.ice_servers
+            ],
+            "lookahead_ms": config.engine.lookahead_ms,
+            "frame_rate": 25,
+            "max_sessions": config.server.max_sessions,
+        }
+    )
+
+
+async def get_avatars(request: Request) -> Response:
+    stage, _ = server_of(request).ready()
+    return JSONResponse({"avatars": [avatar_body(stage, name) for name in stage.presenters.all]})
+
+
+def avatar_body(stage: Stage, name: str) -> dict[str, Any]:
+    manifest = stage.presenters.all[name].manifest
+    shown = ("name", "title", "description", "width", "height", "ai_generated")
+    return {key: getattr(manifest, key) for key in shown} | {"preview": f"/api/avatars/{name}/preview.jpg"}
+
+
+async def get_preview(request: Request) -> Response:
+    stage, _ = server_of(request).ready()
+    return FileResponse(stage.presenters.find(request.path_params["name"]).preview, media_type="image/jpeg")
+
+
+async def post_session(request: Request) -> Response:
+    server = server_of(request)
+    stage, sessions = server.ready()
+    offer, body = await offer_of(request)
+    try:
+        sessions.check_room()
+        avatar = await asyncio.to_thread(stage.presenters.load, take(body, "avatar", str))
+        place, answer = await sessions.join(offer, avatar)
+    except Exception as error:
+        server.meters.joins.labels(type(error).__name__).inc()
+        raise
+    server.meters.joins.labels("ok").inc()
+    url = f"/api/sessions/{place.id}"
+    content = {"type": "answer", "sdp": answer, "id": place.id, "url": url, "watch_url": f"/watch/{place.watch_id}"}
+    return JSONResponse(content, status_code=201, headers={"Location": url})
+
+
+def session_body(place: Place) -> dict[str, Any]:
+    session, timing = place.session, place.session.timing
+    frame_ms = 1000 / timing.frame_rate
+    stages = session.stages
+    return {
+        "state": session.state,
+        "muted": session.microphone.muted,
+        "voiced": session.microphone.voiced,
+        "frames": session.frames,
+        "late_frames": session.late_frames,
+        "concealed_ms": round(session.microphone.concealed_samples / 48),
+        "jitter_buffer_ms": round(session.microphone.buffer.depth_ms, 1),
+        "server_ms": {
+            "buffer": round(stages.buffer * 1000, 1),
+            "chunk": frame_ms,
+            "lookahead": frame_ms * timing.lookahead_frames,
+            "engine": round(stages.engine * 1000, 1),
+            "release": round(stages.release * 1000, 1),
+            "total": round(session.server_s * 1000, 1),
+        },
+        "viewers": len(place.viewers),
+    }
+
+
+async def get_session(request: Request) -> Response:
+    return JSONResponse(session_body(sessions_of(request).find(request.path_params["id"])))
+
+
+async def patch_session(request: Request) -> Response:
+    place = sessions_of(request).find(request.path_params["id"])
+    body = await read_json(request)
+    await place.session.mute(take(body, "muted", bool))
+    return JSONResponse(session_body(place))
+
+
+async def interrupt_session(request: Request) -> Response:
+    await sessions_of(request).find(request.path_params["id"]).session.interrupt()
+    return Response(status_code=204)
+
+
+async def delete_session(request: Request) -> Response:
+    sessions_of(request).find(request.path_params["id"]).session.end("left")
+    return Response(status_code=204)
+
+
+async def post_viewer(request: Request) -> Response:
+    sessions = sessions_of(request)
+    watch_id = request.path_params["watch_id"]
+    sessions.find_watched(watch_id)
+    offer, _ = await offer_of(request)
+    viewer_id, answer = await sessions.watch(watch_id, offer)
+    url = f"/api/watch/{watch_id}/{viewer_id}"
+    content = {"type": "answer", "sdp": answer, "url": url}
+    return JSONResponse(content, status_code=201, headers={"Location": url})
+
+
+async def delete_viewer(request: Request) -> Response:
+    await sessions_of(request).stop_watching(request.path_params["watch_id"], request.path_params["viewer_id"])
+    return Response(status_code=204)
+
+
+async def get_page(request: Request) -> Response:
+    return FileResponse(WEB / "index.html", media_type="text/html", headers={"Cache-Control": "no-cache"})
+
+
+async def get_livez(request: Request) -> Response:
+    return JSONResponse({"status": "live"})
+
+
+async def get_readyz(request: Request) -> Response:
+    sessions_of(request)
+    return JSONResponse({"status": "ready"})
+
+
+async def get_metrics(request: Request) -> Response:
+    return Response(server_of(request).meters.render(), media_type="text/plain; version=0.0.4")
+
+
+ROUTES = [
+    Route("/", get_page),
+    Route("/watch/{watch_id}", get_page),
+    Mount("/assets", StaticFiles(directory=WEB)),
+    Route("/livez", get_livez),
+    Route("/readyz", get_readyz),
+    Route("/metrics", get_metrics),
+    Route("/api/config", get_config),
+    Route("/api/avatars", get_avatars),
+    Route("/api/avatars/{name}/preview.jpg", get_preview),
+    Route("/api/sessions", post_session, methods=["POST"]),
+    Route("/api/sessions/{id}", get_session),
+    Route("/api/sessions/{id}", patch_session, methods=["PATCH"]),
+    Route("/api/sessions/{id}", delete_session, methods=["DELETE"]),
+    Route("/api/sessions/{id}/interrupt", interrupt_session, methods=["POST"]),
+    Route("/api/watch/{watch_id}", post_viewer, methods=["POST"]),
+    Route("/api/watch/{watch_id}/{viewer_id}", delete_viewer, methods=["DELETE"]),
+]

@@ -1,0 +1,139 @@
+"""Everybody who watches one session: each picture is encoded once per codec, each sound once, and sent to all.
+
+Knows no clock: the session says when to send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, TypeVarTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.bitrate import BitrateGovernor
+from streamer.concealment import Samples
+from streamer.config import AudioConfig, VideoConfig
+from streamer.encode import CLOCK_RATE, VideoEncoder
+from streamer.opus import SAMPLE_RATE, SAMPLES_PER_PACKET, OpusEncoder
+
+Arguments = TypeVarTuple("Arguments")
+T = TypeVar("T")
+
+SILENT_PACKET = b"\xf8\xff\xfe"  # 20 ms of digital silence: CELT, full band, mono (RFC 6716 section 3.1)
+KEY_FRAME_PAUSE = 5  # frames: requests that come faster are answered by one key frame
+
+
+class Receiver(Protocol):
+    """What a connection offers to be sent to."""
+
+    @property
+    def video_mime_type(self) -> str: ...
+    def send_sound(self, data: bytes, pts: int) -> None: ...
+    def send_picture(self, data: bytes, pts: int) -> None: ...
+    def flush(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One frame as bytes of one codec."""
+
+    mime_type: str
+    data: bytes
+    index: int
+
+
+class Outlet:
+    """executor: where encoding runs, off the event loop; frame_rate: pictures a second."""
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        frame_rate: int,
+        video: VideoConfig,
+        audio: AudioConfig,
+        executor: Executor,
+    ) -> None:
+        self._size = size
+        self._frame_rate = frame_rate
+        self._executor = executor
+        self._governor = BitrateGovernor(video)
+        self._opus = OpusEncoder(audio.bitrate)
+        self._encoders: dict[str, VideoEncoder] = {}
+        self._encoding = asyncio.Lock()  # pictures depend on those before them: one after the other
+        self._key_frame_wanted: set[str] = set()
+        self._last_key_frame: dict[str, int] = {}
+        self.receivers: dict[str, Receiver] = {}
+
+    def add(self, name: str, receiver: Receiver) -> None:
+        """From now on send to `receiver`; its first picture is a key frame."""
+        self.receivers[name] = receiver
+        self.want_key_frame(receiver.video_mime_type)
+
+    def remove(self, name: str) -> None:
+        self.receivers.pop(name, None)
+        self._governor.forget(name)
+        used = {receiver.video_mime_type for receiver in self.receivers.values()}
+        self._encoders = {mime: encoder for mime, encoder in self._encoders.items() if mime in used}
+
+    def want_key_frame(self, mime_type: str) -> None:
+        self._key_frame_wanted.add(mime_type)
+
+    def estimate(self, name: str, bits_per_second: int, now: float) -> None:
+        """A receiver's estimate of its bandwidth."""
+        self._governor.estimate(name, bits_per_second, now)
+
+    def flush(self) -> None:
+        for receiver in self.receivers.values():
+            receiver.flush()
+
+    async def encode_sound(self, sound: Samples) -> list[bytes]:
+        """One unit's sound as packets of 20 ms. Encoded even when nobody listens: the encoder has a memory."""
+        return await self._run(self._encode_sound, sound)
+
+    def _encode_sound(self, sound: Samples) -> list[bytes]:
+        starts = range(0, len(sound), SAMPLES_PER_PACKET)
+        return [self._opus.encode(sound[start : start + SAMPLES_PER_PACKET]) for start in starts]
+
+    def send_sound(self, data: bytes, index: int, part: int) -> None:
+        """The part-th packet of unit `index`."""
+        pts = index * (SAMPLE_RATE // self._frame_rate) + part * SAMPLES_PER_PACKET
+        for receiver in self.receivers.values():
+            receiver.send_sound(data, pts)
+
+    async def encode_picture(self, image: NDArray[np.uint8], index: int) -> list[Picture]:
+        """The picture in every codec that somebody uses."""
+        async with self._encoding:
+            codecs = {receiver.video_mime_type for receiver in self.receivers.values()}
+            return [await self._encode_picture(mime_type, image, index) for mime_type in codecs]
+
+    async def _encode_picture(self, mime_type: str, image: NDArray[np.uint8], index: int) -> Picture:
+        encoder = self._encoders.get(mime_type)
+        if encoder is None:
+            encoder = VideoEncoder(mime_type, *self._size, self._frame_rate)
+            self._encoders[mime_type] = encoder
+        wanted = self._take_request(mime_type, index)
+        data, is_key_frame = await self._run(encoder.encode, image, index, self._governor.bitrate, wanted)
+        if is_key_frame:
+            self._last_key_frame[mime_type] = index
+        return Picture(mime_type, data, index)
+
+    def _take_request(self, mime_type: str, index: int) -> bool:
+        recent = index - self._last_key_frame.get(mime_type, -KEY_FRAME_PAUSE) < KEY_FRAME_PAUSE
+        if recent or mime_type not in self._key_frame_wanted:
+            return False
+        self._key_frame_wanted.discard(mime_type)
+        return True
+
+    def send_pictures(self, pictures: list[Picture]) -> None:
+        for picture in pictures:
+            pts = picture.index * (CLOCK_RATE // self._frame_rate)
+            for receiver in self.receivers.values():
+                if receiver.video_mime_type == picture.mime_type:
+                    receiver.send_picture(picture.data, pts)
+
+    async def _run(self, work: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)

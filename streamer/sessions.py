@@ -1,0 +1,227 @@
+"""All sessions of the server: admission, lookup, viewers and the end of each. Knows no HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from engines.api import Avatar
+from streamer.clock import Clock
+from streamer.config import Config
+from streamer.errors import Full, NotFound, NotReady
+from streamer.meters import Meters
+from streamer.outlet import Outlet
+from streamer.session import Session
+from streamer.wire.peer import Peer, PeerEvents
+from streamer.worker import Worker
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 10  # when every place is taken
+ENCODER_THREADS = 2
+CLOSE_TIMEOUT_S = 5.0  # a connection that cannot say goodbye in this time is dropped
+
+
+@dataclass(slots=True, eq=False)
+class Viewer:
+    """Somebody who only watches."""
+
+    id: str
+    peer: Peer
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """A running session with its connections. Both ids are unguessable; the watch id gives no control."""
+
+    id: str
+    watch_id: str
+    session: Session
+    peer: Peer
+    viewers: dict[str, Viewer] = field(default_factory=dict)
+
+
+class Sessions:
+    """`tasks` owns every task that is started here."""
+
+    def __init__(self, config: Config, worker: Worker, clock: Clock, meters: Meters, tasks: asyncio.TaskGroup) -> None:
+        self._config = config
+        self._worker = worker
+        self._clock = clock
+        self._meters = meters
+        self._tasks = tasks
+        self._encoders = ThreadPoolExecutor(ENCODER_THREADS, thread_name_prefix="encode")
+        self._places: dict[str, Place] = {}
+        self._watched: dict[str, Place] = {}
+        self._joining = 0
+        self._draining = False
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def find(self, session_id: str) -> Place:
+        if session_id not in self._places:
+            raise NotFound("no such session: it has ended, or the address is wrong")
+        return self._places[session_id]
+
+    def find_watched(self, watch_id: str) -> Place:
+        if watch_id not in self._watched:
+            raise NotFound("nothing to watch here: the session has ended, or the address is wrong")
+        return self._watched[watch_id]
+
+    def check_room(self) -> None:
+        """
+        Raises:
+            NotReady: the server is shutting down.
+            Full: every place is taken.
+        """
+        if self._draining:
+            raise NotReady("the server is shutting down", retry_after_s=RETRY_AFTER_S)
+        taken, places = len(self._places) + self._joining, self._config.server.max_sessions
+        if taken >= places:
+            raise Full(f"{taken} of {places} sessions are running; try again later", retry_after_s=RETRY_AFTER_S)
+
+    async def join(self, offer: str, avatar: Avatar) -> tuple[Place, str]:
+        """Begin a session; returns it with the SDP answer.
+
+        Raises:
+            Full, NotReady, TooLarge, BadOffer
+        """
+        self.check_room()
+        self._joining += 1
+        try:
+            place, answer = await self._negotiate(offer, avatar)
+        finally:
+            self._joining -= 1
+        self._places[place.id] = place
+        self._watched[place.watch_id] = place
+        self._meters.sessions.set(len(self._places))
+        self._tasks.create_task(self._run(place), name=f"session {place.id[:6]}")
+        return place, answer
+
+    async def _negotiate(self, offer: str, avatar: Avatar) -> tuple[Place, str]:
+        config, frame_rate = self._config, self._worker.engine.timing.frame_rate
+        outlet = Outlet((avatar.width, avatar.height), frame_rate, config.video, config.audio, self._encoders)
+        session = Session(avatar, config, self._worker, outlet, self._clock, self._meters)
+        peer = self._connect(session, "presenter", lambda: session.end("left"), session.hear)
+        try:
+            answer = await peer.answer(offer, with_microphone=True)
+        except BaseException:
+            await close(peer)
+            raise
+        return Place(secrets.token_urlsafe(16), secrets.token_urlsafe(16), session, peer), answer
+
+    def _connect(
+        self, session: Session, name: str, on_closed: Callable[[], None], on_packet: Callable[[int, bytes], None]
+    ) -> Peer:
+        """A connection whose pictures come from `session`; `name` tells the session's receivers apart."""
+        outlet = session.outlet
+
+        def connected() -> None:
+            outlet.add(name, peer)
+            if name == "presenter":
+                session.connected()
+
+        peer = Peer(
+            self._config.webrtc,
+            self._clock,
+            session.media,
+            PeerEvents(
+                on_packet=on_packet,
+                on_connected=connected,
+                on_closed=on_closed,
+                on_key_frame=lambda: outlet.want_key_frame(peer.video_mime_type),
+                on_bitrate=lambda bitrate: outlet.estimate(name, bitrate, self._clock.now()),
+                on_dropped_datagram=self._meters.dropped_datagrams.inc,
+            ),
+        )
+        return peer
+
+    async def _run(self, place: Place) -> None:
+        session = place.session
+        log.info("session begins", extra={"session": place.id[:6], "presenter": session.avatar.name})
+        try:
+            await session.run()
+        except Exception:  # the boundary: whatever broke this session must not end the others
+            log.exception("session broke", extra={"session": place.id[:6]})
+            session.end("error")
+        finally:
+            await self._leave(place)
+
+    async def _leave(self, place: Place) -> None:
+        del self._places[place.id], self._watched[place.watch_id]
+        self._meters.sessions.set(len(self._places))
+        self._meters.ends.labels(place.session.end_reason).inc()
+        await asyncio.gather(close(place.peer), *(close(viewer.peer) for viewer in place.viewers.values()))
+        self._meters.viewers.dec(len(place.viewers))
+        place.viewers.clear()
+        log.info("session ends", extra={"session": place.id[:6], "reason": place.session.end_reason})
+
+    async def watch(self, watch_id: str, offer: str) -> tuple[str, str]:
+        """Let somebody watch; returns the viewer's id and the SDP answer.
+
+        Raises:
+            NotFound, Full, TooLarge, BadOffer
+        """
+        place = self.find_watched(watch_id)
+        if len(place.viewers) >= self._config.server.max_viewers:
+            raise Full(f"{len(place.viewers)} people are watching; no more may", retry_after_s=RETRY_AFTER_S)
+        viewer_id = secrets.token_urlsafe(16)
+        peer = self._connect(place.session, viewer_id, lambda: self._lost(place, viewer_id), lambda *_: None)
+        place.viewers[viewer_id] = Viewer(viewer_id, peer)
+        self._meters.viewers.inc()
+        try:
+            answer = await peer.answer(offer, with_microphone=False)
+        except BaseException:
+            await self.stop_watching(watch_id, viewer_id)
+            raise
+        self._tasks.create_task(self._expect(place, viewer_id), name=f"viewer {viewer_id[:6]}")
+        return viewer_id, answer
+
+    def _lost(self, place: Place, viewer_id: str) -> None:
+        """The viewer's connection has closed by itself."""
+        self._tasks.create_task(self._remove_viewer(place, viewer_id))
+
+    async def _expect(self, place: Place, viewer_id: str) -> None:
+        """Remove a viewer who asked and never connected."""
+        await self._clock.sleep_until(self._clock.now() + self._config.webrtc.connect_timeout_s)
+        if viewer_id not in place.session.outlet.receivers:
+            await self._remove_viewer(place, viewer_id)
+
+    async def stop_watching(self, watch_id: str, viewer_id: str) -> None:
+        """
+        Raises:
+            NotFound
+        """
+        place = self.find_watched(watch_id)
+        if viewer_id not in place.viewers:
+            raise NotFound("no such viewer: it has left already, or the address is wrong")
+        await self._remove_viewer(place, viewer_id)
+
+    async def _remove_viewer(self, place: Place, viewer_id: str) -> None:
+        viewer = place.viewers.pop(viewer_id, None)
+        if viewer is not None:
+            self._meters.viewers.dec()
+            place.session.outlet.remove(viewer_id)
+            await close(viewer.peer)
+
+    async def drain(self) -> None:
+        """End every session and take no more."""
+        self._draining = True
+        for place in list(self._places.values()):
+            place.session.end("server-stopped")
+        while self._places:
+            await self._clock.sleep_until(self._clock.now() + 0.05)
+        self._encoders.shutdown(wait=True)
+
+
+async def close(peer: Peer) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await peer.close()
+    except TimeoutError:
+        log.warning("a connection did not close in %s s", CLOSE_TIMEOUT_S)

@@ -1,0 +1,53 @@
+"""The one module that joins the streamer with an engine: names become objects here and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engines.api import Chunk, Engine
+from engines.loader import SHIPPED, Presenters, UnknownPresenter, load_engine
+from streamer.config import Config, EngineConfig
+
+__all__ = ["Stage", "UnknownPresenter", "load_stage", "lookahead_frames", "presenters_of"]
+
+FRAME_MS = 40  # one video frame at 25 fps
+WARM_UP_FRAMES = 10  # the first calls of a runtime are slow; nobody should wait for them
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """An engine and those it can show."""
+
+    engine: Engine
+    presenters: Presenters
+
+
+def lookahead_frames(config: EngineConfig) -> int:
+    return config.lookahead_ms // FRAME_MS
+
+
+def presenters_of(config: EngineConfig) -> Presenters:
+    return Presenters(Path(config.presenters) if config.presenters else SHIPPED)
+
+
+def load_stage(config: Config) -> Stage:
+    """Load everything and run it once.
+
+    Raises:
+        UnknownEngine, UnknownPresenter, AvatarError: with what was expected and how to mend it.
+    """
+    stage = Stage(load_engine(config.engine.name, lookahead_frames(config.engine)), presenters_of(config.engine))
+    warm_up(stage, config.engine.presenter or next(iter(stage.presenters.all)))
+    return stage
+
+
+def warm_up(stage: Stage, presenter: str) -> None:
+    engine = stage.engine
+    stream = engine.open(stage.presenters.load(presenter))
+    rng = np.random.default_rng(0)
+    for index in range(WARM_UP_FRAMES):
+        samples = rng.normal(0, 0.1, engine.timing.samples_per_frame).astype(np.float32)
+        engine.step([(stream, Chunk(samples, index))])

@@ -1,0 +1,111 @@
+"""Runs the engine for all sessions on one thread of its own: the earliest deadline first, several in one call.
+
+Knows neither sound nor pictures, only who is due when.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from engines.api import Chunk, Engine, Frame, Stream
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    stream: Stream
+    chunk: Chunk
+    due: float
+    done: asyncio.Future[Frame | None]
+
+
+class Worker:
+    """`run` is a task of the server; sessions call `step`, `reset` and `release`.
+
+    max_batch: how many sessions one engine call may serve.
+    """
+
+    def __init__(self, engine: Engine, max_batch: int, clock: Callable[[], float]) -> None:
+        self.engine = engine
+        self._max_batch = max_batch
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._jobs: list[Job] = []  # bounded: a session has at most MAX_DRAWING jobs under way
+        self._wake = asyncio.Event()
+        self.seconds = 0.0  # spent in the engine, all sessions together
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while batch := self._next_batch():
+                    await self._run_batch(batch)
+        finally:
+            self._thread.shutdown(wait=True)
+
+    async def step(self, stream: Stream, chunk: Chunk, due: float) -> Frame | None:
+        """The frame that the engine draws on hearing `chunk`; None if the stream was reset meanwhile.
+
+        Raises:
+            whatever the engine raised for this stream; other streams are not touched by it.
+        """
+        done: asyncio.Future[Frame | None] = asyncio.get_running_loop().create_future()
+        self._jobs.append(Job(stream, chunk, due, done))
+        self._wake.set()
+        return await done
+
+    async def reset(self, stream: Stream) -> None:
+        """Drop the stream's waiting chunks, then have it forget what it heard."""
+        for job in [job for job in self._jobs if job.stream is stream]:
+            self._jobs.remove(job)
+            settle(job.done, None)
+        await asyncio.get_running_loop().run_in_executor(self._thread, stream.reset)
+
+    def _next_batch(self) -> list[Job]:
+        """The most urgent jobs, one of each stream: a stream's chunks are heard in order."""
+        self._jobs.sort(key=lambda job: job.due)
+        batch: list[Job] = []
+        for job in self._jobs:
+            if len(batch) < self._max_batch and all(job.stream is not other.stream for other in batch):
+                batch.append(job)
+        self._jobs = [job for job in self._jobs if job not in batch]
+        return batch
+
+    async def _run_batch(self, batch: list[Job]) -> None:
+        started = self._clock()
+        frames = await self._call(batch)
+        if frames is None:
+            # One stream's fault must not cost the others their frame: find it by stepping alone.
+            for job in batch:
+                await self._run_alone(job)
+        else:
+            for job, frame in zip(batch, frames, strict=True):
+                settle(job.done, frame)
+        self.seconds += self._clock() - started
+
+    async def _call(self, batch: list[Job]) -> list[Frame] | None:
+        pairs = [(job.stream, job.chunk) for job in batch]
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self.engine.step, pairs)
+        except ValueError:  # the contract: no stream has moved
+            return None
+
+    async def _run_alone(self, job: Job) -> None:
+        pair = [(job.stream, job.chunk)]
+        try:
+            frames = await asyncio.get_running_loop().run_in_executor(self._thread, self.engine.step, pair)
+        except ValueError as error:
+            if not job.done.done():
+                job.done.set_exception(error)
+        else:
+            settle(job.done, frames[0])
+
+
+def settle(future: asyncio.Future[Frame | None], frame: Frame | None) -> None:
+    """Deliver, unless the session that asked has gone."""
+    if not future.done():
+        future.set_result(frame)
