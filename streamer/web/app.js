@@ -119,12 +119,12 @@ function showState() {
   if (state === "live") watchMicrophone();
   else viewers = 0;
   if (state !== "reconnecting") waiting = null;
+  else if (!waiting) stage.hold();
   if (state === "idle" || state === "ended" || state === "failed") stage.stop();
   if (!isActive(state)) { feed.clear(); panel.toggle(false); }
   $("join-card").hidden = isViewer || state !== "idle";
   $("bar").hidden = !isActive(state);
   $("back").hidden = isViewer || isActive(state);
-  $("scene").classList.toggle("dim", state === "reconnecting");
   $("mute").disabled = $("interrupt").disabled = $("share").disabled = state !== "live";
   stage.showCurtain(curtain(state, { isViewer, failure, waiting }));
   showPill();

@@ -46,6 +46,14 @@ export class Stage {
     }
   }
 
+  /** Keeps the last picture while the next call is made: a closed call's video turns black. */
+  hold() {
+    const { videoWidth: width, videoHeight: height } = this.video;
+    Object.assign($("still"), { width, height });
+    if (width > 0) $("still").getContext("2d").drawImage(this.video, 0, 0);
+    this.video.classList.remove("seen");
+  }
+
   stop() {
     this.video.srcObject = null;
     this.video.classList.remove("seen");

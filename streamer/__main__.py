@@ -1,0 +1,7 @@
+"""python -m streamer: the command `lipcast`."""
+
+import sys
+
+from streamer.cli import main
+
+sys.exit(main())

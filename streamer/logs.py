@@ -1,0 +1,80 @@
+"""Structured logs that never show what must stay secret: SDP, ICE passwords, tokens, session ids.
+
+The WebRTC libraries print whole offers at debug level, so they are held at warning whatever is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.config
+import re
+
+from streamer.config import LogConfig
+
+SECRET = re.compile(
+    r"(?P<key>a=ice-pwd:|a=ice-ufrag:|a=fingerprint:\S+ |a=candidate:|Authorization: ?|/api/sessions/|/watch/)[^\s\"'\\]+",
+    re.IGNORECASE,
+)
+STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+NOISY = ("aiortc", "aioice", "av", "libav", "uvicorn.access")
+
+
+class Redact(logging.Filter):
+    """Blackens secrets in whatever is logged."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = redact(record.getMessage()), None
+        return True
+
+
+def redact(text: str) -> str:
+    return SECRET.sub(lambda match: match["key"] + "•••", text)
+
+
+def extras(record: logging.LogRecord) -> dict[str, object]:
+    return {key: value for key, value in vars(record).items() if key not in STANDARD}
+
+
+class TextFormatter(logging.Formatter):
+    """time level logger: message key=value …"""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        pairs = " ".join(f"{key}={value}" for key, value in extras(record).items())
+        return f"{line} {pairs}" if pairs else line
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, object] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            fields["exception"] = redact(self.formatException(record.exc_info))
+        return json.dumps(fields | extras(record), default=str, ensure_ascii=False)
+
+
+def configure_logs(config: LogConfig) -> None:
+    """Set up the process's logging, once, at start."""
+    formatter: dict[str, object] = {"()": JsonFormatter}
+    if config.format == "text":
+        formatter = {"()": TextFormatter, "fmt": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"}
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "filters": {"redact": {"()": Redact}},
+            "formatters": {"chosen": formatter},
+            "handlers": {
+                "stderr": {"class": "logging.StreamHandler", "formatter": "chosen", "filters": ["redact"]},
+            },
+            "root": {"level": config.level.upper(), "handlers": ["stderr"]},
+            "loggers": {name: {"level": "WARNING"} for name in NOISY},
+        }
+    )
