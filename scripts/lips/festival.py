@@ -1,0 +1,71 @@
+"""Speech and phone times from festival, many sentences a run. Knows no lips. Nothing of festival is shipped."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.lips.flite import read_wave
+from scripts.lips.phones import parse_set
+from scripts.lips.segments import split
+from scripts.lips.utterance import Utterance, resample
+
+# Voice of a Debian package festvox-*: the set of its phones. Units are cut from real talkers.
+VOICES = {
+    "kal_diphone": "arpabet",
+    "ked_diphone": "arpabet",
+    "cmu_us_slt_arctic_hts": "arpabet",
+    "lp_diphone": "italian",
+    "pc_diphone": "italian",
+    "czech_dita": "czech",
+    "czech_ph": "czech",
+    "czech_machac": "czech",
+    "czech_krb": "czech",
+    "hy_fi_mv_diphone": "finnish",
+    "suo_fi_lj_diphone": "finnish",
+    "msu_ru_nsh_clunits": "russian",
+    "upc_ca_ona_hts": "catalan",
+}
+
+HTS_VOICES = frozenset({"cmu_us_slt_arctic_hts", "upc_ca_ona_hts"})  # spoken by another engine inside festival
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What to say, and how slowly (stretch 1 is normal)."""
+
+    text: str
+    stretch: float
+
+
+def say_all(voice: str, lines: Sequence[Line], scratch: Path) -> Iterator[Utterance]:
+    """Speak every line in one run of festival; a line that it cannot say is left out. scratch: an empty folder."""
+    script = [f"(voice_{voice})"]
+    for i, line in enumerate(lines):
+        text = line.text.replace("\\", " ").replace('"', " ")
+        script.append(
+            f"(unwind-protect (begin (Parameter.set 'Duration_Stretch {line.stretch:.3f})"
+            f' (set! u (utt.synth (eval (list \'Utterance \'Text "{text}"))))'
+            f' (utt.save.wave u "{scratch}/{i}.wav" \'riff) (utt.save.segs u "{scratch}/{i}.lab")))'
+        )
+    commands = scratch / "say.scm"
+    commands.write_text("\n".join(script), encoding="utf-8")
+    subprocess.run(("festival", "-b", str(commands)), capture_output=True, check=False, timeout=600)
+    for i in range(len(lines)):
+        label = scratch / f"{i}.lab"
+        if label.exists():
+            yield _read(label, voice)
+
+
+def _read(label: Path, voice: str) -> Utterance:
+    marks: list[tuple[float, float, str]] = []
+    for row in label.read_text(encoding="utf-8", errors="replace").splitlines():
+        fields = row.split()
+        if len(fields) >= 3:
+            marks.append((marks[-1][1] if marks else 0.0, float(fields[0]), fields[2]))
+    samples, rate = read_wave(label.with_suffix(".wav"))
+    segments = split(marks, lambda symbol: parse_set(symbol, VOICES[voice]), burst_marked=False)
+    synthesiser = "hts" if voice in HTS_VOICES else "festival"
+    return Utterance(resample(samples, rate), segments, synthesiser, voice)

@@ -1,0 +1,197 @@
+"""Trains the lip network; shows progress, writes checkpoints and goes on from the last one. Knows no corpus.
+
+Usage: python -m scripts.lips.train DATASET CHECKPOINT [--minutes 30] [--batch 48] [--threads 2] [--device cpu]
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engines.motion import VISEMES
+from engines.speech.mouth import canonical_mouth
+from scripts.lips.network import DELAYS, HOPS, LipNetwork
+
+PEAK_RATE = 2e-3  # learning rate
+WARM_UP = 200  # steps
+CENTIMETRES = 8.92  # of one unit of aperture: losses are about 1 then
+OPENING_LOSS, SPEED_LOSS, SHAPE_LOSS, VISEME_LOSS, CLOSURE_LOSS = 4.0, 2.0, 6.0, 0.08, 4.0
+SHUT = 0.004  # aperture, in distances between the eyes (0.4 mm)
+PAUSE_CHUNKS = 5  # at the start of a clip, not scored: the normaliser has heard nothing yet
+SAVE_EVERY = 100  # steps
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """features: (batch, chunks, 168); delay: (batch,); coefficients: (batch, chunks, 14); viseme: (batch, chunks)."""
+
+    features: Tensor
+    delay: Tensor
+    coefficients: Tensor
+    viseme: Tensor
+
+
+class Clips:
+    """All clips of a folder, in memory as they are on disk (half precision)."""
+
+    def __init__(self, folder: Path) -> None:
+        paths = sorted(path for path in folder.glob("*.npz") if ".part" not in path.name)
+        if not paths:
+            raise FileNotFoundError(f"no clips in {folder}: run scripts.lips.dataset first")
+        packs = [dict(np.load(path)) for path in paths]
+        self.features = np.concatenate([p["features"] for p in packs])
+        self.coefficients = np.concatenate([p["coefficients"] for p in packs])
+        self.viseme = np.concatenate([p["viseme"] for p in packs])
+
+    def batch(self, size: int, draw: np.random.Generator) -> Batch:
+        """Random clips, each cut at a random hop and delayed at random; half of them by 80 ms."""
+        rows = draw.integers(0, len(self.features), size)
+        delay = np.where(draw.random(size) < 0.45, 4, draw.integers(0, DELAYS, size))
+        return self._cut(rows, draw.integers(0, HOPS, size), delay, draw)
+
+    def _cut(
+        self, rows: np.ndarray, phase: np.ndarray, delay: np.ndarray, draw: np.random.Generator
+    ) -> Batch:
+        frames = self.features.shape[1]
+        chunks = frames // HOPS - 1
+        ends = HOPS * np.arange(1, chunks + 1)
+        heard = phase[:, None] + np.arange(HOPS * chunks)
+        features = self.features[rows[:, None], heard].astype(np.float32)
+        _mask(features, draw)
+        when = phase[:, None] + ends - 2 - 2 * delay[:, None]
+        spoken = (when >= 0)[..., None]
+        when = np.maximum(when, 0)
+        coefficients = self.coefficients[rows[:, None], when].astype(np.float32) * spoken
+        viseme = np.where(spoken[..., 0], self.viseme[rows[:, None], when], VISEMES.index("sil"))
+        return Batch(
+            torch.from_numpy(features.reshape(len(rows), chunks, -1)),
+            torch.from_numpy(delay),
+            torch.from_numpy(coefficients),
+            torch.from_numpy(viseme.astype(np.int64)),
+        )
+
+
+def _mask(features: np.ndarray, draw: np.random.Generator) -> None:
+    """Hide a few bands and moments (SpecAugment): no single band may decide."""
+    for clip in features:
+        low = int(draw.integers(0, 36))
+        clip[:, low : low + int(draw.integers(0, 7))] = 0
+        for _ in range(2):
+            start = int(draw.integers(0, len(clip)))
+            clip[start : start + int(draw.integers(0, 6))] = 0
+
+
+class Loss(nn.Module):
+    """Opening first, for it is what is seen; then its speed, all coefficients, closures and visemes."""
+
+    change: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("change", torch.from_numpy(canonical_mouth().change[:, :1].copy()))
+
+    def forward(self, coefficients: Tensor, logits: Tensor, batch: Batch) -> Tensor:
+        opening = CENTIMETRES * (coefficients @ self.change)[:, PAUSE_CHUNKS:, 0]
+        wanted = CENTIMETRES * (batch.coefficients @ self.change)[:, PAUSE_CHUNKS:, 0]
+        viseme = batch.viseme[:, PAUSE_CHUNKS:]
+        lips_shut = ((viseme == VISEMES.index("PP")) & (wanted < CENTIMETRES * SHUT)).float()
+        parted = torch.relu(opening - CENTIMETRES * SHUT)
+        loss = OPENING_LOSS * (opening - wanted).square().mean()
+        loss = loss + SPEED_LOSS * (opening.diff() - wanted.diff()).square().mean()
+        error = coefficients[:, PAUSE_CHUNKS:] - batch.coefficients[:, PAUSE_CHUNKS:]
+        loss = loss + SHAPE_LOSS * error.square().mean()
+        loss = loss + CLOSURE_LOSS * (lips_shut * parted.square()).mean()
+        unlikely = nn.functional.cross_entropy(logits[:, PAUSE_CHUNKS:].flatten(0, 1), viseme.flatten())
+        return loss + VISEME_LOSS * unlikely
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """One training run: what a checkpoint holds."""
+
+    network: LipNetwork
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+    spent: float = 0.0  # seconds of training so far
+
+    def save(self, path: Path) -> None:
+        partial = path.with_suffix(".part")
+        state = {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "spent": self.spent,
+        }
+        torch.save(state, partial)
+        partial.rename(path)
+
+    def resume(self, path: Path) -> None:
+        state = torch.load(path, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.spent = int(state["step"]), float(state["spent"])
+
+
+def learning_rate(step: int, share: float) -> float:
+    """Warm-up, then a cosine to a fiftieth over the share of the time that is spent."""
+    return PEAK_RATE * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * min(share, 1))))
+
+
+def train(clips: Clips, run: Run, checkpoint: Path, minutes: float, batch_size: int) -> None:
+    """Train until the minutes are spent, earlier runs of this checkpoint included."""
+    device = next(run.network.parameters()).device
+    loss_of = Loss().to(device)
+    mean = math.nan
+    while run.spent < 60 * minutes:
+        began = time.monotonic()
+        draw = np.random.default_rng([5, run.step])
+        batch = clips.batch(batch_size, draw)
+        batch = Batch(*(getattr(batch, name).to(device) for name in Batch.__slots__))
+        for group in run.optimiser.param_groups:
+            group["lr"] = learning_rate(run.step, run.spent / (60 * minutes))
+        loss = loss_of(*run.network(batch.features, batch.delay), batch)
+        run.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
+        run.optimiser.step()
+        run.step += 1
+        run.spent += time.monotonic() - began
+        value = float(loss)
+        mean = value if math.isnan(mean) else 0.98 * mean + 0.02 * value
+        if run.step % SAVE_EVERY == 0:
+            print(f"step {run.step}: loss {mean:.4f}, {run.spent / 60:.1f} of {minutes:g} minutes", flush=True)
+            run.save(checkpoint)
+    run.save(checkpoint)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="train the lip network")
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--batch", type=int, default=48)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    network = LipNetwork().to(args.device)
+    run = Run(network, torch.optim.AdamW(network.parameters(), PEAK_RATE, weight_decay=0.01))
+    if args.checkpoint.exists():
+        run.resume(args.checkpoint)
+        print(f"going on from step {run.step}")
+    clips = Clips(args.dataset)
+    parameters = sum(p.numel() for p in network.parameters())
+    print(f"{len(clips.features)} clips, {parameters} parameters")
+    train(clips, run, args.checkpoint, args.minutes, args.batch)
+
+
+if __name__ == "__main__":
+    main()
