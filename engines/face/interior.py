@@ -13,11 +13,12 @@ SUPERSAMPLING = 4  # along either axis, for the lips' anti-aliased edge
 SUBPIXEL_BITS = 6
 MARGIN = 2  # pixels around the opening that are worked on
 
-# Light that reaches the inside: it grows with the opening, and the upper lip throws a soft shadow down.
-# Widths in inter-ocular distances, light in parts of the pictures' own.
-SHADOW_WIDTH = 0.045
-SHADOW_DROP = 0.03
-DARKEST = 0.18
+# Light that reaches the front teeth: the lips shade what lies close behind them, the upper lip most, and the corners
+# stay dark. Widths in inter-ocular distances; light in parts of the pictures' own.
+SHADOW_WIDTH = 0.04
+SHADOW_DROP = 0.02
+DARKEST = 0.4
+FULL_LIGHT = 0.6  # part of the neighbourhood that must be open for full light
 
 HAIRLINE = 1.5  # pixels: a narrower opening shows by parts, so that lips part without a jump
 
@@ -78,7 +79,7 @@ class MouthInterior:
         sky = cv2.GaussianBlur(coverage, (0, 0), self._blur, borderType=cv2.BORDER_CONSTANT)
         drop = np.array([[1, 0, 0], [0, 1, self._drop]])
         light = cv2.warpAffine(sky, drop, (sky.shape[1], sky.shape[0]))
-        bright: Floats = np.minimum(DARKEST + (1 - DARKEST) * light * light * 1.6, 1).astype(np.float32)
+        bright: Floats = DARKEST + (1 - DARKEST) * np.minimum(light / np.float32(FULL_LIGHT), 1)
         return bright
 
 

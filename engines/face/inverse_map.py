@@ -41,17 +41,17 @@ class InverseMap:
         self._paint(corners)
         self._slopes(corners, source[self._triangles])
         for axis in range(2):
-            plane, out = self._map[axis], self._scratch
-            np.take(self._planes[3 * axis], self._ids, out=plane, mode="clip")
-            np.multiply(plane, self._column, out=plane)
-            np.take(self._planes[3 * axis + 1], self._ids, out=out, mode="clip")
-            np.multiply(out, self._row, out=out)
-            np.add(plane, out, out=plane)
-            np.take(self._planes[3 * axis + 2], self._ids, out=out, mode="clip")
-            np.add(plane, out, out=plane)
-            plane += (common[axis, 0] * self._column + (common[axis, 1] * self._row + common[axis, 2])).astype(
-                np.float32
-            )
+            plane, term = self._map[axis], self._scratch
+            along, down, base = self._planes[3 * axis : 3 * axis + 3]
+            np.take(along, self._ids, out=plane, mode="clip")
+            plane *= self._column
+            np.take(down, self._ids, out=term, mode="clip")
+            term *= self._row
+            plane += term
+            np.take(base, self._ids, out=term, mode="clip")
+            plane += term
+            plane += np.float32(common[axis, 0]) * self._column
+            plane += (common[axis, 1] * self._row + common[axis, 2]).astype(np.float32)
         return self._map[0], self._map[1]
 
     def _paint(self, corners: Floats) -> None:

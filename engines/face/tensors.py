@@ -85,7 +85,8 @@ def check_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], frames: int) 
             raise AvatarError(path, f"the tensor {name!r}", "none of that name", MEND)
         _check_form(path, name, tensors[name], shape, sizes)
     _check_values(path, tensors)
-    _check_contours(path, tensors["inner_upper"], tensors["inner_lower"])
+    _check_contours(path, tensors["inner_upper"], tensors["inner_lower"], tensors["mesh"])
+    _check_mask(path, tensors["mask"])
     for tensor in tensors.values():
         tensor.setflags(write=False)
     return FaceTensors(**{field.name: tensors[field.name] for field in fields(FaceTensors)})
@@ -124,7 +125,15 @@ def _check_values(path: Path, tensors: Mapping[str, NDArray[Any]]) -> None:
         raise AvatarError(path, "interocular above 0", str(tensors["interocular"]), MEND)
 
 
-def _check_contours(path: Path, upper: NDArray[Any], lower: NDArray[Any]) -> None:
+def _check_contours(path: Path, upper: NDArray[Any], lower: NDArray[Any], mesh: NDArray[Any]) -> None:
     if len(upper) < 3 or upper[0] != lower[0] or upper[-1] != lower[-1]:
         found = f"{upper[0]}..{upper[-1]} and {lower[0]}..{lower[-1]}, {len(upper)} vertices"
         raise AvatarError(path, "inner contours of 3 vertices or more that share their corners", found, MEND)
+    apart = float(np.abs(mesh[upper] - mesh[lower]).max())
+    if apart > 0:
+        raise AvatarError(path, "inner contours that meet at rest", f"them {apart:.4f} crop units apart", MEND)
+
+
+def _check_mask(path: Path, mask: NDArray[Any]) -> None:
+    if mask[[0, -1]].any() or mask[:, [0, -1]].any():
+        raise AvatarError(path, "a mask that is 0 along the crop's border", "other values", MEND)

@@ -204,9 +204,9 @@ def _triangles(rings: int) -> NDArray[np.int32]:
 
 
 def _jaw(head: HeadModel, posed: NDArray[np.float32], view: View, crop: Crop) -> NDArray[np.float32]:
-    """Displacement of the lower front teeth for each coefficient, in crop units: (14, 2)."""
+    """Displacement of the lower front teeth's edges for each coefficient, in crop units: (14, 2)."""
     teeth = posed[LOWER_TEETH].astype(np.float64)
-    front = teeth[:, 2] > teeth[:, 2].max() - 1.0
+    front = (teeth[:, 2] > teeth[:, 2].max() - 1.0) & (teeth[:, 1] > np.quantile(teeth[:, 1], 0.8))
     flat = crop.from_pixels(view(teeth[front]))
     rows = []
     for name in COEFFICIENTS:

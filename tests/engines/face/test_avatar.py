@@ -1,0 +1,173 @@
+"""Avatars are read whole or refused with a reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from engines.face.avatar import load_avatar, save_avatar
+from engines.face.errors import AvatarError
+from tests.engines.face import tiny_avatar as tiny
+
+Change = Callable[[dict[str, NDArray[Any]]], object]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of a valid avatar."""
+    folder = tiny.save(tmp_path_factory.mktemp("avatars") / "tiny")
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def folder(saved: dict[str, bytes], tmp_path: Path) -> Path:
+    """A fresh copy to spoil."""
+    for name, content in saved.items():
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+def test_a_saved_avatar_reads_back(folder: Path) -> None:
+    avatar = load_avatar(folder)
+    assert (avatar.name, avatar.width, avatar.height) == ("tiny", tiny.SIZE, tiny.SIZE)
+    assert avatar.manifest == tiny.manifest()
+    for name, tensor in tiny.tensors().items():
+        np.testing.assert_array_equal(getattr(avatar.face, name), tensor)
+
+
+def test_the_loop_is_decoded_to_rgb(folder: Path) -> None:
+    loop = load_avatar(folder).loop
+    assert loop.shape == (tiny.FRAMES, tiny.SIZE, tiny.SIZE, 3)
+    assert loop.dtype == np.uint8
+    assert np.abs(loop.mean(axis=(0, 1, 2)) - tiny.loop().mean(axis=(0, 1, 2))).max() < 4
+
+
+def test_what_was_read_cannot_be_written(folder: Path) -> None:
+    avatar = load_avatar(folder)
+    assert not avatar.loop.flags.writeable
+    assert not avatar.face.mesh.flags.writeable
+
+
+@pytest.mark.parametrize("name", ["avatar.json", "loop.mp4", "face.safetensors"])
+def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(AvatarError, match=f"{name}: expected a file, found none"):
+        load_avatar(folder)
+
+
+@pytest.mark.parametrize("name", ["avatar.json", "loop.mp4", "face.safetensors"])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe not this", b"[]"])
+def test_a_damaged_file_is_named(folder: Path, name: str, content: bytes) -> None:
+    (folder / name).write_bytes(content)
+    with pytest.raises(AvatarError, match=name):
+        load_avatar(folder)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("format", 2),
+        ("format", None),
+        ("name", 7),
+        ("licence", None),
+        ("ai_generated", "yes"),
+        ("width", 512.0),
+        ("height", -96),
+        ("frames", 0),
+        ("frames", 5),
+        ("frames", 3),
+        ("width", 64),
+        ("frame_rate", True),
+    ],
+)
+def test_a_wrong_manifest_is_refused(folder: Path, field: str, value: object) -> None:
+    path = folder / "avatar.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
+    with pytest.raises(AvatarError, match="expected"):
+        load_avatar(folder)
+
+
+def spoil(name: str, change: Callable[[NDArray[Any]], Any]) -> Change:
+    def apply(tensors: dict[str, NDArray[Any]]) -> None:
+        tensors[name] = np.array(change(tensors[name].copy()))
+
+    return apply
+
+
+def set_first(value: float) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    def apply(tensor: NDArray[Any]) -> NDArray[Any]:
+        tensor[(0,) * tensor.ndim] = value
+        return tensor
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda tensors: tensors.pop("mesh"), "mesh"),
+        (lambda tensors: tensors.pop("interocular"), "interocular"),
+        (spoil("mesh", lambda mesh: mesh[:-1]), "basis"),
+        (spoil("mesh", lambda mesh: mesh.astype(np.float64)), "mesh of type float32"),
+        (spoil("mesh", set_first(np.nan)), "mesh within"),
+        (spoil("basis", set_first(np.inf)), "basis within"),
+        (spoil("basis", lambda basis: basis[:-1]), "basis of shape"),
+        (spoil("triangles", set_first(999)), "triangles within"),
+        (spoil("triangles", set_first(-1)), "triangles within"),
+        (spoil("triangles", lambda triangles: triangles[:0]), "triangles of shape"),
+        (spoil("inner_upper", lambda upper: upper[:-1]), "inner_lower"),
+        (spoil("inner_upper", lambda upper: upper[::-1]), "share their corners"),
+        (spoil("mesh", lambda mesh: mesh + np.eye(*mesh.shape, k=-3, dtype=np.float32) * 0.1), "meet at rest"),
+        (spoil("alignment", lambda alignment: alignment[:-1]), "alignment of shape"),
+        (spoil("alignment", lambda alignment: alignment * 0), "alignment"),
+        (spoil("mask", lambda mask: mask[:, :-1]), "mask of shape"),
+        (spoil("mask", lambda mask: mask | 1), "mask"),
+        (spoil("interior_upper", lambda picture: picture[:, :, :3]), "interior_upper"),
+        (spoil("interior_lower", lambda picture: picture[:-1]), "interior_lower"),
+        (spoil("jaw", lambda jaw: jaw.T), "jaw of shape"),
+        (spoil("cavity", lambda cavity: cavity.astype(np.int32)), "cavity of type uint8"),
+        (spoil("interocular", lambda distance: -distance), "interocular above 0"),
+    ],
+)
+def test_wrong_tensors_are_refused(folder: Path, change: Change, named: str) -> None:
+    path = folder / "face.safetensors"
+    tensors = load_file(path)
+    change(tensors)
+    save_file({name: np.array(tensor, order="C") for name, tensor in tensors.items()}, path)
+    with pytest.raises(AvatarError, match=named):
+        load_avatar(folder)
+
+
+def test_the_error_says_where_what_and_how_to_mend(folder: Path) -> None:
+    (folder / "loop.mp4").unlink()
+    with pytest.raises(AvatarError) as caught:
+        load_avatar(folder)
+    assert caught.value.path == folder / "loop.mp4"
+    assert caught.value.mend in str(caught.value)
+
+
+def test_saving_replaces_the_older_avatar(tmp_path: Path) -> None:
+    folder = tiny.save(tmp_path / "tiny")
+    (folder / "left over").touch()
+    tiny.save(folder)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "avatar.json",
+        "face.safetensors",
+        "loop.mp4",
+        "preview.jpg",
+    ]
+
+
+def test_a_wrong_avatar_is_not_saved_and_the_older_one_stays(tmp_path: Path) -> None:
+    folder = tiny.save(tmp_path / "tiny")
+    with pytest.raises(AvatarError):
+        save_avatar(folder, tiny.manifest(frames=9), tiny.tensors(), tiny.video(tiny.loop()), b"")
+    assert load_avatar(folder).name == "tiny"
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
