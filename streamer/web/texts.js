@@ -29,7 +29,7 @@ export function curtain(state, { isViewer, failure, waiting }) {
     case "reconnecting":
       return { kind: "busy", title: "Reconnecting", detail: waitingText(waiting) };
     case "ended":
-      return { kind: "done", again: isViewer ? "Look again" : "Join again", ...endedText(isViewer, failure) };
+      return { kind: "done", again: isViewer ? "Watch again" : "Join again", ...endedText(isViewer, failure) };
     case "failed":
       return { kind: "alert", title: failure.title, detail: failure.detail, again: "Try again" };
     default:
