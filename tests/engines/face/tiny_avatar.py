@@ -42,7 +42,7 @@ def tensors() -> Arrays:
     basis = np.zeros((len(COEFFICIENTS), len(rest), 2), np.float32)
     jaw, close, pucker = (COEFFICIENTS.index(name) for name in ("jawOpen", "mouthClose", "mouthPucker"))
     around = 2 * ARC
-    arch = np.sin(np.linspace(0, np.pi, ARC + 1))[[0, *range(1, ARC), ARC]]
+    arch = np.sin(np.linspace(0, np.pi, ARC + 1))
     upper = np.arange(ARC + 1)
     lower = np.array([0, *range(around - 1, ARC, -1), ARC])
     for ring in (0, 1):
@@ -52,12 +52,10 @@ def tensors() -> Arrays:
         )
     basis[close] = -basis[jaw]
     basis[close, lower, 1] -= 0.05 * arch  # overshoots, as real ones do
-    square = cv2.resize(np.arange(16, dtype=np.uint8).reshape(4, 4) * 16, (32, 32), interpolation=cv2.INTER_NEAREST)
     teeth = np.dstack([np.full((32, 32, 3), 220, np.uint8), np.zeros((32, 32), np.uint8)])
     above, below = teeth.copy(), teeth.copy()
     above[12:18, :, 3] = 255
     below[16:22, :, 3] = 255
-    below[:, :, :3] -= square[:, :, None] // 4
     moved = np.zeros((len(COEFFICIENTS), 2), np.float32)
     moved[jaw] = (0, 0.8 * JAW_DROP)
     return {
