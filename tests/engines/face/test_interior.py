@@ -11,6 +11,7 @@ from engines.face.interior import MouthInterior
 from tests.engines.face import tiny_avatar as tiny
 
 SIZE = 100
+SKIN = 255
 TO_OUTPUT = np.array([[SIZE, 0, -0.5], [0, SIZE, -0.5]])
 EMPTY = np.zeros((32, 32, 4), np.uint8)
 
@@ -18,17 +19,17 @@ EMPTY = np.zeros((32, 32, 4), np.uint8)
 def paint(jaw: float, to_output: NDArray[np.float64] = TO_OUTPUT, **parts: NDArray[np.uint8]) -> NDArray[np.uint8]:
     face = tiny.avatar(**parts).face
     coefficients = tiny.motion(jawOpen=jaw).coefficients
-    picture = np.full((SIZE, SIZE, 3), 200, np.uint8)
+    picture = np.full((SIZE, SIZE, 3), SKIN, np.uint8)
     MouthInterior(face, SIZE).draw(picture, MouthGeometry(face).pose(coefficients), coefficients, to_output)
     return picture
 
 
 def test_a_closed_mouth_shows_nothing() -> None:
-    assert (paint(0) == 200).all()
+    assert (paint(0) == SKIN).all()
 
 
 def test_only_the_opening_is_painted() -> None:
-    painted = np.argwhere((paint(0.8) != 200).any(axis=2))
+    painted = np.argwhere((paint(0.8) != SKIN).any(axis=2))
     assert (painted.min(axis=0) >= (44, 24)).all()
     assert (painted.max(axis=0) <= (45 + 0.8 * tiny.JAW_DROP * SIZE + 1, 75)).all()
 
@@ -43,7 +44,7 @@ def test_an_empty_mouth_is_the_cavity_in_shadow() -> None:
 def test_the_area_of_the_opening_is_exact() -> None:
     black = np.zeros(3, np.uint8)
     picture = paint(1, interior_upper=EMPTY, interior_lower=EMPTY, cavity=black)
-    covered = (1 - picture[:, :, 0].astype(float) / 200).sum()
+    covered = (1 - picture[:, :, 0].astype(float) / SKIN).sum()
     shape = MouthGeometry(tiny.avatar().face).pose(tiny.motion(jawOpen=1).coefficients)
     exact = np.trapezoid((shape.lower - shape.upper)[:, 1], shape.upper[:, 0]) * SIZE**2
     assert covered == pytest.approx(exact, rel=0.03)
@@ -52,7 +53,7 @@ def test_the_area_of_the_opening_is_exact() -> None:
 def test_lower_teeth_go_down_with_the_jaw() -> None:
     def top(jaw: float) -> int:
         column = paint(jaw, interior_upper=EMPTY)[:, 50]
-        return int(np.flatnonzero((column.min(axis=1) > 90) & (column.max(axis=1) < 200))[0])
+        return int(np.flatnonzero((column.min(axis=1) > 90) & (column.max(axis=1) < 250))[0])
 
     assert top(1) - top(0.7) == pytest.approx(0.3 * 0.8 * tiny.JAW_DROP * SIZE, abs=2)
 
