@@ -53,11 +53,6 @@ function leave() {
   visit.leave();
 }
 
-function backToChoices() {
-  visit.back();
-  field.arrive();
-}
-
 /** Runs a request of a control; what goes wrong is told in passing, the call goes on. */
 async function attempt(action) {
   try {
@@ -116,6 +111,7 @@ function watchMicrophone() {
 function showState() {
   const { state, failure } = visit;
   root.dataset.state = state;
+  if (state === "idle" && !isViewer) field.arrive();
   if (state === "live") watchMicrophone();
   else viewers = 0;
   if (state !== "reconnecting") waiting = null;
@@ -178,7 +174,7 @@ function wire() {
   visit.addEventListener("report", (event) => takeReport(event.detail));
   visit.addEventListener("waiting", (event) => { waiting = event.detail; showState(); });
   for (const [id, action] of Object.entries({
-    "again": begin, "back": backToChoices, "cancel": leave, "leave": leave,
+    "again": begin, "back": () => visit.back(), "cancel": leave, "leave": leave,
     "mute": toggleMute, "interrupt": interrupt, "share": share,
     "stats-toggle": () => panel.toggle(),
   })) $(id).addEventListener("click", action);
@@ -203,7 +199,7 @@ async function start() {
     await catalogue;
     return begin();
   }
-  await Promise.all([catalogue, field.arrive(), follow((problem) => form.setReadiness(problem))]);
+  await Promise.all([catalogue, follow((problem) => form.setReadiness(problem))]);
 }
 
 start();

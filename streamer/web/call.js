@@ -82,6 +82,10 @@ export class Call {
 
   #watchConnection() {
     const { signal } = this.#ending;
+    const { transport } = this.video.receiver;
+    transport.addEventListener("statechange", () => {
+      if (transport.state === "closed") this.#lose(new CallLost("The server hung up.")); // sooner than ICE notices
+    }, { signal });
     this.pc.addEventListener("connectionstatechange", async () => {
       const state = this.pc.connectionState;
       if (state === "failed" || state === "closed") return this.#lose(new CallLost("The connection broke."));

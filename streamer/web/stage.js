@@ -97,7 +97,7 @@ export class Stage {
   #showFullscreen() {
     const isFull = document.fullscreenElement !== null;
     $("fullscreen-icon").setAttribute("href", iconUrl(isFull ? "shrink" : "expand"));
-    $("fullscreen").setAttribute("aria-pressed", String(isFull));
+    say($("fullscreen-text"), isFull ? "Leave full screen" : "Full screen");
   }
 
   /** what: as texts.curtain() gives it. */

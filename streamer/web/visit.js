@@ -30,8 +30,9 @@ export class Visit extends EventTarget {
   async join(choice) {
     const signal = this.#begin("join", false);
     await this.#guard(signal, async () => {
-      this.microphone ??= await this.#openMicrophone();
-      signal.throwIfAborted();
+      const microphone = this.microphone ?? await this.#openMicrophone();
+      if (signal.aborted) return microphone.close(); // left while the browser was still asking
+      this.microphone = microphone;
       this.#enter("granted");
       await this.#stay(choice, (sdp) => api.openSession(sdp, choice.avatar, signal), signal);
     });
