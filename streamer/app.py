@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -41,6 +42,7 @@ class Server:
     config: Config
     clock: Clock
     meters: Meters
+    load: Callable[[Config], Stage]
     stage: Stage | None = None
     sessions: Sessions | None = None
     broken: str = ""  # why it will never be ready
@@ -53,9 +55,9 @@ class Server:
         return self.stage, self.sessions
 
 
-def create_app(config: Config, clock: Clock | None = None) -> Starlette:
-    """The ASGI application; its lifespan loads the engine and owns every task."""
-    server = Server(config, clock or MonotonicClock(), Meters())
+def create_app(config: Config, clock: Clock | None = None, load: Callable[[Config], Stage] = load_stage) -> Starlette:
+    """The ASGI application; its lifespan calls `load`, away from the event loop, and owns every task."""
+    server = Server(config, clock or MonotonicClock(), Meters(), load)
     app = Starlette(
         routes=ROUTES,
         middleware=[Middleware(SecurityHeaders)],
@@ -81,12 +83,13 @@ async def serve(server: Server, tasks: asyncio.TaskGroup) -> None:
     """Load the engine away from the event loop, then run it until cancelled."""
     started = server.clock.now()
     try:
-        stage = await asyncio.to_thread(load_stage, server.config)
+        stage = await asyncio.to_thread(server.load, server.config)
     except Exception as error:  # the boundary: the page must still be served to say why nothing works
         log.exception("the engine could not be loaded")
         server.broken = f"the engine could not be loaded: {error}"
         return
-    worker = Worker(stage.engine, server.config.engine.max_batch, server.clock.now)
+    thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+    worker = Worker(stage.engine, server.config.engine.max_batch, server.clock.now, thread)
     server.stage = stage
     server.sessions = Sessions(server.config, worker, server.clock, server.meters, tasks)
     # What was loaded stays for ever: looking through it again and again costs pauses of 100 ms.

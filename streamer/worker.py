@@ -1,16 +1,20 @@
 """Runs the engine for all sessions on one thread of its own: the earliest deadline first, several in one call.
 
-Knows neither sound nor pictures, only who is due when.
+Knows neither sound nor pictures, only who is due when. An engine that breaks ends the sessions of that call
+and no others: each of them is told by the exception that its `step` raises.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from engines.api import Chunk, Engine, Frame, Stream
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,13 +29,14 @@ class Worker:
     """`run` is a task of the server; sessions call `step`, `reset` and `release`.
 
     max_batch: how many sessions one engine call may serve.
+    thread: runs one call after the other, in order; shut down when `run` ends.
     """
 
-    def __init__(self, engine: Engine, max_batch: int, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: Engine, max_batch: int, clock: Callable[[], float], thread: Executor) -> None:
         self.engine = engine
         self._max_batch = max_batch
         self._clock = clock
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._thread = thread
         self._jobs: list[Job] = []  # bounded: a session has at most MAX_DRAWING jobs under way
         self._wake = asyncio.Event()
         self.seconds = 0.0  # spent in the engine, all sessions together
@@ -76,36 +81,45 @@ class Worker:
         return batch
 
     async def _run_batch(self, batch: list[Job]) -> None:
-        started = self._clock()
-        frames = await self._call(batch)
-        if frames is None:
-            # One stream's fault must not cost the others their frame: find it by stepping alone.
+        try:
+            frames = await self._call(batch)
+        except ValueError as error:
+            await self._refused(batch, error)
+        except Exception as error:  # the boundary: an engine that breaks must not take the server with it
+            log.exception("the engine broke; the sessions of this call end: %s", len(batch))
             for job in batch:
-                await self._run_alone(job)
+                fail(job.done, error)
         else:
             for job, frame in zip(batch, frames, strict=True):
                 settle(job.done, frame)
-        self.seconds += self._clock() - started
 
-    async def _call(self, batch: list[Job]) -> list[Frame] | None:
+    async def _call(self, batch: list[Job]) -> list[Frame]:
         pairs = [(job.stream, job.chunk) for job in batch]
+        started = self._clock()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self.engine.step, pairs)
-        except ValueError:  # the contract: no stream has moved
-            return None
+            frames = await asyncio.get_running_loop().run_in_executor(self._thread, self.engine.step, pairs)
+        finally:
+            self.seconds += self._clock() - started
+        if len(frames) != len(batch):
+            raise RuntimeError(f"the engine drew {len(frames)} frames for {len(batch)} chunks")
+        return frames
 
-    async def _run_alone(self, job: Job) -> None:
-        pair = [(job.stream, job.chunk)]
-        try:
-            frames = await asyncio.get_running_loop().run_in_executor(self._thread, self.engine.step, pair)
-        except ValueError as error:
-            if not job.done.done():
-                job.done.set_exception(error)
-        else:
-            settle(job.done, frames[0])
+    async def _refused(self, batch: list[Job], error: ValueError) -> None:
+        """One stream's fault must not cost the others their frame. By contract none has moved: step each alone."""
+        if len(batch) == 1:
+            fail(batch[0].done, error)
+            return
+        for job in batch:
+            await self._run_batch([job])
 
 
 def settle(future: asyncio.Future[Frame | None], frame: Frame | None) -> None:
     """Deliver, unless the session that asked has gone."""
     if not future.done():
         future.set_result(frame)
+
+
+def fail(future: asyncio.Future[Frame | None], error: Exception) -> None:
+    """Tell the session that asked, unless it has gone."""
+    if not future.done():
+        future.set_exception(error)
