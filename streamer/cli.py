@@ -23,12 +23,17 @@ def main(arguments: list[str] | None = None) -> int:
     except (ConfigError, ValueError, OSError, LookupError) as error:
         print(f"lipcast: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("lipcast: stopped", file=sys.stderr)
+        return 130  # as shells report a program that Ctrl-C ended
 
 
 def parser() -> argparse.ArgumentParser:
     words = argparse.ArgumentParser(prog="lipcast", description="A real-time streaming avatar server.")
     commands = words.add_subparsers(title="commands", required=True, metavar="COMMAND")
     add_serve(commands)
+    add_render(commands)
+    add_lips(commands)
     return words
 
 
@@ -65,6 +70,59 @@ def serve(options: argparse.Namespace) -> int:
         timeout_graceful_shutdown=10,
     )
     return 0
+
+
+def add_render(commands: Subcommands[argparse.ArgumentParser]) -> None:
+    words = commands.add_parser("render", help="make a video of a presenter saying what a sound file says")
+    words.add_argument("--audio", type=Path, required=True, metavar="FILE", help="WAV, MP3, M4A, FLAC, Ogg …")
+    words.add_argument("--out", type=Path, required=True, metavar="FILE.mp4", help="the video to write")
+    words.add_argument("--avatar", default="", metavar="NAME", help="the presenter (default: the one offered first)")
+    words.add_argument("--report", type=Path, metavar="FILE.json", help="write what it took; overwritten if there")
+    words.add_argument("--force", action="store_true", help="overwrite the video if it exists")
+    words.add_argument("--engine", help="the engine (default warp)")
+    add_voice_words(words)
+    words.set_defaults(command=render)
+
+
+def render(options: argparse.Namespace) -> int:
+    from streamer.clock import MonotonicClock
+    from streamer.offline.render import Order, render
+
+    order = Order(options.audio, options.out, options.avatar, options.report, options.force)
+    report = render(order, with_engine(load_config(options.config), options), sys.stderr, MonotonicClock().now)
+    print(f"{options.out}: {report.sentence()}", file=sys.stderr)
+    return 0
+
+
+def add_lips(commands: Subcommands[argparse.ArgumentParser]) -> None:
+    words = commands.add_parser("lips", help="write a sound file's lip motions as JSON, one row a video frame")
+    words.add_argument("audio", type=Path, metavar="FILE", help="WAV, MP3, M4A, FLAC, Ogg …")
+    words.add_argument(
+        "--json", type=Path, required=True, metavar="FILE.json", help="the file to write, - for standard output"
+    )
+    add_voice_words(words)
+    words.set_defaults(command=lips)
+
+
+def lips(options: argparse.Namespace) -> int:
+    from streamer.offline.lips import lips, write_lips
+
+    write_lips(lips(options.audio, with_engine(load_config(options.config), options)), options.json, sys.stdout)
+    return 0
+
+
+def add_voice_words(words: argparse.ArgumentParser) -> None:
+    words.add_argument(
+        "--lookahead-ms", type=int, metavar="MS", help="sound the lips may hear ahead: 0, 40, 80, 120, 160 (default 80)"
+    )
+    words.add_argument("--config", type=Path, metavar="FILE", help="a TOML file, such as configs/cpu.toml")
+
+
+def with_engine(config: Config, options: argparse.Namespace) -> Config:
+    """The configuration with the engine that was said on the command line."""
+    said = {"name": getattr(options, "engine", None), "lookahead_ms": options.lookahead_ms}
+    engine = dataclasses.replace(config.engine, **{key: value for key, value in said.items() if value is not None})
+    return dataclasses.replace(config, engine=engine)
 
 
 def override(config: Config, options: argparse.Namespace) -> Config:

@@ -1,0 +1,1 @@
+"""From files to files, through the code of the live loop."""

@@ -1,0 +1,49 @@
+"""Joins the offline commands with the engines: names become objects here, as in streamer.wiring for the live loop."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.api import Avatar, Engine
+from engines.loader import UnknownEngine, UnknownPresenter, load_engine
+from engines.motion import COEFFICIENTS, VISEMES, LipMotion
+from engines.speech.lips import motions
+from engines.speech.loader import load_lip_encoder
+from streamer.config import EngineConfig
+from streamer.offline.errors import OfflineError
+from streamer.wiring import lookahead_frames, presenters_of
+
+DIGITS = 5  # of every number: finer than lips can be seen to move
+
+
+def load_cast(config: EngineConfig, presenter: str) -> tuple[Engine, Avatar]:
+    """The configuration's engine and a presenter; an empty name is the one offered first.
+
+    Raises:
+        OfflineError, AvatarError: with what exists and how to mend it.
+    """
+    presenters = presenters_of(config)
+    try:
+        engine = load_engine(config.name, lookahead_frames(config))
+        return engine, presenters.load(presenter or config.presenter or next(iter(presenters.all)))
+    except (UnknownEngine, UnknownPresenter) as error:
+        raise OfflineError(str(error)) from error
+
+
+def lip_rows(samples: NDArray[np.float32], config: EngineConfig) -> list[dict[str, object]]:
+    """One row for each started frame of (n,) float32 mono 16 kHz, aperture and width in inter-ocular distances."""
+    return [row_of(motion) for motion in motions(load_lip_encoder(lookahead_frames(config)), samples)]
+
+
+def row_of(motion: LipMotion) -> dict[str, object]:
+    return {
+        "aperture": round(motion.aperture, DIGITS),
+        "width": round(motion.width, DIGITS),
+        "coefficients": named(COEFFICIENTS, motion.coefficients),
+        "visemes": named(VISEMES, motion.visemes),
+    }
+
+
+def named(names: tuple[str, ...], values: NDArray[np.float32]) -> dict[str, float]:
+    return {name: round(float(value), DIGITS) for name, value in zip(names, values, strict=True)}
