@@ -25,8 +25,15 @@ View = Callable[[Floats], Floats]  # (n, 3) points of the posed head → (n, 2) 
 
 SPOKES = 16  # intervals of the upper arc, and as many of the lower
 
-# The middle of the upper lip on the model's edge loop that runs where the lips meet.
-SEAM_SEED = 5532
+# The middle of the upper lip on the model's edge loops around the lips' rounded edge, from without to within. At rest
+# the lips meet on SEAM; in other poses another of them may be the edge that is seen.
+EDGE_LOOPS = (5526, 5533, 5532, 5531, 5534, 5513, 5529)
+SEAM = EDGE_LOOPS.index(5532)
+LEFT_CORNER, RIGHT_CORNER = 19, 55  # places of the corners on each of them
+
+# The edge is found as it is in speech: the jaw a little open, for lips that touch have none, and shapes half made.
+PARTED = 0.3
+HALF_MADE = 0.5
 
 LIP_STEPS = (0.28, 0.62, 1.0)  # rings over the lips' red, as parts of the way to the vermilion border
 SKIN_STEPS = (0.22, 0.5, 0.78, 1.0)  # rings over the skin, as parts of the way on to the face ring
@@ -34,9 +41,7 @@ FADE_STEPS = (0.4, 0.75, 1.0)  # rings of the picture, as parts of the way on to
 
 # The face ring on the mean head, (x, y) in model units: under the nose, over the cheeks, inside the jaw line.
 FACE_RING_UPPER = np.array([(-4.6, -3.9), (-4.1, -2.5), (-2.6, -1.6), (-1.5, -1.35), (0.0, -1.35)])
-FACE_RING_LOWER = np.array(
-    [(-4.6, -3.9), (-4.25, -5.2), (-3.3, -6.4), (-2.1, -7.3), (-1.0, -7.75), (0.0, -7.85)]
-)
+FACE_RING_LOWER = np.array([(-4.6, -3.9), (-4.25, -5.2), (-3.3, -6.4), (-2.1, -7.3), (-1.0, -7.75), (0.0, -7.85)])
 
 # The crop in inter-ocular distances: side, and how far its centre lies below the middle of the lips. The chin's way at
 # jawOpen 1 is 0.32; below the chin the same again is needed, or the neck would fold.
@@ -64,22 +69,29 @@ class MouthMesh:
     """Control vertices on the face, ring by ring from the lips' meeting line outwards.
 
     corners (V, 3) indices into the head's vertices and weights (V, 3) their barycentric weights;
-    rings: number of rings on the face; every ring but the first has 2·SPOKES vertices: left corner, upper arc to the
-    right corner, lower arc back. The first has the same layout: its arcs share only the corners.
+    rings: number of rings on the face, each of 2·SPOKES vertices: left corner, upper arc to the right corner, lower
+    arc back. On the first, where the lips meet, the arcs share only the corners.
+    edges (loops, 2·SPOKES, 3): indices of the vertices on the lips' rounded edge; the first ring's weights are theirs.
     """
 
     corners: NDArray[np.int64]
     weights: Floats
     rings: int
+    edges: NDArray[np.int64]
 
     def positions(self, vertices: NDArray[np.floating]) -> Floats:
         """(…, 26719, 3) head vertices or displacements → (…, V, 3) of the control vertices."""
         return np.einsum("vk,...vkc->...vc", self.weights, vertices[..., self.corners, :].astype(np.float64))
 
+    def edge_positions(self, vertices: NDArray[np.floating]) -> Floats:
+        """(26719, 3) head vertices or displacements → (loops, 2·SPOKES, 3) of the lips' rounded edge."""
+        return np.einsum("vk,lvkc->lvc", self.weights[: 2 * SPOKES], vertices[self.edges].astype(np.float64))
+
 
 def build_mouth_mesh(kit: FaceKit) -> MouthMesh:
     """The mesh on the face model's mean, neutral head; it fits every identity because it is glued to the topology."""
-    inner, inner_weights = _inner_ring(kit)
+    edges, inner_weights = _lip_edges(kit)
+    inner = edges[SEAM]
     seam = np.einsum("vk,vkc->vc", inner_weights, kit.vertices[inner, :2].astype(np.float64))
     even = np.linspace(0.0, 1.0, SPOKES + 1)
     reach = (seam[: SPOKES + 1, 0] - seam[0, 0]) / (seam[SPOKES, 0] - seam[0, 0])
@@ -90,7 +102,7 @@ def build_mouth_mesh(kit: FaceKit) -> MouthMesh:
     targets += [border + step * (outline - border) for step in SKIN_STEPS]
     corners, weights = _front_surface(kit, np.concatenate(targets))
     return MouthMesh(
-        np.concatenate([inner, corners]), np.concatenate([inner_weights, weights]), len(targets) + 1
+        np.concatenate([inner, corners]), np.concatenate([inner_weights, weights]), len(targets) + 1, edges
     )
 
 
@@ -112,10 +124,13 @@ def mouth_tensors(
     """
     posed = head.vertices(rest or {})
     still = mesh.positions(posed)
-    moves = [mesh.positions(_tied(head, name)) for name in COEFFICIENTS]
     flat = crop.from_pixels(view(still))
-    basis = _sealed(np.stack([crop.from_pixels(view(still + move)) - flat for move in moves]))
-    flat = _close_slit(flat)
+    basis = np.stack(
+        [crop.from_pixels(view(still + mesh.positions(_tied(head, name)))) - flat for name in COEFFICIENTS]
+    )
+    around = 2 * SPOKES
+    flat[:around], basis[:, :around] = _inner_contour(mesh, head, posed, lambda points: crop.from_pixels(view(points)))
+    basis = _sealed(basis)
     flat, basis = _fade_to_border(flat, basis, mesh.rings)
     rings = mesh.rings + len(FADE_STEPS)
     upper, lower = _slit(0)
@@ -173,12 +188,40 @@ def _sealed(basis: Floats) -> Floats:
     return sealed
 
 
-def _close_slit(flat: Floats) -> Floats:
-    """At rest both inner contours are the one line in the picture where the lips meet."""
+def _inner_contour(mesh: MouthMesh, head: HeadModel, posed: NDArray[np.float32], view: View) -> tuple[Floats, Floats]:
+    """The opening's outline at rest (2·SPOKES, 2), closed to one line, and its displacement per coefficient.
+
+    Lips are round: which part of them is the edge depends on the pose, so the outline is taken from pictures of either
+    pose rather than from one edge loop, and smoothed once where it changes from loop to loop.
+    """
+    still = mesh.edge_positions(posed)
+    jaw = mesh.edge_positions(_tied(head, "jawOpen"))
+    closed, parted = _seen_edge(view(still)), _seen_edge(view(still + PARTED * jaw))
+    moves = []
+    for name in COEFFICIENTS:
+        move = mesh.edge_positions(_tied(head, name))
+        if name == "jawOpen":
+            moves.append(_seen_edge(view(still + move)) - closed)
+        else:
+            moves.append((_seen_edge(view(still + PARTED * jaw + HALF_MADE * move)) - parted) / HALF_MADE)
+    smooth = np.stack(moves)
+    for arc in _slit(0):
+        closed[arc[1:-1]] = (closed[arc[:-2]] + 2 * closed[arc[1:-1]] + closed[arc[2:]]) / 4
+        smooth[:, arc[1:-1]] = (smooth[:, arc[:-2]] + 2 * smooth[:, arc[1:-1]] + smooth[:, arc[2:]]) / 4
     upper, lower = _slit(0)
-    closed = flat.copy()
-    closed[upper] = closed[lower] = (flat[upper] + flat[lower]) / 2
-    return closed
+    closed[upper] = closed[lower] = (closed[upper] + closed[lower]) / 2
+    return closed, smooth
+
+
+def _seen_edge(loops: Floats) -> Floats:
+    """(loops, 2·SPOKES, 2) edge loops in a picture → (2·SPOKES, 2): on each spoke the point nearest the opening."""
+    upper, lower = _slit(0)
+    spokes = np.arange(2 * SPOKES)
+    edge = loops[SEAM].copy()
+    foremost = np.where(spokes <= SPOKES, loops[:, :, 1].argmax(axis=0), loops[:, :, 1].argmin(axis=0))
+    edge[upper[1:-1]] = loops[foremost[upper[1:-1]], upper[1:-1]]
+    edge[lower[1:-1]] = loops[foremost[lower[1:-1]], lower[1:-1]]
+    return edge
 
 
 def _fade_to_border(flat: Floats, basis: Floats, rings: int) -> tuple[Floats, Floats]:
@@ -215,22 +258,20 @@ def _jaw(head: HeadModel, posed: NDArray[np.float32], view: View, crop: Crop) ->
     return np.array(rows, np.float32)
 
 
-def _inner_ring(kit: FaceKit) -> tuple[NDArray[np.int64], Floats]:
-    """Where the lips meet, as (vertices (n, 3), weights (n, 3)): left corner, upper arc, right corner, lower arc back.
+def _lip_edges(kit: FaceKit) -> tuple[NDArray[np.int64], Floats]:
+    """The edge loops as (vertices (loops, n, 3), weights (n, 3)): left corner, upper arc, right corner, lower arc back.
 
-    Steps are even along the model's edge loop, which is densest at the corners, where the opening is roundest.
+    Steps are even along a loop, which is densest at the corners, where the opening is roundest.
     """
-    loop = _edge_loop(kit, SEAM_SEED)
-    left, right = int(np.argmin(kit.vertices[loop, 0])), int(np.argmax(kit.vertices[loop, 0]))
-    above = np.linspace(
-        left, right - len(loop), SPOKES + 1
-    )  # the loop begins and ends in the middle of the upper lip
-    below = np.linspace(right, left, SPOKES + 1)[1:-1]
+    loops = np.stack([_edge_loop(kit, seed) for seed in EDGE_LOOPS])
+    length = loops.shape[1]
+    above = np.linspace(LEFT_CORNER, RIGHT_CORNER - length, SPOKES + 1)  # by way of place 0, the upper lip's middle
+    below = np.linspace(RIGHT_CORNER, LEFT_CORNER, SPOKES + 1)[1:-1]
     place = np.concatenate([above, below])
     start = np.floor(place).astype(np.int64)
     part = place - start
-    pair = loop[np.stack([start, start + 1, start + 1], axis=1) % len(loop)]
-    return pair, np.stack([1 - part, part, np.zeros_like(part)], axis=1)
+    pairs = loops[:, np.stack([start, start + 1, start + 1], axis=1) % length]
+    return pairs, np.stack([1 - part, part, np.zeros_like(part)], axis=1)
 
 
 def _edge_loop(kit: FaceKit, seed: int) -> NDArray[np.int64]:
@@ -247,9 +288,7 @@ def _edge_loop(kit: FaceKit, seed: int) -> NDArray[np.int64]:
     loop = [seed, sideways[0]]
     while len(links[loop[-1]]) == 4:
         came = faces_at[frozenset(loop[-2:])]
-        ahead = [
-            n for n in links[loop[-1]] if n != loop[-2] and not faces_at[frozenset((loop[-1], n))] & came
-        ]
+        ahead = [n for n in links[loop[-1]] if n != loop[-2] and not faces_at[frozenset((loop[-1], n))] & came]
         if len(ahead) != 1 or ahead[0] == seed:
             break
         loop.append(ahead[0])
@@ -288,13 +327,8 @@ def _front_surface(kit: FaceKit, targets: Floats) -> tuple[NDArray[np.int64], Fl
         third = np.where(facing, along[:, 0] * offset[:, 1] - along[:, 1] * offset[:, 0], -1.0)
         hit = np.flatnonzero((second >= 0) & (third >= 0) & (second + third <= area))
         if not len(hit):
-            raise ValueError(
-                f"expected the face at {target.round(2)} in the model's frontal plane, found nothing"
-            )
-        shares = (
-            np.stack([area[hit] - second[hit] - third[hit], second[hit], third[hit]], axis=1)
-            / area[hit, None]
-        )
+            raise ValueError(f"expected the face at {target.round(2)} in the model's frontal plane, found nothing")
+        shares = np.stack([area[hit] - second[hit] - third[hit], second[hit], third[hit]], axis=1) / area[hit, None]
         front = int(np.argmax((shares * flat[hit, :, 2]).sum(axis=1)))
         corners.append(triangles[hit[front]])
         weights.append(shares[front])
@@ -303,8 +337,6 @@ def _front_surface(kit: FaceKit, targets: Floats) -> tuple[NDArray[np.int64], Fl
 
 def _skin_triangles(kit: FaceKit) -> NDArray[np.int64]:
     """Triangles of face and neck, quads split."""
-    faces = kit.faces[(kit.faces.min(axis=1) < NECK.stop) & (kit.faces.max(axis=1) < NECK.stop)].astype(
-        np.int64
-    )
+    faces = kit.faces[(kit.faces.min(axis=1) < NECK.stop) & (kit.faces.max(axis=1) < NECK.stop)].astype(np.int64)
     quads = faces[faces[:, 3] >= 0]
     return np.concatenate([faces[:, :3], quads[:, [0, 2, 3]]])
