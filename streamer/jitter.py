@@ -93,8 +93,8 @@ class JitterBuffer:
         while len(self._pcm) < count:
             if not self._decode_next():
                 concealed += self._bridge()
+        self._settle(count)
         out, self._pcm = self._pcm[:count], self._pcm[count:]
-        self._settle()
         return Sound(out, min(concealed, count), active=self._bought < SAMPLE_RATE // 2 and self._cursor is not None)
 
     def flush(self) -> None:
@@ -177,30 +177,32 @@ class JitterBuffer:
             self._target = min(self._target + UNDERRUN_STEP, MAX_TARGET)
             self._calm = 0
 
-    def _settle(self) -> None:
-        """Drain what is more than needed; keep less in hand after a calm time."""
+    def _settle(self, count: int) -> None:
+        """Drain what is more than this pull and the target need; keep less in hand after a calm time.
+
+        Done before the pull's samples leave: with them there is enough sound to find a pitch and to join on.
+        """
         self._calm += 1
         if self._calm >= CALM_PULLS:
             self._target = max(self._base_target, self._target - UNDERRUN_STEP)
             self._calm = 0
-        spare = len(self._pcm) + self._contiguous()
+        spare = len(self._pcm) + self._contiguous() - count
         self._spares.append(spare)
         surplus = spare - self._target
         if surplus > SKIP:
-            self._skip(surplus)
+            surplus = self._gather(count, surplus)
+            self._pcm = splice(self._pcm, surplus)
+            self._spares.clear()
         elif len(self._spares) == WINDOW_PULLS and min(self._spares) - self._target > TOLERANCE:
-            self._shorten(min(self._spares) - self._target)
+            self._shorten(self._gather(count, min(self._spares) - self._target))
 
-    def _skip(self, surplus: int) -> None:
-        while self._contiguous() and self._decode_next():
+    def _gather(self, count: int, surplus: int) -> int:
+        """Decode until `count` samples remain when `surplus` are cut away; returns how many may be cut."""
+        while len(self._pcm) < count + surplus and self._contiguous() and self._decode_next():
             pass
-        keep = max(0, len(self._pcm) - surplus)
-        self._pcm = splice(self._pcm, len(self._pcm) - keep) if keep else self._pcm[:0]
-        self._spares.clear()
+        return min(surplus, len(self._pcm) - count)
 
     def _shorten(self, surplus: int) -> None:
-        while len(self._pcm) < 60 * MILLISECOND and self._contiguous() and self._decode_next():
-            pass
         before = len(self._pcm)
         self._pcm = shorten(self._pcm, surplus)
         removed = before - len(self._pcm)
