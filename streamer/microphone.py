@@ -66,8 +66,8 @@ class Microphone:
         self.muted = muted
 
     def stop(self) -> None:
-        """Ignore what is being said until the speaker pauses."""
-        self._held_frames = LONGEST_HOLD_FRAMES
+        """Ignore what is being said until the speaker pauses; in a pause there is nothing to ignore."""
+        self._held_frames = 0 if self.voice.quiet_ms >= PAUSE_MS else LONGEST_HOLD_FRAMES
 
     def pull(self) -> Heard:
         """The next frame of sound; silence while muted or stopped."""
