@@ -19,6 +19,7 @@ SHADOW_WIDTH = 0.04
 SHADOW_DROP = 0.02
 DARKEST = 0.4
 FULL_LIGHT = 0.6  # part of the neighbourhood that must be open for full light
+LOWER_LIGHT = 0.75  # tongue and lower teeth lie deeper, behind their own lip
 
 HAIRLINE = 1.5  # pixels: a narrower opening shows by parts, so that lips part without a jump
 
@@ -36,6 +37,7 @@ class MouthInterior:
         size = max(1, round(scale))
         self._upper = _premultiplied(face.interior_upper, size)
         self._lower = _premultiplied(face.interior_lower, size)
+        self._lower[:, :, :3] = np.rint(LOWER_LIGHT * self._lower[:, :, :3])
         self._cavity = face.cavity.astype(np.float32)
         self._jaw = face.jaw
         self._scale = scale

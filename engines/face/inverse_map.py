@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHIFT = 4  # fractional bits of the corners that are painted: a sixteenth of a pixel
-THIN = 1e-2  # square pixels; a thinner triangle has no stable slope and shows its mean offset instead
+THIN = 0.5  # square pixels; a thinner triangle has no stable slope and shows its mean offset instead
 
 Floats = NDArray[np.float32]
 
