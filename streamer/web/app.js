@@ -13,7 +13,7 @@ import { Stage } from "./stage.js";
 import { isActive } from "./state.js";
 import { StatsFeed } from "./stats_feed.js";
 import { StatsPanel } from "./stats_panel.js";
-import { curtain, pillText } from "./texts.js";
+import { curtain, pillText, sentence } from "./texts.js";
 import * as theme from "./theme.js";
 import { Visit } from "./visit.js";
 
@@ -59,7 +59,7 @@ async function attempt(action) {
     await action();
   } catch (error) {
     if (!(error instanceof api.Problem)) throw error;
-    stage.toast(`${error.title}. ${error.detail}`);
+    stage.toast(`${error.title}. ${sentence(error.detail)}`);
   }
 }
 

@@ -5,6 +5,7 @@ import { Problem } from "./api.js";
 import { sleep } from "./backoff.js";
 
 const GATHER_MS = 1000; // host candidates are there within milliseconds; a dead STUN server must not hold us
+const HOSTS_MS = 30; // from the first host candidate to the last
 const CONNECT_MS = 12_000;
 const GRACE_MS = 2000; // "disconnected" often mends itself
 const TICK_MS = 1000;
@@ -64,7 +65,17 @@ export class Call {
 
   async #gathered(signal) {
     const complete = until(this.pc, "icegatheringstatechange", () => this.pc.iceGatheringState === "complete");
-    await Promise.race([complete, sleep(GATHER_MS, signal)]);
+    await Promise.race([complete, this.#hostsGathered(), sleep(GATHER_MS, signal)]);
+    signal.throwIfAborted();
+  }
+
+  /** Without ICE servers only the host candidates come, all at once; browsers say "complete" 100 ms later. */
+  async #hostsGathered() {
+    if (this.pc.getConfiguration().iceServers.length > 0) return new Promise(() => {});
+    await new Promise((resolve) => {
+      this.pc.addEventListener("icecandidate", (event) => event.candidate && resolve());
+    });
+    await sleep(HOSTS_MS);
   }
 
   async #connected(signal) {

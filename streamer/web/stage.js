@@ -58,6 +58,7 @@ export class Stage {
     this.video.srcObject = null;
     this.video.classList.remove("seen");
     $("start-sound").hidden = true;
+    $("toast").hidden = true;
     if (document.fullscreenElement) document.exitFullscreen();
   }
 

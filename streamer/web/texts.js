@@ -31,7 +31,7 @@ export function curtain(state, { isViewer, failure, waiting }) {
     case "ended":
       return { kind: "done", again: isViewer ? "Watch again" : "Join again", ...endedText(isViewer, failure) };
     case "failed":
-      return { kind: "alert", title: failure.title, detail: failure.detail, again: "Try again" };
+      return { kind: "alert", title: failure.title, detail: sentence(failure.detail), again: "Try again" };
     default:
       return null;
   }
@@ -53,7 +53,14 @@ function waitingText(waiting) {
 /** Why Join is off, from the problem that /readyz answered. */
 export function notReadyText({ title, detail, status }) {
   if (status === 0) return "The server does not answer. Looking again every few seconds.";
-  return detail ? `${title}: ${detail}` : `${title}.`;
+  return detail ? `${sentence(title)} ${sentence(detail)}` : sentence(title);
+}
+
+/** A problem's detail as a sentence: "no such session" → "No such session." */
+export function sentence(detail) {
+  if (!detail) return "";
+  const text = detail[0].toUpperCase() + detail.slice(1);
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 export function levelText(isHeard, secondsSilent) {

@@ -5,6 +5,7 @@ import * as api from "./api.js";
 import { REJOIN, delay, sleep } from "./backoff.js";
 import { Call, CallLost } from "./call.js";
 import { next } from "./state.js";
+import { sentence } from "./texts.js";
 
 const ONCE_OVER = 404; // what the server says of a session or viewer link that is no more
 
@@ -177,7 +178,7 @@ export class Visit extends EventTarget {
 function gaveUp(last) {
   return new api.Problem({
     title: "The connection did not come back",
-    detail: `Tried for a minute and a half. Last answer: ${last.title}. ${last.detail}`,
+    detail: `Tried for a minute and a half. Last answer: ${last.title}. ${sentence(last.detail)}`,
     status: last.status,
   });
 }

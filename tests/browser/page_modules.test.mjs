@@ -105,5 +105,5 @@ test("the pill names muting and the viewers", () => {
 
 test("a server that does not answer is not blamed on the visitor", () => {
   assert.match(notReadyText({ title: "x", detail: "y", status: 0 }), /does not answer/);
-  assert.equal(notReadyText({ title: "Warming up", detail: "Loading.", status: 503 }), "Warming up: Loading.");
+  assert.equal(notReadyText({ title: "Warming up", detail: "Loading.", status: 503 }), "Warming up. Loading.");
 });
