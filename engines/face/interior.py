@@ -17,7 +17,7 @@ MARGIN = 2  # pixels around the opening that are worked on
 # stay dark. Widths in inter-ocular distances; light in parts of the pictures' own.
 SHADOW_WIDTH = 0.04
 SHADOW_DROP = 0.02
-DARKEST = 0.4
+DARKEST = 0.33
 FULL_LIGHT = 0.6  # part of the neighbourhood that must be open for full light
 LOWER_LIGHT = 0.75  # tongue and lower teeth lie deeper, behind their own lip
 

@@ -9,27 +9,20 @@ picture only; on them every displacement fades to nothing, so that neck and back
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 
 from engines.motion import COEFFICIENTS
-from scripts.heads.model import LOWER_TEETH, NECK, OUTER_EYE_CORNERS, FaceKit, HeadModel
+from scripts.heads.model import LOWER_TEETH, OUTER_EYE_CORNERS, OUTER_LIP, FaceKit, HeadModel
+from scripts.heads.mouth_surface import SEAM, closed_ring, front_surface, lip_edges, mirrored
 
 Floats = NDArray[np.float64]
 View = Callable[[Floats], Floats]  # (n, 3) points of the posed head → (n, 2) pixels
 
 SPOKES = 16  # intervals of the upper arc, and as many of the lower
-
-# The middle of the upper lip on the model's edge loops around the lips' rounded edge, from without to within. At rest
-# the lips meet on SEAM; in other poses another of them may be the edge that is seen.
-EDGE_LOOPS = (5526, 5533, 5532, 5531, 5534, 5513, 5529)
-SEAM = EDGE_LOOPS.index(5532)
-LEFT_CORNER, RIGHT_CORNER = 19, 55  # places of the corners on each of them
 
 # The edge is found as it is in speech: the jaw a little open, for lips that touch have none, and shapes half made.
 PARTED = 0.3
@@ -81,26 +74,29 @@ class MouthMesh:
 
     def positions(self, vertices: NDArray[np.floating]) -> Floats:
         """(…, 26719, 3) head vertices or displacements → (…, V, 3) of the control vertices."""
-        return np.einsum("vk,...vkc->...vc", self.weights, vertices[..., self.corners, :].astype(np.float64))
+        points: Floats = np.einsum("vk,...vkc->...vc", self.weights, vertices[..., self.corners, :].astype(np.float64))
+        return points
 
     def edge_positions(self, vertices: NDArray[np.floating]) -> Floats:
         """(26719, 3) head vertices or displacements → (loops, 2·SPOKES, 3) of the lips' rounded edge."""
-        return np.einsum("vk,lvkc->lvc", self.weights[: 2 * SPOKES], vertices[self.edges].astype(np.float64))
+        weights = self.weights[: 2 * SPOKES]
+        points: Floats = np.einsum("vk,lvkc->lvc", weights, vertices[self.edges].astype(np.float64))
+        return points
 
 
 def build_mouth_mesh(kit: FaceKit) -> MouthMesh:
     """The mesh on the face model's mean, neutral head; it fits every identity because it is glued to the topology."""
-    edges, inner_weights = _lip_edges(kit)
+    edges, inner_weights = lip_edges(kit, SPOKES)
     inner = edges[SEAM]
     seam = np.einsum("vk,vkc->vc", inner_weights, kit.vertices[inner, :2].astype(np.float64))
     even = np.linspace(0.0, 1.0, SPOKES + 1)
     reach = (seam[: SPOKES + 1, 0] - seam[0, 0]) / (seam[SPOKES, 0] - seam[0, 0])
-    landmarks = kit.vertices[kit.landmarks68[48:60], :2].astype(np.float64)
-    border = _closed_ring(landmarks[0:7], landmarks[[0, 11, 10, 9, 8, 7, 6]], (reach + even) / 2)
-    outline = _closed_ring(_mirrored(FACE_RING_UPPER), _mirrored(FACE_RING_LOWER), even)
+    landmarks = kit.vertices[kit.landmarks68[OUTER_LIP], :2].astype(np.float64)
+    border = closed_ring(landmarks[0:7], landmarks[[0, 11, 10, 9, 8, 7, 6]], (reach + even) / 2)
+    outline = closed_ring(mirrored(FACE_RING_UPPER), mirrored(FACE_RING_LOWER), even)
     targets = [seam + step * (border - seam) for step in LIP_STEPS]
     targets += [border + step * (outline - border) for step in SKIN_STEPS]
-    corners, weights = _front_surface(kit, np.concatenate(targets))
+    corners, weights = front_surface(kit, np.concatenate(targets))
     return MouthMesh(
         np.concatenate([inner, corners]), np.concatenate([inner_weights, weights]), len(targets) + 1, edges
     )
@@ -108,7 +104,7 @@ def build_mouth_mesh(kit: FaceKit) -> MouthMesh:
 
 def face_crop(head: HeadModel, view: View) -> Crop:
     """The crop of a portrait: a square of CROP_SIDE inter-ocular distances below the middle of the lips."""
-    lips = view(head.neutral[head.landmarks68[48:60]].astype(np.float64)).mean(axis=0)
+    lips = view(head.neutral[head.landmarks68[OUTER_LIP]].astype(np.float64)).mean(axis=0)
     side = CROP_SIDE * _eye_distance(head, view)
     drop = CROP_DROP / CROP_SIDE * side
     return Crop(float(lips[0] - side / 2), float(lips[1] + drop - side / 2), float(side))
@@ -154,7 +150,8 @@ def composite_mask(size: int = 256) -> NDArray[np.uint8]:
 
 
 def _tied(head: HeadModel, name: str) -> NDArray[np.float32]:
-    return np.sum(head.displacements(name), axis=0, dtype=np.float32)
+    total: NDArray[np.float32] = np.sum(head.displacements(name), axis=0, dtype=np.float32)
+    return total
 
 
 def _eye_distance(head: HeadModel, view: View) -> float:
@@ -217,7 +214,7 @@ def _seen_edge(loops: Floats) -> Floats:
     """(loops, 2·SPOKES, 2) edge loops in a picture → (2·SPOKES, 2): on each spoke the point nearest the opening."""
     upper, lower = _slit(0)
     spokes = np.arange(2 * SPOKES)
-    edge = loops[SEAM].copy()
+    edge: Floats = loops[SEAM].copy()
     foremost = np.where(spokes <= SPOKES, loops[:, :, 1].argmax(axis=0), loops[:, :, 1].argmin(axis=0))
     edge[upper[1:-1]] = loops[foremost[upper[1:-1]], upper[1:-1]]
     edge[lower[1:-1]] = loops[foremost[lower[1:-1]], lower[1:-1]]
@@ -256,87 +253,3 @@ def _jaw(head: HeadModel, posed: NDArray[np.float32], view: View, crop: Crop) ->
         moved = teeth[front] + _tied(head, name)[LOWER_TEETH][front]
         rows.append((crop.from_pixels(view(moved)) - flat).mean(axis=0))
     return np.array(rows, np.float32)
-
-
-def _lip_edges(kit: FaceKit) -> tuple[NDArray[np.int64], Floats]:
-    """The edge loops as (vertices (loops, n, 3), weights (n, 3)): left corner, upper arc, right corner, lower arc back.
-
-    Steps are even along a loop, which is densest at the corners, where the opening is roundest.
-    """
-    loops = np.stack([_edge_loop(kit, seed) for seed in EDGE_LOOPS])
-    length = loops.shape[1]
-    above = np.linspace(LEFT_CORNER, RIGHT_CORNER - length, SPOKES + 1)  # by way of place 0, the upper lip's middle
-    below = np.linspace(RIGHT_CORNER, LEFT_CORNER, SPOKES + 1)[1:-1]
-    place = np.concatenate([above, below])
-    start = np.floor(place).astype(np.int64)
-    part = place - start
-    pairs = loops[:, np.stack([start, start + 1, start + 1], axis=1) % length]
-    return pairs, np.stack([1 - part, part, np.zeros_like(part)], axis=1)
-
-
-def _edge_loop(kit: FaceKit, seed: int) -> NDArray[np.int64]:
-    """Vertices of the model's edge loop from seed leftwards, as far as every vertex has four edges."""
-    links: dict[int, set[int]] = defaultdict(set)
-    faces_at: dict[frozenset[int], set[int]] = defaultdict(set)
-    for face, corners in enumerate(kit.faces):
-        ring = [int(corner) for corner in corners if corner >= 0]
-        for a, b in zip(ring, ring[1:] + ring[:1], strict=True):
-            links[a].add(b)
-            links[b].add(a)
-            faces_at[frozenset((a, b))].add(face)
-    sideways = [other for other in links[seed] if kit.vertices[other, 0] < kit.vertices[seed, 0] - 0.05]
-    loop = [seed, sideways[0]]
-    while len(links[loop[-1]]) == 4:
-        came = faces_at[frozenset(loop[-2:])]
-        ahead = [n for n in links[loop[-1]] if n != loop[-2] and not faces_at[frozenset((loop[-1], n))] & came]
-        if len(ahead) != 1 or ahead[0] == seed:
-            break
-        loop.append(ahead[0])
-    return np.array(loop, np.int64)
-
-
-def _mirrored(half: Floats) -> Floats:
-    """A curve's left half, ending on the middle, with its mirror image."""
-    return np.concatenate([half, half[-2::-1] * (-1.0, 1.0)])
-
-
-def _closed_ring(upper: Floats, lower: Floats, parameter: Floats) -> Floats:
-    """Points of a ring, spoke by spoke: parameter (SPOKES + 1,) in [0, 1] along either arc, left to right."""
-    above, below = _along(upper, parameter), _along(lower, parameter)
-    return np.concatenate([above, below[-2:0:-1]])
-
-
-def _along(points: Floats, parameter: Floats) -> Floats:
-    """Points of the smooth curve through points (n, 2), parameter in parts of its length."""
-    chord = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
-    smooth: Floats = PchipInterpolator(chord / chord[-1], points)(parameter)
-    return smooth
-
-
-def _front_surface(kit: FaceKit, targets: Floats) -> tuple[NDArray[np.int64], Floats]:
-    """The foremost points of face and neck at (n, 2) targets: (corners (n, 3), weights (n, 3))."""
-    triangles = _skin_triangles(kit)
-    flat = kit.vertices[triangles].astype(np.float64)
-    origin, along, across = flat[:, 0, :2], flat[:, 1, :2] - flat[:, 0, :2], flat[:, 2, :2] - flat[:, 0, :2]
-    area = along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0]
-    facing = area > 1e-9  # anticlockwise seen from the front
-    corners, weights = [], []
-    for target in targets:
-        offset = target - origin
-        second = np.where(facing, offset[:, 0] * across[:, 1] - offset[:, 1] * across[:, 0], -1.0)
-        third = np.where(facing, along[:, 0] * offset[:, 1] - along[:, 1] * offset[:, 0], -1.0)
-        hit = np.flatnonzero((second >= 0) & (third >= 0) & (second + third <= area))
-        if not len(hit):
-            raise ValueError(f"expected the face at {target.round(2)} in the model's frontal plane, found nothing")
-        shares = np.stack([area[hit] - second[hit] - third[hit], second[hit], third[hit]], axis=1) / area[hit, None]
-        front = int(np.argmax((shares * flat[hit, :, 2]).sum(axis=1)))
-        corners.append(triangles[hit[front]])
-        weights.append(shares[front])
-    return np.array(corners), np.array(weights)
-
-
-def _skin_triangles(kit: FaceKit) -> NDArray[np.int64]:
-    """Triangles of face and neck, quads split."""
-    faces = kit.faces[(kit.faces.min(axis=1) < NECK.stop) & (kit.faces.max(axis=1) < NECK.stop)].astype(np.int64)
-    quads = faces[faces[:, 3] >= 0]
-    return np.concatenate([faces[:, :3], quads[:, [0, 2, 3]]])
