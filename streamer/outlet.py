@@ -44,6 +44,7 @@ class Picture:
     mime_type: str
     data: bytes
     index: int
+    key_frame: bool
 
 
 class Outlet:
@@ -66,15 +67,18 @@ class Outlet:
         self._encoding = asyncio.Lock()  # pictures depend on those before them: one after the other
         self._key_frame_wanted: set[str] = set()
         self._last_key_frame: dict[str, int] = {}
+        self._new: set[str] = set()  # receivers that have not had their first key frame
         self.receivers: dict[str, Receiver] = {}
 
     def add(self, name: str, receiver: Receiver) -> None:
         """From now on send to `receiver`; its first picture is a key frame."""
         self.receivers[name] = receiver
+        self._new.add(name)
         self.want_key_frame(receiver.video_mime_type)
 
     def remove(self, name: str) -> None:
         self.receivers.pop(name, None)
+        self._new.discard(name)
         self._governor.forget(name)
         used = {receiver.video_mime_type for receiver in self.receivers.values()}
         self._encoders = {mime: encoder for mime, encoder in self._encoders.items() if mime in used}
@@ -119,11 +123,12 @@ class Outlet:
         data, is_key_frame = await self._run(encoder.encode, image, index, self._governor.bitrate, wanted)
         if is_key_frame:
             self._last_key_frame[mime_type] = index
-        return Picture(mime_type, data, index)
+        return Picture(mime_type, data, index, is_key_frame)
 
     def _take_request(self, mime_type: str, index: int) -> bool:
         recent = index - self._last_key_frame.get(mime_type, -KEY_FRAME_PAUSE) < KEY_FRAME_PAUSE
-        if recent or mime_type not in self._key_frame_wanted:
+        urgent = any(self.receivers[name].video_mime_type == mime_type for name in self._new)
+        if mime_type not in self._key_frame_wanted or (recent and not urgent):
             return False
         self._key_frame_wanted.discard(mime_type)
         return True
@@ -131,8 +136,9 @@ class Outlet:
     def send_pictures(self, pictures: list[Picture]) -> None:
         for picture in pictures:
             pts = picture.index * (CLOCK_RATE // self._frame_rate)
-            for receiver in self.receivers.values():
-                if receiver.video_mime_type == picture.mime_type:
+            for name, receiver in self.receivers.items():
+                if receiver.video_mime_type == picture.mime_type and (picture.key_frame or name not in self._new):
+                    self._new.discard(name)
                     receiver.send_picture(picture.data, pts)
 
     async def _run(self, work: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
