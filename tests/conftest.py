@@ -37,10 +37,12 @@ async def nothing_left(anyio_backend: object) -> AsyncIterator[None]:
 
 
 def running() -> set[object]:
-    """Tasks, threads and descriptors. The pool behind asyncio.to_thread is the loop's and ends with it."""
+    """Tasks, threads and descriptors, less those of the test runner and of the event loop itself."""
     gc.collect(0)
+    tasks = {task for task in asyncio.all_tasks() if "TestRunner." not in repr(task.get_coro())}
+    # The pool behind asyncio.to_thread is the loop's and ends with it.
     threads = {thread for thread in threading.enumerate() if not thread.name.startswith("asyncio_")}
-    return {*asyncio.all_tasks(), *threads, *descriptors()}
+    return {*tasks, *threads, *descriptors()}
 
 
 def descriptors() -> set[str]:

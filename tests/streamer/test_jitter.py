@@ -113,7 +113,7 @@ def test_lost_packets_leave_no_delay_behind(lost: int) -> None:
 def test_a_stall_drains_away_within_five_seconds() -> None:
     """400 ms of nothing, then everything at once: the delay is back within 20 ms in 5 s."""
     jitter = buffer()
-    stalled = {index: [] for index in range(10, 20)} | {20: list(range(20, 42))}
+    stalled: dict[int, list[int]] = {index: [] for index in range(10, 20)} | {20: list(range(20, 42))}
     sounds = play(jitter, stalled, 20 + 5 * 25)
     assert jitter.depth_ms <= 20
     assert largest_step(joined(sounds)) < 2.5 * STEEPEST
