@@ -33,9 +33,7 @@ class FilterbankStream:
 
     def step(self, samples: NDArray[np.float32]) -> LipMotion:
         if samples.shape != (FRAME_SAMPLES,) or samples.dtype.kind != "f":
-            raise ValueError(
-                f"expected ({FRAME_SAMPLES},) float samples, got {samples.shape} {samples.dtype}"
-            )
+            raise ValueError(f"expected ({FRAME_SAMPLES},) float samples, got {samples.shape} {samples.dtype}")
         heard, invalid = silence_invalid(samples.astype(np.float32, copy=False))
         self.invalid_samples += invalid
         features = self._normaliser.step(self._mel.step(heard))

@@ -39,9 +39,7 @@ class CanonicalMouth:
 def canonical_mouth() -> CanonicalMouth:
     """The table that ships. The resting lips' own parting of 0.9 % counts as closed."""
     table = json.loads(TABLE.read_text())
-    change = np.array(
-        [[table[axis][name] for axis in ("aperture", "width")] for name in COEFFICIENTS], np.float32
-    )
+    change = np.array([[table[axis][name] for axis in ("aperture", "width")] for name in COEFFICIENTS], np.float32)
     return CanonicalMouth(np.array([0.0, table["rest"]["width"]], np.float32), change)
 
 

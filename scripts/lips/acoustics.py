@@ -18,7 +18,7 @@ def filtered(x: Samples, gain_db: Callable[[NDArray[np.float64]], NDArray[np.flo
     """x through a zero-phase filter given as dB over frequency in hertz."""
     n = len(x)
     spectrum = np.fft.rfft(x)
-    frequency = np.fft.rfftfreq(n, 1 / RATE)
+    frequency: NDArray[np.float64] = np.fft.rfftfreq(n, 1 / RATE).astype(np.float64)
     y: Samples = np.fft.irfft(spectrum * 10 ** (gain_db(frequency) / 20), n).astype(np.float32)
     return y
 
@@ -75,8 +75,10 @@ def opus(x: Samples, bit_rate: int = 16_000) -> Samples:
         heard += [f.to_ndarray() for packet in encoder.encode(frame) for f in decoder.decode(packet)]
     wide = np.concatenate(heard, axis=1)[0].astype(np.float32)
     wide = wide / 32768 if np.abs(wide).max(initial=0) > 2 else wide
-    y = wide.reshape(-1, 3).mean(axis=1) if len(wide) % 3 == 0 else np.interp(
-        np.arange(len(wide) // 3) * 3, np.arange(len(wide)), wide
+    y = (
+        wide.reshape(-1, 3).mean(axis=1)
+        if len(wide) % 3 == 0
+        else np.interp(np.arange(len(wide) // 3) * 3, np.arange(len(wide)), wide)
     )
     return _aligned(x, y.astype(np.float32))
 

@@ -31,9 +31,9 @@ class Clip:
 
 def make_clip(utterances: Sequence[Utterance], draw: Draw) -> Clip:
     """A clip of some of the utterances, in their order until the clip is full, degraded at random."""
+    segments: tuple[Segment, ...] = ()
     if draw.random() < NOT_SPEECH_SHARE:
-        samples, segments = np.zeros(int(SECONDS * RATE), np.float32), ()
-        clean = samples
+        clean = np.zeros(int(SECONDS * RATE), np.float32)
         heard = _not_speech(draw)
     else:
         clean, segments = string_together(utterances, draw)
@@ -84,9 +84,7 @@ def respeed(utterance: Utterance, speed: float) -> Utterance:
     n = int(len(utterance.samples) / speed)
     where = np.arange(n) * speed
     samples = np.interp(where, np.arange(len(utterance.samples)), utterance.samples).astype(np.float32)
-    segments = tuple(
-        Segment(s.start / speed, s.end / speed, s.phone, s.release / speed) for s in utterance.segments
-    )
+    segments = tuple(Segment(s.start / speed, s.end / speed, s.phone, s.release / speed) for s in utterance.segments)
     return Utterance(samples, segments, utterance.synthesiser, utterance.voice)
 
 

@@ -59,7 +59,11 @@ def _espeak(draw: np.random.Generator, writer: Writer, count: int) -> Iterator[U
             language = str(draw.choice(ENGLISH if english else OTHERS))
             own = draw.random() < 0.5
             variant = f"own{draw.integers(OWN_VARIANTS)}" if own else str(draw.choice(STOCK_VARIANTS))
-            speed, pitch, liveliness = int(draw.integers(95, 240)), int(draw.integers(15, 85)), int(draw.integers(15, 95))
+            speed, pitch, liveliness = (
+                int(draw.integers(95, 240)),
+                int(draw.integers(15, 85)),
+                int(draw.integers(15, 95)),
+            )
             yield speaker.say(text, f"{language}+{variant}", speed, pitch, liveliness)
     finally:
         speaker.close()
@@ -73,11 +77,12 @@ def _flite(draw: np.random.Generator, writer: Writer, count: int, scratch: Path)
 
 
 def _festival(draw: np.random.Generator, writer: Writer, count: int, scratch: Path) -> Iterator[Utterance]:
-    voices = draw.choice(list(festival.VOICES), FESTIVAL_VOICES_A_SHARD, replace=False)
+    installed = festival.installed_voices()
+    voices = draw.choice(installed, min(FESTIVAL_VOICES_A_SHARD, len(installed)), replace=False)
     for voice in voices:
         english = festival.VOICES[voice] == "arpabet"
         lines = []
-        for _ in range(count // FESTIVAL_VOICES_A_SHARD):
+        for _ in range(-(-count // len(voices))):
             text = writer.english() if english and draw.random() < 0.85 else writer.invented()
             lines.append(festival.Line(text, draw.uniform(0.7, 1.5)))
         folder = scratch / voice

@@ -59,7 +59,7 @@ def articulate(segments: Sequence[Segment], frames: int, effort: Track) -> Artic
 
     effort: (frames,) about 1; how widely the talker opens, from loudness. Times outside the segments are silence.
     """
-    t = np.arange(frames, dtype=np.float32) / RATE
+    t: Track = np.arange(frames, dtype=np.float32) / np.float32(RATE)
     spoken = _fill(segments, frames / RATE)
     lip = _Blend(spoken, t, OPENING_REACH)
     strength = np.array([_strength(s, effort) for s in spoken], np.float32)

@@ -50,7 +50,7 @@ def write(work: Work) -> int:
         clips = [make_clip(group, draw) for group in groups[start : start + CLIPS]]
         path = work.file(part)
         partial = path.with_suffix(".part.npz")
-        np.savez(partial, **pack(clips, np.exp(draw.normal(0, TRACT, len(clips)))))
+        np.savez(partial, allow_pickle=False, **pack(clips, np.exp(draw.normal(0, TRACT, len(clips)))))
         partial.rename(path)
     return len(groups)
 

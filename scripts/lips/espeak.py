@@ -91,7 +91,7 @@ class Espeak:
         line = text.encode()
         self._library.espeak_Synth(line, len(line) + 1, 0, 1, 0, _UTF8, None, None)
         self._library.espeak_Synchronize()
-        samples = np.frombuffer(bytes(self._sound), np.int16).astype(np.float32) / 32768
+        samples = np.frombuffer(bytes(self._sound), np.int16) * np.float32(1 / 32768)
         if not self._events or not len(samples):
             raise ValueError(f"espeak-ng said nothing for {text!r} in voice {voice!r}")
         ends = [start for start, _ in self._events[1:]] + [len(samples) / self._rate]

@@ -29,7 +29,21 @@ VOICES = {
     "upc_ca_ona_hts": "catalan",
 }
 
+VOICE_FOLDER = Path("/usr/share/festival/voices")
+TIMEOUT = 600  # s, of one run
 HTS_VOICES = frozenset({"cmu_us_slt_arctic_hts", "upc_ca_ona_hts"})  # spoken by another engine inside festival
+
+
+def installed_voices() -> list[str]:
+    """Those of VOICES that this machine has, in the order of VOICES.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    present = {folder.name for folder in VOICE_FOLDER.glob("*/*")}
+    if voices := [voice for voice in VOICES if voice in present]:
+        return voices
+    raise FileNotFoundError(f"no voice of festival in {VOICE_FOLDER}: install festival and the festvox-* packages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +55,27 @@ class Line:
 
 
 def say_all(voice: str, lines: Sequence[Line], scratch: Path) -> Iterator[Utterance]:
-    """Speak every line in one run of festival; a line that it cannot say is left out. scratch: an empty folder."""
+    """Speak every line in one run of festival; a line that it cannot say is left out. scratch: an empty folder.
+
+    Raises:
+        RuntimeError: not one line was spoken.
+    """
     script = [f"(voice_{voice})"]
     for i, line in enumerate(lines):
         text = line.text.replace("\\", " ").replace('"', " ")
         script.append(
             f"(unwind-protect (begin (Parameter.set 'Duration_Stretch {line.stretch:.3f})"
-            f' (set! u (utt.synth (eval (list \'Utterance \'Text "{text}"))))'
+            f" (set! u (utt.synth (eval (list 'Utterance 'Text \"{text}\"))))"
             f' (utt.save.wave u "{scratch}/{i}.wav" \'riff) (utt.save.segs u "{scratch}/{i}.lab")))'
         )
     commands = scratch / "say.scm"
     commands.write_text("\n".join(script), encoding="utf-8")
-    subprocess.run(("festival", "-b", str(commands)), capture_output=True, check=False, timeout=600)
-    for i in range(len(lines)):
-        label = scratch / f"{i}.lab"
-        if label.exists():
-            yield _read(label, voice)
+    done = subprocess.run(("festival", "-b", str(commands)), capture_output=True, check=False, timeout=TIMEOUT)
+    labels = [label for i in range(len(lines)) if (label := scratch / f"{i}.lab").exists()]
+    if not labels:
+        raise RuntimeError(f"festival said nothing with voice {voice}: {done.stderr.decode(errors='replace')[-300:]}")
+    for label in labels:
+        yield _read(label, voice)
 
 
 def _read(label: Path, voice: str) -> Utterance:

@@ -19,7 +19,7 @@ VOICES = ("slt", "rms", "awb", "kal16")
 def read_wave(path: Path) -> tuple[NDArray[np.float32], int]:
     """16-bit mono WAV to samples in [-1, 1] and their rate."""
     with wave.open(str(path)) as file:
-        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16).astype(np.float32) / 32768
+        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16) * np.float32(1 / 32768)
         return samples, file.getframerate()
 
 

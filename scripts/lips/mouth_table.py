@@ -31,9 +31,7 @@ def load_shapes(folder: Path) -> dict[str, NDArray[np.float64]]:
     shapes = {"neutral": pack["vertices"][marks].astype(float)}
     names = [str(name) for name in pack["expression_names"]]
     for coefficient in COEFFICIENTS:
-        tied = [
-            i for i, name in enumerate(names) if name.removesuffix("_L").removesuffix("_R") == coefficient
-        ]
+        tied = [i for i, name in enumerate(names) if name.removesuffix("_L").removesuffix("_R") == coefficient]
         shapes[coefficient] = pack["expression"][tied][:, marks].astype(float).sum(axis=0)
     return shapes
 

@@ -129,8 +129,9 @@ _ITALIAN = {"ts": "ts", "dz": "dz", "tS": "tʃ", "dZ": "dʒ", "S": "ʃ", "E": "�
 _CZECH = {"ch": "x", "ch~": "h", "c~": "tʃ", "c": "ts", "s~": "ʃ", "z~": "ʒ", "dz": "dz", "dz~": "dʒ", "t~": "tj",
           "d~": "dj", "n~": "nj", "n*": "ŋ", "r~": "rʒ", "r~*": "rʃ", "m*": "v", "y": "ɪ", "e": "ɛ"}  # fmt: skip
 _FINNISH = {"@": "æ", "7": "ø", "y": "y", "N": "ŋ", "h": "h", "a": "ɑ"}
-_RUSSIAN = {"sh": "ʃ", "sch": "ʃ", "zh": "ʒ", "ch": "tʃ", "c": "ts", "i": "i", "y": "ɨ", "yy": "ɨ", "ii": "i", "ay": "ə",
-            "ae": "ə", "aa": "a", "ee": "ɛ", "oo": "o", "uu": "u", "h": "x", "hh": "x"}  # fmt: skip
+_RUSSIAN = {"sh": "ʃ", "sch": "ʃ", "zh": "ʒ", "ch": "tʃ", "c": "ts", "i": "i", "y": "ɨ", "yy": "ɨ",
+            "ii": "i", "ay": "ə", "ae": "ə", "aa": "a", "ee": "ɛ", "oo": "o", "uu": "u", "h": "x",
+            "hh": "x"}  # fmt: skip
 _CATALAN = {"ax": "ə", "E": "ɛ", "O": "ɔ", "S": "ʃ", "Z": "ʒ", "L": "l", "J": "n", "N": "ŋ", "rr": "r", "uw": "w",
             "y": "j", "D": "ð", "B": "v", "G": "g", "ts": "ts", "tS": "tʃ"}  # fmt: skip
 SETS = {
@@ -146,10 +147,10 @@ SETS = {
 def parse_set(symbol: str, name: str) -> list[str]:
     """The phones of a symbol of one of SETS; stress digits, colons of length and doubled letters count as one."""
     table = SETS[name]
-    for candidate in (symbol, symbol.rstrip("0123456789:"), symbol.lower()):
+    plain = symbol.rstrip("0123456789:")
+    for candidate in (symbol, plain, plain.lower()):
         if candidate in table:
             return list(table[candidate])
         if candidate in _ARPABET and (name == "arpabet" or _ARPABET[candidate] == SILENCE):
             return list(_ARPABET[candidate])
-    plain = symbol.rstrip("0123456789:")
     return parse_ipa(plain[0] if len(set(plain)) == 1 else plain)

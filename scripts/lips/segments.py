@@ -68,6 +68,9 @@ def _quiet_since(samples: NDArray[np.float32], burst: float) -> float:
     end = int(burst * SAMPLE_RATE)
     step = SAMPLE_RATE // 200
     start = end - 6 * step
-    while start > end - LONGEST_CLOSURE * SAMPLE_RATE and np.abs(samples[max(start - step, 0) : start]).max(initial=0) < QUIET:
+    while (
+        start > end - LONGEST_CLOSURE * SAMPLE_RATE
+        and np.abs(samples[max(start - step, 0) : start]).max(initial=0) < QUIET
+    ):
         start -= step
     return start / SAMPLE_RATE

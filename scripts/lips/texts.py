@@ -26,16 +26,21 @@ _COMMON = (
     "pleasure judge jam jump jelly cheap choose church choice thumb thick both mouth bathe breathe smooth moon spoon "
     "mop map mob bob pop pub pump lamp bump ample apple purple people maple bubble double trouble simple example"
 ).split()
-_VERBS = "put place set lay bin move turn open close bring push pull take give show play stop start call find keep".split()
-_THINGS = "lamp door book ball blue green red white music window cup phone bottle paper page light box map room bell".split()
+_VERBS = (
+    "put place set lay bin move turn open close bring push pull take give show play stop start call find keep".split()
+)
+_THINGS = (
+    "lamp door book ball blue green red white music window cup phone bottle paper page light box map room bell".split()
+)
 _PREPOSITIONS = "at by in with on from under over near for to".split()
 _ENDINGS = "please now again soon today later first fast slowly maybe".split()
 _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve twenty thirty".split()
 _LETTERS = "a b c d e f g h i j k l m n o p q r s t u v w x y z".split()
 _PROSE_MODULES = (
-    "argparse asyncio collections csv dataclasses datetime decimal difflib doctest email enum fractions functools heapq "
-    "html http inspect io itertools json logging math mimetypes os pathlib pprint queue random re sched shutil socket "
-    "statistics string subprocess tarfile tempfile textwrap threading timeit traceback typing unittest urllib wave"
+    "argparse asyncio collections csv dataclasses datetime decimal difflib doctest email enum fractions functools "
+    "heapq html http inspect io itertools json logging math mimetypes os pathlib pprint queue random re sched shutil "
+    "socket statistics string subprocess tarfile tempfile textwrap threading timeit traceback "
+    "unittest urllib wave"
 ).split()
 _ONSETS = "p b m f v t d s z n l r k g w j sh ch h st pr br fl sp pl bl tr kr sm".split()
 _NUCLEI = "a e i o u a e i o u ai au oi ei ou ie".split()

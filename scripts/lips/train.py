@@ -1,6 +1,6 @@
 """Trains the lip network; shows progress, writes checkpoints and goes on from the last one. Knows no corpus.
 
-Usage: python -m scripts.lips.train DATASET CHECKPOINT [--minutes 30] [--batch 48] [--threads 2] [--device cpu]
+Usage: python -m scripts.lips.train DATASET CHECKPOINT [--steps 4000] [--batch 48] [--threads 2] [--device cpu]
 """
 
 from __future__ import annotations
@@ -56,9 +56,7 @@ class Clips:
         delay = np.where(draw.random(size) < 0.45, 4, draw.integers(0, DELAYS, size))
         return self._cut(rows, draw.integers(0, HOPS, size), delay, draw)
 
-    def _cut(
-        self, rows: np.ndarray, phase: np.ndarray, delay: np.ndarray, draw: np.random.Generator
-    ) -> Batch:
+    def _cut(self, rows: np.ndarray, phase: np.ndarray, delay: np.ndarray, draw: np.random.Generator) -> Batch:
         frames = self.features.shape[1]
         chunks = frames // HOPS - 1
         ends = HOPS * np.arange(1, chunks + 1)
@@ -119,7 +117,6 @@ class Run:
     network: LipNetwork
     optimiser: torch.optim.Optimizer
     step: int = 0
-    spent: float = 0.0  # seconds of training so far
 
     def save(self, path: Path) -> None:
         partial = path.with_suffix(".part")
@@ -127,7 +124,6 @@ class Run:
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
-            "spent": self.spent,
         }
         torch.save(state, partial)
         partial.rename(path)
@@ -136,37 +132,37 @@ class Run:
         state = torch.load(path, weights_only=True)
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.spent = int(state["step"]), float(state["spent"])
+        self.step = int(state["step"])
 
 
-def learning_rate(step: int, share: float) -> float:
-    """Warm-up, then a cosine to a fiftieth over the share of the time that is spent."""
-    return PEAK_RATE * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * min(share, 1))))
+def learning_rate(step: int, steps: int) -> float:
+    """Warm-up, then a cosine down to a fiftieth at the last step."""
+    return PEAK_RATE * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * step / steps)))
 
 
-def train(clips: Clips, run: Run, checkpoint: Path, minutes: float, batch_size: int) -> None:
-    """Train until the minutes are spent, earlier runs of this checkpoint included."""
+def train(clips: Clips, run: Run, checkpoint: Path, steps: int, batch_size: int) -> None:
+    """Train up to a number of steps, earlier runs of this checkpoint included."""
     device = next(run.network.parameters()).device
     loss_of = Loss().to(device)
     mean = math.nan
-    while run.spent < 60 * minutes:
-        began = time.monotonic()
+    began = time.monotonic()
+    while run.step < steps:
         draw = np.random.default_rng([5, run.step])
         batch = clips.batch(batch_size, draw)
         batch = Batch(*(getattr(batch, name).to(device) for name in Batch.__slots__))
         for group in run.optimiser.param_groups:
-            group["lr"] = learning_rate(run.step, run.spent / (60 * minutes))
+            group["lr"] = learning_rate(run.step, steps)
         loss = loss_of(*run.network(batch.features, batch.delay), batch)
         run.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
         run.optimiser.step()
         run.step += 1
-        run.spent += time.monotonic() - began
-        value = float(loss)
+        value = float(loss.detach())
         mean = value if math.isnan(mean) else 0.98 * mean + 0.02 * value
         if run.step % SAVE_EVERY == 0:
-            print(f"step {run.step}: loss {mean:.4f}, {run.spent / 60:.1f} of {minutes:g} minutes", flush=True)
+            minutes = (time.monotonic() - began) / 60
+            print(f"step {run.step} of {steps}: loss {mean:.4f}, {minutes:.1f} minutes", flush=True)
             run.save(checkpoint)
     run.save(checkpoint)
 
@@ -175,7 +171,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="train the lip network")
     parser.add_argument("dataset", type=Path)
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
@@ -190,7 +186,7 @@ def main() -> None:
     clips = Clips(args.dataset)
     parameters = sum(p.numel() for p in network.parameters())
     print(f"{len(clips.features)} clips, {parameters} parameters")
-    train(clips, run, args.checkpoint, args.minutes, args.batch)
+    train(clips, run, args.checkpoint, args.steps, args.batch)
 
 
 if __name__ == "__main__":

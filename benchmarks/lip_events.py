@@ -1,0 +1,129 @@
+"""What lips do at certain sounds, counted: closures, tucks, rounding. Knows no encoder.
+
+Rows are video frames of 40 ms; row t is the mouth at 40 t + 20 ms.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.motion import COEFFICIENTS, LipMotion
+
+ROW = 0.04  # s
+EARLY, LATE = 0.08, 0.04  # s before the start and after the end of a sound within which its gesture counts
+SHUT = 0.012  # aperture, in distances between the eyes: 1 mm on the canonical head
+TUCKED = 0.18  # mouthRollLower; the label of a full f is 0.65
+ROUNDED = 0.30  # mouthPucker; the label of a full u is 0.75
+CLOSING_SOUNDS = frozenset({"P", "B", "M"})
+NEARLY_CLOSING_SOUNDS = CLOSING_SOUNDS | {"F", "V", "SIL", "W"}
+TUCK_SOUNDS = frozenset({"F", "V"})
+ROUND_SOUNDS = frozenset({"UW", "UH", "OW", "W", "SH", "ZH", "AO", "OY", "CH", "JH"})
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """One phone of a recording, in seconds."""
+
+    start: float
+    end: float
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Sounds that had their gesture, sounds, gestures that had a sound, gestures."""
+
+    found: int
+    sounds: int
+    right: int
+    gestures: int
+
+    def __add__(self, other: Count) -> Count:
+        return Count(
+            self.found + other.found,
+            self.sounds + other.sounds,
+            self.right + other.right,
+            self.gestures + other.gestures,
+        )
+
+    @property
+    def recall(self) -> float:
+        return self.found / max(self.sounds, 1)
+
+    @property
+    def precision(self) -> float:
+        return self.right / max(self.gestures, 1)
+
+    @property
+    def f1(self) -> float:
+        return 2 * self.recall * self.precision / max(self.recall + self.precision, 1e-9)
+
+
+def read_sounds(path: Path) -> list[Sound]:
+    """The phones of a pocketsphinx alignment (*.phone.json)."""
+    words = json.loads(path.read_text())["w"]
+    return [Sound(p["b"], p["b"] + p["d"], p["t"]) for word in words for p in word["w"]]
+
+
+def track(rows: Sequence[LipMotion], name: str) -> NDArray[np.float64]:
+    """A coefficient, or aperture or width, over the rows."""
+    if name in ("aperture", "width"):
+        return np.array([getattr(row, name) for row in rows], float)
+    return np.array([row.coefficients[COEFFICIENTS.index(name)] for row in rows], float)
+
+
+def count_gestures(
+    active: NDArray[np.bool_], sounds: Iterable[Sound], wanted: frozenset[str], allowed: frozenset[str]
+) -> Count:
+    """Sounds of wanted met by an active row, and runs of active rows that meet a sound of allowed."""
+    listed = list(sounds)
+    times: NDArray[np.float64] = ROW * (np.arange(len(active), dtype=np.float64) + 0.5)
+    met = [bool(active[_near(times, s)].any()) for s in listed if s.phone in wanted]
+    permitted = np.zeros(len(active), bool)
+    for sound in listed:
+        if sound.phone in allowed:
+            permitted |= _near(times, sound)
+    runs = _runs(active)
+    return Count(sum(met), len(met), sum(bool(permitted[a:b].any()) for a, b in runs), len(runs))
+
+
+def closures(rows: Sequence[LipMotion], sounds: Sequence[Sound]) -> Count:
+    return count_gestures(track(rows, "aperture") < SHUT, sounds, CLOSING_SOUNDS, NEARLY_CLOSING_SOUNDS)
+
+
+def tucks(rows: Sequence[LipMotion], sounds: Sequence[Sound]) -> Count:
+    return count_gestures(track(rows, "mouthRollLower") > TUCKED, sounds, TUCK_SOUNDS, TUCK_SOUNDS)
+
+
+def roundings(rows: Sequence[LipMotion], sounds: Sequence[Sound]) -> Count:
+    return count_gestures(track(rows, "mouthPucker") > ROUNDED, sounds, ROUND_SOUNDS, ROUND_SOUNDS)
+
+
+def _near(times: NDArray[np.float64], sound: Sound) -> NDArray[np.bool_]:
+    near: NDArray[np.bool_] = (times >= sound.start - EARLY) & (times <= sound.end + LATE)
+    return near
+
+
+def _runs(active: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], active.astype(int), [0]])))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+
+
+def correlation(one: NDArray[np.float64], other: NDArray[np.float64], lag: int = 0) -> float:
+    """Pearson's, of one[t + lag] with other[t]: a positive best lag means that one is late."""
+    if lag:
+        one, other = (one[lag:], other[:-lag]) if lag > 0 else (one[:lag], other[-lag:])
+    if len(one) < 3 or one.std() < 1e-9 or other.std() < 1e-9:
+        return 0.0
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def best_lag(one: NDArray[np.float64], other: NDArray[np.float64], most: int = 6) -> int:
+    """The lag in rows of the highest correlation, within ± most."""
+    return max(range(-most, most + 1), key=lambda lag: correlation(one, other, lag))

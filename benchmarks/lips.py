@@ -1,0 +1,202 @@
+"""How right are the lips? Table for people, then one line of JSON. Knows no pictures.
+
+Usage: python -m benchmarks.lips [--speech ../shared/speech] [--corpus FOLDER] [--clips 40] [--json FILE]
+
+--speech: recordings with phone times (*.wav and *.phone.json, as published with pocketsphinx).
+--corpus: a folder written by scripts.lips.corpus; its held-out voices and synthesiser are the synthetic truth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import time
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.lip_events import Count, best_lag, closures, correlation, read_sounds, roundings, track, tucks
+from engines.speech.lips import motions
+from engines.speech.mouth import canonical_mouth
+from engines.speech.trained import DELAY_STEP_MS, LARGEST_DELAY_MS, TrainedEncoder, load_trained
+from scripts.lips import acoustics
+from scripts.lips.clips import Clip, plain_clip
+from scripts.lips.coefficients import coefficients
+from scripts.lips.curves import articulate, loudness_effort
+from scripts.lips.phones import parse_set
+from scripts.lips.segments import split
+from scripts.lips.utterance import Utterance, load
+from scripts.lips.voices import HELD_OUT_SYNTHESISERS, is_held_out_voice
+
+Samples = NDArray[np.float32]
+Results = dict[str, float | int | str | dict[str, float]]
+
+DEFAULT_LOOKAHEAD = 80  # ms
+FULL_OPENING = 0.14  # aperture of a wide vowel: the range that silence is measured against
+
+
+def read_wave(path: Path) -> Samples:
+    with wave.open(str(path)) as file:
+        if file.getframerate() != 16_000 or file.getnchannels() != 1:
+            raise ValueError(f"{path}: expected 16 kHz mono, got {file.getframerate()} Hz × {file.getnchannels()}")
+        return np.frombuffer(file.readframes(file.getnframes()), np.int16) * np.float32(1 / 32768)
+
+
+def real_speech(folder: Path, encoder: TrainedEncoder) -> Results:
+    """Gestures and rule-made opening on real recordings whose phone times are known."""
+    shut, tucked, rounded = Count(0, 0, 0, 0), Count(0, 0, 0, 0), Count(0, 0, 0, 0)
+    agreement, lags = [], []
+    for path in sorted(folder.glob("*.wav")):
+        samples, sounds = read_wave(path), read_sounds(path.with_suffix(".phone.json"))
+        rows = motions(encoder, samples)
+        shut += closures(rows, sounds)
+        tucked += tucks(rows, sounds)
+        rounded += roundings(rows, sounds)
+        marks = [(s.start, s.end, s.phone.lower()) for s in sounds]
+        segments = split(marks, lambda symbol: parse_set(symbol, "arpabet"), burst_marked=False)
+        frames = 4 * len(rows)
+        motion = articulate(segments, frames, loudness_effort(samples, frames))
+        truth = canonical_mouth().measure(coefficients(motion))[2::4, 0].astype(float)
+        agreement.append(correlation(track(rows, "aperture"), truth))
+        lags.append(best_lag(track(rows, "aperture"), truth))
+    return {
+        "closures_found": shut.recall,
+        "closures_false": 1 - shut.precision,
+        "tuck_f1": tucked.f1,
+        "rounding_f1": rounded.f1,
+        "rule_correlation": float(np.mean(agreement)),
+        "rule_best_lag_frames": float(np.mean(lags)),
+    }
+
+
+def held_out(corpus: Path, clips: int) -> dict[str, list[Clip]]:
+    """Clips of held-out voices of known synthesisers, and of the held-out synthesiser."""
+    groups: dict[str, list[Utterance]] = {"voices": [], "synthesiser": []}
+    for path in sorted(corpus.glob("shard[0-9][0-9][0-9].npz")):
+        for utterance in load(path):
+            if utterance.synthesiser in HELD_OUT_SYNTHESISERS:
+                groups["synthesiser"].append(utterance)
+            elif is_held_out_voice(utterance.voice):
+                groups["voices"].append(utterance)
+        if min(len(group) for group in groups.values()) >= 2 * clips:
+            break
+    return {
+        name: [plain_clip(group[i : i + 2]) for i in range(0, min(len(group), 2 * clips) - 1, 2)]
+        for name, group in groups.items()
+    }
+
+
+def agreement(
+    encoder: TrainedEncoder, clips: list[Clip], spoil: Callable[[Samples], Samples] | None = None
+) -> tuple[float, float]:
+    """Mean correlation of predicted and true opening at lag 0, and the mean best lag in frames."""
+    values, lags = [], []
+    for clip in clips:
+        rows = motions(encoder, spoil(clip.samples) if spoil else clip.samples)
+        truth = canonical_mouth().measure(clip.coefficients)[2::4, 0].astype(float)
+        values.append(correlation(track(rows, "aperture"), truth))
+        lags.append(best_lag(track(rows, "aperture"), truth))
+    return float(np.mean(values)), float(np.mean(lags))
+
+
+def noisy(samples: Samples) -> Samples:
+    """White noise 10 dB under the speech."""
+    level = np.sqrt(np.mean(samples[np.abs(samples) > 0.003] ** 2))
+    noise = np.random.default_rng(0).standard_normal(len(samples))
+    mixed: Samples = (samples + level * 10 ** (-10 / 20) * noise).astype(np.float32)
+    return mixed
+
+
+def synthetic(corpus: Path, clips: int) -> Results:
+    groups = held_out(corpus, clips)
+    encoder = load_trained(DEFAULT_LOOKAHEAD)
+    known, lag = agreement(encoder, groups["voices"])
+    new, _ = agreement(encoder, groups["synthesiser"])
+    steps = range(0, LARGEST_DELAY_MS + 1, DELAY_STEP_MS)
+    return {
+        "held_out_voices": known,
+        "held_out_synthesiser": new,
+        "held_out_best_lag_frames": lag,
+        "noise_10_db": agreement(encoder, groups["voices"], noisy)[0],
+        "telephone": agreement(encoder, groups["voices"], acoustics.telephone)[0],
+        "opus_16_kbit": agreement(encoder, groups["voices"], acoustics.opus)[0],
+        "by_lookahead_ms": {str(ms): agreement(load_trained(ms), groups["voices"])[0] for ms in steps},
+    }
+
+
+def quiet(encoder: TrainedEncoder) -> Results:
+    """Largest opening, in shares of a wide vowel's, on ten seconds of what is not speech."""
+    draw = np.random.default_rng(1)
+    n = 160_000
+    sounds = {
+        "silence": np.zeros(n, np.float32),
+        "white_noise": (0.03 * draw.standard_normal(n)).astype(np.float32),
+        "keyboard_clicks": (0.1 * acoustics.clicks(n, draw)).astype(np.float32),
+        "breath": np.tile((0.01 * acoustics.breath(16_000, draw)).astype(np.float32), 10),
+    }
+    return {
+        f"opening_in_{name}": float(track(motions(encoder, x), "aperture").max() / FULL_OPENING)
+        for name, x in sounds.items()
+    }
+
+
+def cost(encoder: TrainedEncoder, chunks: int = 1000) -> Results:
+    """Processor time of one chunk, one thread."""
+    sound = (0.1 * np.random.default_rng(0).standard_normal((chunks, 640))).astype(np.float32)
+    stream = encoder.open()
+    for chunk in sound[:50]:
+        stream.step(chunk)
+    began, laps = time.process_time(), []
+    for chunk in sound:
+        lap = time.perf_counter()
+        stream.step(chunk)
+        laps.append(time.perf_counter() - lap)
+    mean = 1000 * (time.process_time() - began) / chunks
+    return {"cpu_ms_per_chunk": mean, "chunk_ms_p95": 1000 * float(np.percentile(laps, 95)), "core_share": mean / 40}
+
+
+def about() -> Results:
+    commit = subprocess.run(("git", "rev-parse", "--short", "HEAD"), capture_output=True, text=True, check=False)
+    return {"commit": commit.stdout.strip(), "hardware": platform.processor() or platform.machine()}
+
+
+def show(results: Results) -> None:
+    for name, value in results.items():
+        if isinstance(value, dict):
+            print(f"{name:28}", "  ".join(f"{key}: {v:.3f}" for key, v in value.items()))
+        else:
+            print(f"{name:28} {value:.3f}" if isinstance(value, float) else f"{name:28} {value}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="how right are the lips?")
+    parser.add_argument("--speech", type=Path, default=Path("../shared/speech"))
+    parser.add_argument("--corpus", type=Path)
+    parser.add_argument("--clips", type=int, default=40, help="of each held-out group")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    encoder = load_trained(DEFAULT_LOOKAHEAD)
+    results: Results = {"lookahead_ms": DEFAULT_LOOKAHEAD}
+    if args.speech.is_dir():
+        results |= real_speech(args.speech, encoder)
+    else:
+        print(f"{args.speech} does not exist: nothing is measured on real speech")
+    if args.corpus:
+        results |= synthetic(args.corpus, args.clips)
+    else:
+        print("no --corpus: nothing is measured on held-out synthetic voices")
+    results |= quiet(encoder) | cost(encoder) | about()
+    show(results)
+    line = json.dumps(results)
+    if args.json:
+        args.json.write_text(line + "\n")
+    print(line)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""From a dozen sentences to a lip encoder that runs: the whole chain in miniature."""
+
+from __future__ import annotations
+
+import ctypes.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.speech.lips import motions
+from engines.speech.trained import load_trained
+from scripts.lips.dataset import Work, write
+from scripts.lips.utterance import Utterance, load, save
+
+torch = pytest.importorskip("torch", reason="training needs torch: pip install -e .[train]")
+pytest.importorskip("onnx", reason="export needs onnx: pip install -e .[train]")
+if ctypes.util.find_library("espeak-ng") is None:
+    pytest.skip("the corpus needs espeak-ng: apt-get install espeak-ng", allow_module_level=True)
+
+from scripts.lips.espeak import Espeak  # noqa: E402
+from scripts.lips.export import build, export, parity  # noqa: E402
+from scripts.lips.network import LipNetwork  # noqa: E402
+from scripts.lips.texts import Writer  # noqa: E402
+from scripts.lips.train import Clips, Run, train  # noqa: E402
+from scripts.lips.voices import own_variant  # noqa: E402
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def utterances() -> list[Utterance]:
+    writer, speaker = Writer(0), Espeak({"own0": own_variant(0)})
+    try:
+        voices = ("en-us", "en+own0", "de+f2", "it+klatt2")
+        return [speaker.say(writer.command(), voices[i % 4], 160, 50, 50) for i in range(12)]
+    finally:
+        speaker.close()
+
+
+@pytest.fixture(scope="module")
+def dataset(utterances: list[Utterance], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lips")
+    save(folder / "shard000.npz", utterances)
+    write(Work(folder / "shard000.npz", folder, 0))
+    (folder / "shard000.npz").rename(folder / "corpus")
+    return folder
+
+
+def new_run() -> Run:
+    torch.manual_seed(0)
+    network = LipNetwork()
+    return Run(network, torch.optim.AdamW(network.parameters(), 1e-3))
+
+
+@pytest.fixture(scope="module")
+def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    torch.set_num_threads(1)
+    run = new_run()
+    train(Clips(dataset), run, tmp_path_factory.mktemp("run") / "lips.pt", steps=3, batch_size=4)
+    return run
+
+
+def test_utterances_have_sound_and_phones(utterances: list[Utterance]) -> None:
+    for utterance in utterances:
+        assert utterance.samples.std() > 0.01
+        times = [(s.start, s.release, s.end) for s in utterance.segments]
+        assert times == sorted(times)
+        assert len(utterance.segments) > 5
+        assert utterance.segments[-1].end == pytest.approx(len(utterance.samples) / 16_000, abs=0.1)
+
+
+def test_shards_keep_what_was_saved(utterances: list[Utterance], tmp_path: Path) -> None:
+    save(tmp_path / "shard000.npz", utterances[:2])
+    again = list(load(tmp_path / "shard000.npz"))
+    np.testing.assert_allclose(again[1].samples, utterances[1].samples, atol=1e-4)
+    assert [s.phone for s in again[1].segments] == [s.phone for s in utterances[1].segments]
+
+
+def test_training_goes_on_from_a_checkpoint(dataset: Path, trained: Run, tmp_path: Path) -> None:
+    clips, checkpoint = Clips(dataset), tmp_path / "lips.pt"
+    trained.save(checkpoint)
+    resumed = new_run()
+    resumed.resume(checkpoint)
+    train(clips, resumed, checkpoint, steps=4, batch_size=4)
+    assert resumed.step == 4
+    assert not torch.equal(resumed.network.narrow.bias, trained.network.narrow.bias)
+
+
+def test_onnx_runtime_agrees_with_torch(trained: Run) -> None:
+    assert parity(trained.network, build(trained.network), chunks=20) < 1e-4
+
+
+def test_network_has_at_most_a_million_parameters() -> None:
+    assert sum(p.numel() for p in LipNetwork().parameters()) <= 1_000_000
+
+
+@pytest.mark.parametrize("lookahead", [0, 60, 80])
+def test_exported_weights_serve(trained: Run, utterances: list[Utterance], tmp_path: Path, lookahead: int) -> None:
+    export(trained.network, tmp_path / "lips.onnx")
+    rows = motions(load_trained(lookahead, tmp_path / "lips.onnx"), utterances[0].samples[:16_000])
+    assert len(rows) == 25
+    assert all(np.isfinite(row.coefficients).all() for row in rows)
+
+
+def test_network_is_causal() -> None:
+    network = LipNetwork().eval()
+    features = torch.randn(1, 12, 168)
+    changed = features.clone()
+    changed[:, 8:] = 0
+    delay = torch.tensor([0])
+    with torch.no_grad():
+        torch.testing.assert_close(network(features, delay)[0][:, :8], network(changed, delay)[0][:, :8])
