@@ -16,6 +16,7 @@ import { StatsPanel } from "./stats_panel.js";
 import { curtain, pillText, sentence } from "./texts.js";
 import * as theme from "./theme.js";
 import { Visit } from "./visit.js";
+import { keepAwake } from "./wake_lock.js";
 
 const RING_MS = 100;
 
@@ -123,7 +124,9 @@ function showState() {
   $("back").hidden = isViewer || isActive(state);
   $("mute").disabled = $("interrupt").disabled = $("share").disabled = state !== "live";
   stage.showCurtain(curtain(state, { isViewer, failure, waiting }));
-  showPill();
+  showMuted();
+  stage.focus(state);
+  keepAwake(isActive(state));
   document.title = state === "live" ? "● Live · Lipcast" : "Lipcast";
 }
 

@@ -10,7 +10,7 @@ import { notReadyText } from "./texts.js";
 /** Events: "avatar" (the choice changed), "join". */
 export class JoinForm extends EventTarget {
   #avatars = null; // null until the server has told them
-  #problem = { title: "Looking for the server", detail: "" };
+  #problem; // why the server is not ready; null when it is; undefined until it has answered
 
   constructor() {
     super();
@@ -63,7 +63,7 @@ export class JoinForm extends EventTarget {
 
   #showReadiness() {
     const notice = this.#whyNot();
-    $("join").disabled = notice !== "";
+    $("join").disabled = this.#problem === undefined || !this.knowsAvatars || notice !== "";
     say($("join"), this.#problem ? "Getting ready…" : "Join");
     $("notice").hidden = notice === "";
     say($("notice"), notice);
@@ -73,7 +73,7 @@ export class JoinForm extends EventTarget {
   #whyNot() {
     if (this.#problem) return notReadyText(this.#problem);
     if (!isPossible()) return "Joining needs a microphone, which this page may not use (see above).";
-    if (!this.avatar) return "The server has no presenters. Add one with “lipcast avatar”.";
+    if (this.knowsAvatars && !this.avatar) return "The server has no presenters. Add one with “lipcast avatar”.";
     return "";
   }
 }

@@ -8,6 +8,7 @@ const TOAST_MS = 3200;
 
 export class Stage {
   #toast = null;
+  #focused = null; // the state that the focus was last moved for
   video = $("picture");
 
   constructor() {
@@ -21,20 +22,21 @@ export class Stage {
     this.#showSound();
   }
 
-  /** avatar: {title, preview, ai_generated}, or null where nobody knows whom (a viewer). */
+  /** avatar: as /api/avatars describes it, or null where nobody knows whom (a viewer). */
   showPresenter(avatar) {
     $("preview").hidden = !avatar;
     $("name-plate").hidden = !avatar;
     if (!avatar) return;
     $("preview").src = avatar.preview;
     $("preview").alt = `${avatar.title}, computer-generated presenter`;
-    say($("name-plate"), avatar.title);
+    say($("presenter-title"), avatar.title);
+    say($("presenter-description"), avatar.description);
     $("badge").hidden = !avatar.ai_generated;
   }
 
   async play(stream) {
     this.video.srcObject = stream;
-    this.video.requestVideoFrameCallback(() => this.video.classList.add("seen"));
+    this.#onFirstPicture(() => this.video.classList.add("seen"));
     try {
       await this.video.play();
     } catch (error) {
@@ -44,6 +46,11 @@ export class Stage {
       this.#showSound();
       await this.video.play();
     }
+  }
+
+  #onFirstPicture(show) {
+    if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(show);
+    else this.video.addEventListener("playing", show, { once: true });
   }
 
   /** Keeps the last picture while the next call is made: a closed call's video turns black. */
@@ -82,7 +89,8 @@ export class Stage {
 
   #showSound() {
     const isSilent = this.video.muted || this.video.volume === 0;
-    $("silence").setAttribute("aria-pressed", String(isSilent));
+    $("silence").classList.toggle("off", isSilent);
+    say($("silence-text"), isSilent ? "Sound on" : "Sound off");
     $("silence-icon").setAttribute("href", iconUrl(isSilent ? "volume-off" : "volume"));
     $("volume").value = isSilent ? 0 : Math.round(100 * this.video.volume);
     $("volume").style.setProperty("--filled", `${$("volume").value}%`);
@@ -112,6 +120,14 @@ export class Stage {
     $("again").hidden = !what.again;
     say($("again"), what.again ?? "");
     $("cancel").hidden = what.kind !== "busy";
+  }
+
+  /** Keyboard and screen reader follow what happens: to the way on when there is one, else to the picture. */
+  focus(state) {
+    if (state === this.#focused) return;
+    this.#focused = state;
+    if (state === "ended" || state === "failed") $("again").focus({ preventScroll: true });
+    else if (state === "requesting-mic" || state === "connecting") $("stage").focus({ preventScroll: true });
   }
 
   toast(text) {

@@ -30,6 +30,7 @@ export class Visit extends EventTarget {
   /** choice: {avatar, codec}. Resolves when the visit is over, however it ends. */
   async join(choice) {
     const signal = this.#begin("join", false);
+    this.muted = false;
     await this.#guard(signal, async () => {
       const microphone = this.microphone ?? await this.#openMicrophone();
       if (signal.aborted) return microphone.close(); // left while the browser was still asking
