@@ -1,0 +1,256 @@
+"""How late are lips and voice at the viewer, and how far apart?
+
+    python -m benchmarks.latency --seconds 20 --json out.json [--browser] [--loss 0.02] [--sessions 2]
+
+Starts the real server unless `--url` names one, and drives it from outside: by an aiortc client, which shows what
+the server and the wire cost, or with --browser by headless Chromium on the real join page, which shows what a person
+gets: microphone and received sound are measured in the page's audio graph, pictures when the compositor shows them.
+
+What is measured
+  mic → lips      a vowel begins at the microphone → a picture with visibly opened lips is shown
+  mic → sound     the same vowel is heard
+  mic → picture   a moment of sound at the microphone → the picture that belongs to it (every frame, no response of
+                  the lips in it)
+  A/V offset      mic → picture less mic → sound; positive: the picture is later than its sound
+  interrupt       a request to stop → lips closed and sound gone at the viewer
+With --browser the instruments are first calibrated on a connection of the browser with itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measuring import browser
+from benchmarks.measuring.browser import Seen
+from benchmarks.measuring.client import Client, joined
+from benchmarks.measuring.mouth import Box, mouth_box
+from benchmarks.measuring.relay import Loss, Relay
+from benchmarks.measuring.report import publish, surroundings
+from benchmarks.measuring.server import Server, running
+from benchmarks.measuring.sound import VOWEL_S, TestSound, make_sound, write_wav
+from benchmarks.measuring.sync import drawn_openings, match_frames, when_sound_began
+from benchmarks.measuring.traces import Trace, delays, fall_time, onsets, percentiles
+from engines.loader import SHIPPED, Presenters
+from engines.speech.loader import load_lip_encoder
+
+FRAME_MS = 40
+SETTLE_S = 3.0  # a browser aligns tracks after the second sender report; what comes before is not steady
+INTERRUPT_EVERY_S = 4.3
+
+
+def main() -> int:
+    options = words().parse_args()
+    presenters = Presenters(Path(options.presenters) if options.presenters else SHIPPED)
+    avatar = presenters.load(options.avatar or next(iter(presenters.all)))
+    sound = make_sound(options.seconds + 60)
+    with running(options.url, server_arguments(options)) as server:
+        seen, cost = asyncio.run(measure(server, options, sound, mouth_box(avatar), avatar.name))
+        result = summarise(seen, sound, options) | cost | {"mode": "browser" if options.browser else "aiortc"}
+    result["lookahead_ms"] = options.lookahead_ms
+    result["seconds"], result["loss"], result["sessions"] = options.seconds, options.loss, options.sessions
+    publish(result | surroundings(), table(result), options.json)
+    return 0
+
+
+def words() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="benchmarks.latency", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--seconds", type=float, default=20, help="how long to look (default 20)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the result there")
+    parser.add_argument("--browser", action="store_true", help="drive headless Chromium instead of an aiortc client")
+    parser.add_argument("--loss", type=float, default=0.0, metavar="SHARE", help="of media packets dropped, both ways")
+    parser.add_argument("--sessions", type=int, default=1, help="run so many at once; the first is measured")
+    parser.add_argument("--url", help="measure this server instead of starting one")
+    parser.add_argument("--avatar", help="presenter (default: the first)")
+    parser.add_argument("--presenters", help="folder of presenters (default: those that ship)")
+    parser.add_argument("--lookahead-ms", type=int, default=80, help="of the engine (default 80)")
+    return parser
+
+
+def server_arguments(options: argparse.Namespace) -> list[str]:
+    """A configuration file for what the command line of the server does not say."""
+    lines = [
+        "[server]",
+        f"max_sessions = {max(4, options.sessions)}",
+        "[engine]",
+        f"lookahead_ms = {options.lookahead_ms}",
+        *([f'presenters = "{options.presenters}"'] if options.presenters else []),
+        "[log]",
+        'level = "warning"',
+    ]
+    path = Path(tempfile.mkdtemp(prefix="lipcast-")) / "server.toml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return ["--config", str(path)]
+
+
+async def measure(
+    server: Server, options: argparse.Namespace, sound: TestSound, box: Box, avatar: str
+) -> tuple[Seen, dict[str, Any]]:
+    """Look at one session, with the others running beside it."""
+    relay = Relay(Loss(options.loss)) if options.loss else None
+    async with asyncio.TaskGroup() as tasks:
+        others = [tasks.create_task(another(server, sound, box, avatar)) for _ in range(options.sessions - 1)]
+        await asyncio.sleep(1.0 if others else 0.0)
+        cpu, began, memory = server.cpu_s(), time.monotonic(), server.memory_mb()
+        try:
+            if options.browser:
+                seen, extra = await look_by_browser(server, options.seconds, sound, box, relay)
+            else:
+                seen, extra = await look_by_client(server, options.seconds, sound, box, avatar, relay)
+        finally:
+            for other in others:
+                other.cancel()
+            if relay:
+                relay.close()
+    after, ended = server.cpu_s(), time.monotonic()
+    if cpu is not None and after is not None:
+        extra["cpu_seconds_per_session_minute"] = round((after - cpu) / (ended - began) * 60 / options.sessions, 2)
+        extra["rss_mb"] = round(max(memory or 0.0, extra.pop("rss_mb") or 0.0), 1)
+    return seen, extra
+
+
+async def another(server: Server, sound: TestSound, box: Box, avatar: str) -> None:
+    async with joined(Client(server.url, sound, box), avatar):
+        await asyncio.Event().wait()
+
+
+async def look_by_browser(
+    server: Server, seconds: float, sound: TestSound, box: Box, relay: Relay | None
+) -> tuple[Seen, dict[str, Any]]:
+    with tempfile.TemporaryDirectory() as folder:
+        wav = Path(folder) / "microphone.wav"
+        write_wav(sound, wav)
+        async with browser.page(None) as opened:
+            calibration = await browser.calibrate(opened, server.url)
+        async with browser.page(wav) as opened:
+            if relay:
+                await browser.through_relay(opened, relay)
+            seen = await browser.observe(opened, server.url, box, seconds + SETTLE_S, interrupts=not relay)
+            session = server.get(await opened.evaluate("() => window.lipcast.session.url"))
+            memory = server.memory_mb()
+    extra = {
+        "late_frames": session["late_frames"],
+        "server_ms": session["server_ms"],
+        "rss_mb": memory,
+        "calibration": {
+            "known_ms": calibration.known_ms,
+            "measured_ms": calibration.measured_ms,
+            "bias_ms": round(calibration.bias_ms, 1),
+            "loopback_picture_ms": calibration.loopback_picture_ms,
+            "loopback_sound_ms": calibration.loopback_sound_ms,
+        },
+    }
+    return seen, extra
+
+
+async def look_by_client(
+    server: Server, seconds: float, sound: TestSound, box: Box, avatar: str, relay: Relay | None
+) -> tuple[Seen, dict[str, Any]]:
+    client = Client(server.url, sound, box, relay)
+    async with joined(client, avatar):
+        for _ in range(max(1, int((seconds + SETTLE_S) / INTERRUPT_EVERY_S))):
+            await asyncio.sleep(INTERRUPT_EVERY_S)
+            if not relay:
+                await client.interrupt()
+        await asyncio.sleep(1.0)
+        session = client.request("GET", client.session, None)
+        memory = server.memory_mb()
+    began = client.track.began or 0.0
+    lips = np.asarray(client.lips)
+    levels = np.asarray(client.sound.levels)
+    place = np.arange(0, len(sound.samples), 120)
+    spoken = np.sqrt(np.add.reduceat(sound.samples.astype(np.float64) ** 2, place) / 120)
+    seen = Seen(
+        lips=Trace(lips[:, 0], lips[:, 1]),
+        microphone=Trace(began + place / 48_000, spoken).between(began, lips[-1, 0]),
+        sound=Trace(levels[:, 0], levels[:, 1]),
+        shown=[float(time) for time in lips[:, 0]],
+        interrupts=client.interrupts,
+        join_to_first_frame_s=client.join_to_first_frame_s,
+        stats={},
+    )
+    return seen, {"late_frames": session["late_frames"], "server_ms": session["server_ms"], "rss_mb": memory}
+
+
+def summarise(seen: Seen, sound: TestSound, options: argparse.Namespace) -> dict[str, Any]:
+    """Traces to numbers; see the module's text."""
+    events = onsets(seen.microphone, 0.5 * float(np.percentile(seen.microphone.values, 98)))
+    began = when_sound_began(events, sound)
+    steady = seen.shown[0] + SETTLE_S
+    undisturbed = [
+        event
+        for event in events
+        if event > steady and all(not -1.0 < moment - event < VOWEL_S + 0.8 for moment in seen.interrupts)
+    ]
+    lips = [delay for delay in delays(seen.lips, undisturbed, VOWEL_S) if delay is not None]
+    heard = [delay for delay in delays(seen.sound, undisturbed, VOWEL_S) if delay is not None]
+    frames = seen.lips.between(steady, seen.interrupts[0] if seen.interrupts else np.inf)
+    drawn = drawn_openings(load_lip_encoder(options.lookahead_ms // FRAME_MS), sound)
+    match = match_frames(longest_calm(seen.lips, steady, seen.interrupts), began, drawn)
+    offsets = match.delays - np.median(heard)
+    gaps = np.diff(seen.lips.between(steady, np.inf).times)
+    return {
+        "join_to_first_frame_ms": round(seen.join_to_first_frame_s * 1000, 1),
+        "mic_to_lips_ms": percentiles(lips),
+        "mic_to_sound_ms": percentiles(heard),
+        "mic_to_picture_ms": percentiles([float(delay) for delay in match.delays]),
+        "av_offset_ms": percentiles([abs(float(offset)) for offset in offsets])
+        | {"median": round(float(np.median(offsets)) * 1000, 1), "match": round(match.correlation, 3)},
+        "fps": round(1 / float(gaps.mean()), 2),
+        "longest_gap_ms": round(float(gaps.max()) * 1000, 1),
+        "frames": len(frames.times),
+        "interrupt_ms": percentiles(silences(seen)),
+    }
+
+
+def longest_calm(lips: Trace, start: float, interrupts: list[float]) -> Trace:
+    """The longest stretch that no interruption falls into: there what is drawn is known."""
+    edges = [start, *[moment + 1.5 for moment in interrupts]]
+    ends = [*list(interrupts), float(lips.times[-1]) + 1]
+    spans = sorted(zip(edges, ends, strict=True), key=lambda span: span[1] - span[0])
+    return lips.between(*spans[-1])
+
+
+def silences(seen: Seen) -> list[float]:
+    """For each interruption: until the lips were closed and the sound gone."""
+    low, high = np.percentile(seen.lips.values, [5, 95])
+    loud = float(np.percentile(seen.sound.values, 98))
+    found = []
+    for moment in seen.interrupts:
+        closed = fall_time(seen.lips, moment, float(low), float(high))
+        silent = fall_time(seen.sound, moment, 0.0, loud)
+        if closed is not None and silent is not None:
+            found.append(max(closed, silent))
+    return found
+
+
+def table(result: dict[str, Any]) -> list[tuple[str, str, str]]:
+    def spread(name: str) -> str:
+        values = result[name]
+        return f"{values['p50']} / {values['p95']} ms" if values["n"] else "not measured"
+
+    return [
+        ("what (p50 / p95)", "measured", "bar"),
+        ("mic → lips", spread("mic_to_lips_ms"), "p95 ≤ 250 ms"),
+        ("mic → sound", spread("mic_to_sound_ms"), ""),
+        ("mic → picture", spread("mic_to_picture_ms"), ""),
+        ("A/V offset, absolute", spread("av_offset_ms"), "p95 ≤ 40 ms"),
+        ("join → first frame", f"{result['join_to_first_frame_ms']} ms", "≤ 500 ms"),
+        ("interrupt → closed, silent", spread("interrupt_ms"), "≤ 150 ms"),
+        ("frames a second", f"{result['fps']}", "25 ± 0.5"),
+        ("longest gap", f"{result['longest_gap_ms']} ms", "≤ 120 ms"),
+        ("late frames", f"{result['late_frames']}", "0"),
+        ("server", f"{result.get('cpu_seconds_per_session_minute', '–')} CPU s/min", "≤ 20"),
+        ("memory", f"{result.get('rss_mb', '–')} MB", "≤ 500"),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,213 @@
+"""A viewer and speaker in headless Chromium: the join page itself, with a WAV file for a microphone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from playwright.async_api import Page, Route, async_playwright
+
+from benchmarks.measuring.mouth import Box
+from benchmarks.measuring.relay import Relay
+from benchmarks.measuring.traces import Trace
+
+HERE = Path(__file__).parent
+CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+)
+INTERRUPT_EVERY_MS = 4_300
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """Everything the page noted; times in seconds of the page's clock."""
+
+    lips: Trace
+    microphone: Trace
+    sound: Trace
+    shown: list[float]  # when each frame was shown
+    interrupts: list[float]
+    join_to_first_frame_s: float
+    stats: dict[str, Any]
+
+
+def chromium_path() -> str:
+    """
+    Raises:
+        RuntimeError: there is no Chromium; the message says how to get one.
+    """
+    for path in CHROMIUM:
+        if Path(path).exists():
+            return path
+    raise RuntimeError("no Chromium found in /usr/bin: install Debian's package chromium")
+
+
+@asynccontextmanager
+async def page(microphone: Path | None) -> AsyncIterator[Page]:
+    """A fresh page that has the probe; its microphone plays the WAV file in a loop."""
+    flags = [*FLAGS, *([f"--use-file-for-fake-audio-capture={microphone}"] if microphone else [])]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium_path(), args=flags)
+        try:
+            # The probe's worklet comes from a blob, which the server's policy rightly forbids.
+            context = await browser.new_context(bypass_csp=True, permissions=["microphone"])
+            opened = await context.new_page()
+            worklet = (HERE / "level_worklet.js").read_text(encoding="utf-8")
+            await opened.add_init_script(f"window.LEVEL_WORKLET = {json.dumps(worklet)};")
+            await opened.add_init_script((HERE / "probe.js").read_text(encoding="utf-8"))
+            yield opened
+        finally:
+            await browser.close()
+
+
+async def through_relay(opened: Page, relay: Relay) -> None:
+    """Have every answer of the server lead to the relay."""
+
+    async def rewrite(route: Route) -> None:
+        answer = await route.fetch()
+        body = await answer.json()
+        if "sdp" in body:
+            body["sdp"] = await relay.rewrite(body["sdp"])
+        await route.fulfill(response=answer, json=body)
+
+    await opened.route("**/api/sessions", rewrite)
+
+
+async def join(opened: Page, url: str) -> float:
+    """Press Join as a person would; returns click → first picture shown, seconds."""
+    await opened.goto(url)
+    # Echo and noise suppression take a steady vowel for a hum: the test sound needs the microphone as it is.
+    await opened.evaluate("() => document.querySelector('[data-testid=\"studio\"]').click()")
+    await opened.wait_for_selector('[data-testid="join"]:not([disabled])')
+    return float(
+        await opened.evaluate(
+            """async () => {
+                const video = window.lipcast.videoElement;
+                const clicked = performance.now();
+                document.querySelector('[data-testid="join"]').click();
+                const shown = await new Promise((resolve) => video.requestVideoFrameCallback((now) => resolve(now)));
+                return (shown - clicked) / 1000;
+            }"""
+        )
+    )
+
+
+async def observe(opened: Page, url: str, box: Box, seconds: float, interrupts: bool) -> Seen:
+    """Join, then note what is seen and heard for `seconds`."""
+    joined = await join(opened, url)
+    await opened.evaluate(
+        """async (box) => {
+            const { pc, videoElement } = window.lipcast;
+            await probe.listen("microphone", new MediaStream([pc.getSenders().find((sender) => sender.track).track]));
+            await probe.listen("sound", videoElement.srcObject);
+            probe.watch(videoElement, box);
+        }""",
+        asdict(box),
+    )
+    if interrupts:
+        await asyncio.sleep(4)
+        threshold = await opened.evaluate(
+            "() => { const v = probe.lips.map((l) => l[1]).sort((a, b) => a - b);"
+            " return (v.at(Math.floor(v.length * 0.05)) + v.at(-1 - Math.floor(v.length * 0.05))) / 2; }"
+        )
+        arguments = {"every": INTERRUPT_EVERY_MS, "threshold": threshold}
+        await opened.evaluate(
+            "(a) => probe.interruptOften(window.lipcast.session.url, a.every, a.threshold)", arguments
+        )
+    await asyncio.sleep(seconds)
+    return await collect(opened, joined)
+
+
+async def collect(opened: Page, joined: float) -> Seen:
+    noted = await opened.evaluate(
+        """async () => ({
+            lips: probe.lips, levels: probe.levels, interrupts: probe.interrupts,
+            stats: Object.fromEntries([...(await window.lipcast.pc.getStats()).values()]
+              .filter((s) => s.type === "inbound-rtp").map((s) => [s.kind, s])),
+        })"""
+    )
+    lips = np.asarray(noted["lips"], np.float64)
+
+    return Seen(
+        lips=Trace(lips[:, 0] / 1000, lips[:, 1]),
+        microphone=level(noted["levels"]["microphone"]),
+        sound=level(noted["levels"]["sound"]),
+        shown=[float(time) for time in lips[:, 0] / 1000],
+        interrupts=[asked / 1000 for asked, _ in noted["interrupts"]],
+        join_to_first_frame_s=joined,
+        stats=noted["stats"],
+    )
+
+
+def level(blocks: list[list[float]]) -> Trace:
+    """Loudness on the page's clock, seconds. blocks: [context time in s, level, when the page heard of it in ms].
+
+    The audio clock stands still when the machine cannot keep up, so its distance from the page's clock is taken
+    anew for every second: that of the message that waited least.
+    """
+    rows = np.asarray(blocks, np.float64)
+    distance = rows[:, 2] / 1000 - rows[:, 0]
+    seconds = np.floor(rows[:, 2] / 1000).astype(int)
+    least = {second: distance[seconds == second].min() for second in np.unique(seconds)}
+    return Trace(rows[:, 0] + np.asarray([least[second] for second in seconds]), rows[:, 1])
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What the instruments say of a flash and a beep of known distance, milliseconds; picture minus sound."""
+
+    known_ms: tuple[float, ...]
+    measured_ms: tuple[float, ...]
+    loopback_picture_ms: float  # painted → shown, through a connection of the browser with itself
+    loopback_sound_ms: float
+
+    @property
+    def bias_ms(self) -> float:
+        return float(np.median(np.asarray(self.measured_ms) - np.asarray(self.known_ms)))
+
+
+async def calibrate(
+    opened: Page, url: str, offsets_ms: tuple[float, ...] = (0.0, 100.0), count: int = 6
+) -> Calibration:
+    """Send flashes and beeps from the page to itself and measure them as the benchmark does."""
+    await opened.goto(url)
+    events = await opened.evaluate("([offsets, count]) => probe.calibrate(offsets, count)", [list(offsets_ms), count])
+    flashes = np.asarray(await opened.evaluate("() => probe.flashes"), np.float64)
+    heard = level(await opened.evaluate("() => probe.levels.beeps"))
+    picture, sound, known = [], [], []
+    for event in events:
+        shown = first_above(flashes, event["flashed"])
+        played = first_above(np.column_stack([heard.times * 1000, heard.values * 4]), event["beeped"])
+        if shown is not None and played is not None:
+            picture.append(shown - event["flashed"])
+            sound.append(played - event["beeped"])
+            known.append(event["flashed"] - event["beeped"])
+    gaps = [p + k - s for p, k, s in zip(picture, known, sound, strict=True)]
+    return Calibration(
+        tuple(round(value, 1) for value in known),
+        tuple(round(value, 1) for value in gaps),
+        round(float(np.median(picture)), 1),
+        round(float(np.median(sound)), 1),
+    )
+
+
+def first_above(pairs: np.ndarray[Any, np.dtype[np.float64]], moment: float, level: float = 0.5) -> float | None:
+    """The first time from `moment` on, within 0.6 s, at which the value is above the level."""
+    inside = pairs[(pairs[:, 0] >= moment) & (pairs[:, 0] < moment + 600) & (pairs[:, 1] > level)]
+    return float(inside[0, 0]) if len(inside) else None

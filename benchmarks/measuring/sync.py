@@ -1,0 +1,78 @@
+"""Which sound each shown frame belongs to: the frames seen are matched with the lips that the engine must draw.
+
+The mouth of frame k follows the sound from phase + k / rate on, phase being how the server's frames happen to lie
+on the test sound. Both the phase and the number of the first frame are found by trying: the sequence of openings
+fits only one way. From then on every shown frame tells how long its own sound took to become a picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.measuring.sound import SAMPLE_RATE, TestSound
+from benchmarks.measuring.traces import Trace
+from engines.speech.api import LipEncoder
+from engines.speech.lips import motions
+
+PHASE_STEP_S = 0.004
+FRAME_S = 0.040
+LONGEST_DELAY_S = 0.8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Match:
+    """correlation: of seen and drawn openings, 0 to 1; delays: for each shown frame, seconds."""
+
+    correlation: float
+    delays: NDArray[np.float64]
+
+
+def drawn_openings(encoder: LipEncoder, sound: TestSound) -> dict[float, NDArray[np.float64]]:
+    """phase → the lip opening of every frame, as the lip encoder hears the sound from that phase on."""
+    drawn = {}
+    for phase in np.arange(0, FRAME_S, PHASE_STEP_S):
+        samples = np.ascontiguousarray(sound.samples[int(phase * SAMPLE_RATE) :: 3])
+        drawn[float(phase)] = np.asarray([motion.aperture for motion in motions(encoder, samples)])
+    return drawn
+
+
+def match_frames(lips: Trace, sound_began: float, drawn: dict[float, NDArray[np.float64]]) -> Match:
+    """Find what was shown when.
+
+    lips: one value for each shown frame; frames that were never shown leave a hole in the times.
+    sound_began: when the microphone played the test sound's first sample, on the same clock.
+    """
+    places = np.round((lips.times - lips.times[0]) / FRAME_S).astype(int)
+    latest = int((lips.times[0] - sound_began) / FRAME_S)
+    best = Match(-1.0, np.zeros(0))
+    for phase, openings in drawn.items():
+        for first in range(max(0, latest - int(LONGEST_DELAY_S / FRAME_S)), latest + 1):
+            if first + places[-1] >= len(openings):
+                continue
+            fit = float(np.corrcoef(lips.values, openings[first + places])[0, 1])
+            if fit > best.correlation:
+                began = sound_began + phase + (first + places) * FRAME_S
+                best = Match(fit, lips.times - began)
+    return best
+
+
+def when_sound_began(heard: list[float], sound: TestSound) -> float:
+    """The moment of the test sound's first sample, from when its vowels were heard at the microphone.
+
+    Raises:
+        ValueError: what was heard is not the test sound.
+    """
+    onsets = np.asarray(sound.onsets)
+    times = np.asarray(heard)
+    best_error, best_start = np.inf, 0.0
+    for first in range(len(onsets) - len(times) + 1):
+        starts = times - onsets[first : first + len(times)]
+        error = float(np.abs(starts - np.median(starts)).max())
+        if error < best_error:
+            best_error, best_start = error, float(np.median(starts))
+    if best_error > 0.05:
+        raise ValueError(f"the microphone did not play the test sound: its vowels are {best_error:.3f} s off")
+    return best_start
