@@ -12,6 +12,7 @@ from streamer.concealment import SAMPLE_RATE, Samples
 from streamer.config import AudioConfig
 from streamer.jitter import JitterBuffer
 from streamer.opus import OpusDecoder
+from streamer.rhythm import Rhythm
 from streamer.voice import VoiceActivity
 
 PAUSE_MS = 200  # so long without voice is a pause between sentences, not inside one
@@ -41,6 +42,7 @@ class Microphone:
         self._newest_at = float("-inf")  # when the last packet came, monotonic seconds
         self.concealed_samples = 0
         self._chunker = Chunker()
+        self._rhythm = Rhythm()
         self._samples_per_frame = SAMPLE_RATE // frame_rate
         self._held_frames = 0  # frames for which the rest of a stopped sentence is still ignored
 
@@ -61,6 +63,10 @@ class Microphone:
     def newest_age(self, now: float) -> float:
         """Seconds since the last packet came."""
         return now - self._newest_at
+
+    def rhythm_shift(self, now: float) -> float:
+        """By how much the frames should move to follow the sender's packets, seconds; asked once a frame."""
+        return self._rhythm.shift(self.newest_age(now))
 
     def mute(self, muted: bool) -> None:
         self.muted = muted

@@ -180,8 +180,10 @@ class Session:
         self._meters.late_frames.inc()
 
     def _note_sound(self, concealed: int) -> None:
+        now = self._clock.now()
         depth = self.microphone.buffer.depth_ms / 1000
-        age = self.microphone.newest_age(self._clock.now())
+        age = self.microphone.newest_age(now)
+        self.media.shift(self.microphone.rhythm_shift(now))
         self._note_stage("buffer", depth + min(age, self.frame_s))
         self._meters.jitter_buffer_seconds.observe(depth)
         self._meters.concealed_seconds.inc(concealed / 48_000)
