@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     add_serve(commands)
     add_render(commands)
     add_lips(commands)
+    add_doctor(commands)
     return words
 
 
@@ -109,6 +110,27 @@ def lips(options: argparse.Namespace) -> int:
 
     write_lips(lips(options.audio, with_engine(load_config(options.config), options)), options.json, sys.stdout)
     return 0
+
+
+def add_doctor(commands: Subcommands[argparse.ArgumentParser]) -> None:
+    words = commands.add_parser("doctor", help="say what is installed, what works, and how to mend what does not")
+    words.add_argument("--config", type=Path, metavar="FILE", help="a TOML file, such as configs/cpu.toml")
+    words.add_argument("--json", action="store_true", help="print JSON")
+    words.set_defaults(command=doctor)
+
+
+def doctor(options: argparse.Namespace) -> int:
+    import json
+    from importlib.metadata import version
+
+    from streamer.clock import MonotonicClock
+    from streamer.doctor import finding
+    from streamer.doctor.examine import examine
+
+    findings = list(examine(options.config, MonotonicClock().now))
+    said = (findings, version("lipcast"))
+    print(json.dumps(finding.body(*said), indent=2) if options.json else finding.text(*said))
+    return 0 if finding.is_well(findings) else 1
 
 
 def add_voice_words(words: argparse.ArgumentParser) -> None:

@@ -23,11 +23,21 @@ def load_cast(config: EngineConfig, presenter: str) -> tuple[Engine, Avatar]:
     Raises:
         OfflineError, AvatarError: with what exists and how to mend it.
     """
-    presenters = presenters_of(config)
+    engine, presenters = load_named_engine(config), presenters_of(config)
     try:
-        engine = load_engine(config.name, lookahead_frames(config))
         return engine, presenters.load(presenter or config.presenter or next(iter(presenters.all)))
-    except (UnknownEngine, UnknownPresenter) as error:
+    except UnknownPresenter as error:
+        raise OfflineError(str(error)) from error
+
+
+def load_named_engine(config: EngineConfig) -> Engine:
+    """
+    Raises:
+        OfflineError: there is no engine of that name; the message names those that exist.
+    """
+    try:
+        return load_engine(config.name, lookahead_frames(config))
+    except UnknownEngine as error:
         raise OfflineError(str(error)) from error
 
 
