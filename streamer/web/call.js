@@ -51,11 +51,11 @@ export class Call {
     this.onstream(stream);
   }
 
-  /** Negotiates by `post(sdp, signal)`, which answers as the server does, and waits for the connection. */
+  /** Negotiates by `post(sdp)`, which answers as the server does, and waits for the connection. */
   async open(post, signal) {
     await this.pc.setLocalDescription(await this.pc.createOffer());
     await this.#gathered(signal);
-    this.answer = await post(this.pc.localDescription.sdp, signal);
+    this.answer = await post(this.pc.localDescription.sdp);
     await this.pc.setRemoteDescription({ type: "answer", sdp: this.answer.sdp });
     await this.#connected(signal);
     this.#watchConnection();
@@ -82,7 +82,7 @@ export class Call {
     const settled = until(this.pc, "connectionstatechange",
       () => ["connected", "failed", "closed"].includes(this.pc.connectionState));
     await Promise.race([settled, sleep(CONNECT_MS, signal)]);
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     if (this.pc.connectionState === "connected") return;
     throw new Problem({
       title: "No media connection",
@@ -112,6 +112,7 @@ export class Call {
     let silent = 0;
     while (!signal.aborted) {
       this.report = await this.pc.getStats();
+      if (signal.aborted) return;
       const received = packetsOf(this.report);
       silent = received === packets ? silent + 1 : 0;
       packets = received;

@@ -56,14 +56,16 @@ export class StatsPanel {
   onclose = () => {};
 
   constructor() {
-    const close = element("button", { type: "button", className: "round quiet", "data-testid": "stats-close", "aria-label": "Close figures" },
-      icon("close"));
+    const labels = { "data-testid": "stats-close", "aria-label": "Close figures" };
+    const close = element("button", { type: "button", className: "round quiet", ...labels }, icon("close"));
     close.addEventListener("click", () => this.onclose());
-    const plot = svg("svg", { class: "plot", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" }, this.#curve);
+    const space = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none" };
+    const plot = svg("svg", { class: "plot", "aria-hidden": "true", ...space }, this.#curve);
     $("stats").append(
       element("div", { className: "stats-head" }, element("h2", {}, "Figures"), close),
       element("div", { className: "stats-hero speaker-only" },
-        element("p", { className: "soft small" }, "Microphone to lips, estimated"), this.#total, plot, this.#bar, this.#legend),
+        element("p", { className: "soft small" }, "Microphone to lips, estimated"),
+        this.#total, plot, this.#bar, this.#legend),
       ...Object.entries(GROUPS).map(([title, rows]) => this.#group(title, rows)),
     );
   }
@@ -106,7 +108,8 @@ export class StatsPanel {
     const top = Math.max(...this.#history, 200) * 1.1;
     const x = (i) => WIDTH - (this.#history.length - 1 - i) * (WIDTH / (HISTORY - 1));
     const y = (ms) => HEIGHT - (HEIGHT * ms) / top;
-    this.#curve.setAttribute("points", this.#history.map((ms, i) => `${x(i).toFixed(1)},${y(ms).toFixed(1)}`).join(" "));
+    const points = this.#history.map((ms, i) => `${x(i).toFixed(1)},${y(ms).toFixed(1)}`);
+    this.#curve.setAttribute("points", points.join(" "));
   }
 
   #divide(stages) {

@@ -9,7 +9,10 @@ import { sentence } from "./texts.js";
 
 const ONCE_OVER = 404; // what the server says of a session or viewer link that is no more
 
-/** Events: "state", "stream" (detail: MediaStream), "report" (detail: RTCStatsReport), "waiting" (detail: {attempt, ms}). */
+/**
+ * Events: "state", "muted", "stream" (detail: MediaStream), "report" (detail: RTCStatsReport),
+ * "waiting" (detail: {attempt, ms} before the next try of a rejoin).
+ */
 export class Visit extends EventTarget {
   #ending = null; // AbortController of the visit under way
   #openMicrophone;
@@ -161,7 +164,7 @@ export class Visit extends EventTarget {
     this.#hangUp();
     this.microphone?.close(); // the browser's recording light goes out with the call
     this.microphone = null;
-    this.failure = failure && { title: failure.title ?? "Something went wrong", detail: failure.detail ?? failure.message };
+    this.failure = failure && wordsOf(failure);
     this.#enter(event);
   }
 
@@ -174,6 +177,10 @@ export class Visit extends EventTarget {
   #emit(name, detail = null) {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
+}
+
+function wordsOf({ title = "Something went wrong", detail, message }) {
+  return { title, detail: detail ?? message };
 }
 
 function gaveUp(last) {
