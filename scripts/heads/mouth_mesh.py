@@ -28,6 +28,8 @@ SPOKES = 16  # intervals of the upper arc, and as many of the lower
 PARTED = 0.3
 HALF_MADE = 0.5
 
+CORNER_SHARES = (1.0, 0.8, 0.5, 0.2, 0.0)  # how evenly rings lie at a corner of the mouth, and 1, 2, … spokes from it
+
 LIP_STEPS = (0.28, 0.62, 1.0)  # rings over the lips' red, as parts of the way to the vermilion border
 SKIN_STEPS = (0.22, 0.5, 0.78, 1.0)  # rings over the skin, as parts of the way on to the face ring
 FADE_STEPS = (0.4, 0.75, 1.0)  # rings of the picture, as parts of the way on to the crop's border
@@ -127,6 +129,8 @@ def mouth_tensors(
     around = 2 * SPOKES
     flat[:around], basis[:, :around] = _inner_contour(mesh, head, posed, lambda points: crop.from_pixels(view(points)))
     basis = _sealed(basis)
+    points = _even_corners(np.concatenate([flat[None], basis]))
+    flat, basis = points[0], points[1:]
     flat, basis = _fade_to_border(flat, basis, mesh.rings)
     rings = mesh.rings + len(FADE_STEPS)
     upper, lower = _slit(0)
@@ -183,6 +187,23 @@ def _sealed(basis: Floats) -> Floats:
         sealed[close, upper] += (1.0 - step) * (seam - arcs[0])
         sealed[close, lower[1:-1]] += (1.0 - step) * (seam - arcs[1])[1:-1]  # the corners belong to both arcs
     return sealed
+
+
+def _even_corners(fields: Floats) -> Floats:
+    """Spread the lips' middle rings evenly between seam and border near the corners, in fields (…, V, 2).
+
+    There the model's skin turns inwards within a pixel; followed exactly, its cells would fold.
+    """
+    around = 2 * SPOKES
+    place = np.arange(around)
+    from_corner = np.minimum(place % SPOKES, -place % SPOKES)
+    share = np.interp(from_corner, range(len(CORNER_SHARES)), CORNER_SHARES)[:, None]
+    even = fields.copy()
+    seam, border = fields[:, :around], fields[:, len(LIP_STEPS) * around :][:, :around]
+    for ring, step in enumerate(LIP_STEPS[:-1], start=1):
+        cells = slice(ring * around, (ring + 1) * around)
+        even[:, cells] += share * ((1 - step) * seam + step * border - fields[:, cells])
+    return even
 
 
 def _inner_contour(mesh: MouthMesh, head: HeadModel, posed: NDArray[np.float32], view: View) -> tuple[Floats, Floats]:

@@ -71,7 +71,7 @@ def test_rounding_narrows_and_stretching_widens(presenter: FaceAvatar) -> None:
 
 
 def test_a_speaking_mesh_does_not_fold(presenter: FaceAvatar) -> None:
-    """Of the triangles that are large enough to be seen."""
+    """Of the triangles that hold half a pixel of the picture or more."""
     face, geometry = presenter.face, MouthGeometry(presenter.face)
 
     def areas(**coefficients: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -86,7 +86,7 @@ def test_a_speaking_mesh_does_not_fold(presenter: FaceAvatar) -> None:
         {"jawOpen": 0.15, "mouthPucker": 0.7},
         {"jawOpen": 0.15, "mouthStretch": 0.5, "mouthSmile": 0.2},
     ):
-        folded = areas(**pose) * np.sign(still) < -1e-4
+        folded = (areas(**pose) * np.sign(still) < -3e-5) & (np.abs(still) > 3e-5)
         assert not folded.any(), pose
 
 
