@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from engines.motion import VISEMES
+from engines.speech.features import MELS
 from engines.speech.mouth import canonical_mouth
 from scripts.lips.network import DELAYS, HOPS, LipNetwork
 
@@ -26,6 +27,8 @@ OPENING_LOSS, SPEED_LOSS, SHAPE_LOSS, VISEME_LOSS, CLOSURE_LOSS = 4.0, 2.0, 6.0,
 SHUT = 0.004  # aperture, in distances between the eyes (0.4 mm)
 PAUSE_CHUNKS = 5  # at the start of a clip, not scored: the normaliser has heard nothing yet
 SAVE_EVERY = 100  # steps
+TRACT = 0.05  # deviation of the logarithm of a further warp of the mel axis
+TILT = 0.15  # deviation of a further colour, in units of the features
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +64,7 @@ class Clips:
         chunks = frames // HOPS - 1
         ends = HOPS * np.arange(1, chunks + 1)
         heard = phase[:, None] + np.arange(HOPS * chunks)
-        features = self.features[rows[:, None], heard].astype(np.float32)
+        features = _another_voice(self.features[rows[:, None], heard].astype(np.float32), draw)
         _mask(features, draw)
         when = phase[:, None] + ends - 2 - 2 * delay[:, None]
         spoken = (when >= 0)[..., None]
@@ -74,6 +77,20 @@ class Clips:
             torch.from_numpy(coefficients),
             torch.from_numpy(viseme.astype(np.int64)),
         )
+
+
+def _another_voice(features: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """Move the bands of each clip along the spectrum and tilt them a little: clips are drawn many times."""
+    factors = np.exp(draw.normal(0, TRACT, len(features)))
+    where = np.clip(np.arange(MELS) * factors[:, None], 0, MELS - 1)
+    low = np.minimum(where.astype(int), MELS - 2)[:, None]
+    share = (where[:, None] - low).astype(np.float32)
+    bands = features[..., :MELS]
+    below, above = np.take_along_axis(bands, low, 2), np.take_along_axis(bands, low + 1, 2)
+    knots = draw.normal(0, TILT, (len(features), 4))
+    colour = np.stack([np.interp(np.arange(MELS), np.linspace(0, MELS - 1, 4), k) for k in knots])
+    features[..., :MELS] = below + share * (above - below) + colour[:, None].astype(np.float32)
+    return features
 
 
 def _mask(features: np.ndarray, draw: np.random.Generator) -> None:
