@@ -18,7 +18,7 @@ PART = "Engine"
 FRAMES = 50  # two seconds of talking
 WARM_UP_FRAMES = 5  # the first calls of a runtime are slow
 SYLLABLE_FRAMES = 6  # four syllables a second, as people speak
-PICTURE_SHARE = 0.6  # of a session's cost; the rest is sound, encryption and packets
+PICTURE_SHARE = 0.55  # of a session's cost, measured on two cores; the rest is sound, encryption and packets
 USABLE = 0.8  # of a processor: a fuller one is late now and then
 
 Clock = Callable[[], float]  # monotonic seconds
@@ -33,10 +33,11 @@ class Cost:
     encoder_p50: float
 
     def sessions(self, processors: float, frame_ms: float) -> int:
-        """An estimate: one thread draws for all sessions, all processors share the rest."""
-        drawn = USABLE * frame_ms / self.engine_p95
-        served = USABLE * processors * frame_ms * PICTURE_SHARE / (self.engine_p50 + self.encoder_p50)
-        return int(min(drawn, served))
+        """An estimate. One thread draws for all sessions, another does all that is not pictures."""
+        pictures = self.engine_p50 + self.encoder_p50
+        whole = pictures / PICTURE_SHARE
+        busiest_thread = max(self.engine_p50, whole - pictures, whole / processors)
+        return int(USABLE * frame_ms / busiest_thread)
 
 
 def cast(config: Config, processors: float, clock: Clock) -> Iterator[Finding]:
