@@ -30,7 +30,7 @@ def crop(frame: int) -> NDArray[np.uint8]:
     """The crop of a loop frame, cut out by another way."""
     affine = AVATAR.face.alignment[frame].astype(np.float64) @ np.diag([1 / SIZE, 1 / SIZE, 1])
     affine[:, 2] += affine[:, :2] @ [0.5, 0.5] - 0.5
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     cut = cv2.warpAffine(AVATAR.loop[frame], affine, (SIZE, SIZE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(cut, np.uint8)
 
