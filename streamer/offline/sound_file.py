@@ -89,8 +89,7 @@ def blocks(path: Path) -> Iterator[Samples]:
 def resampled(path: Path, container: InputContainer) -> Iterator[Samples]:
     """All sound of the first stream at 48 kHz: round(n · 48000 / rate) samples for n samples of the file."""
     if not container.streams.audio:
-        kinds = ", ".join(stream.type for stream in container.streams) or "nothing"
-        raise OfflineError(f"{path}: the file holds no sound (but {kinds}); give {KINDS}")
+        raise OfflineError(f"{path}: the file has no sound track; give {KINDS}")
     stream = container.streams.audio[0]
     layout = "mono" if stream.codec_context.layout.nb_channels == 1 else "stereo"
     resampler = av.AudioResampler(format="flt", layout=layout, rate=SAMPLE_RATE)
