@@ -1,4 +1,4 @@
-"""What the page's files name exists, and nothing in them is against the page's own security policy. Knows no browser."""
+"""What the page's files name exists, and nothing in them breaks the page's security policy. Knows no browser."""
 
 import re
 from pathlib import Path
