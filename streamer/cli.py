@@ -106,9 +106,11 @@ def add_lips(commands: Subcommands[argparse.ArgumentParser]) -> None:
 
 
 def lips(options: argparse.Namespace) -> int:
+    from streamer.clock import MonotonicClock
     from streamer.offline.lips import lips, write_lips
 
-    write_lips(lips(options.audio, with_engine(load_config(options.config), options)), options.json, sys.stdout)
+    config = with_engine(load_config(options.config), options)
+    write_lips(lips(options.audio, config, sys.stderr, MonotonicClock().now), options.json, sys.stdout)
     return 0
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
-
-import numpy as np
 
 from streamer.config import Config
 from streamer.offline.files import whole_file
 from streamer.offline.hearing import hear, piece_size
+from streamer.offline.progress import Progress
 from streamer.offline.sound_file import open_sound
 from streamer.offline.wiring import lip_rows
 
@@ -19,18 +19,22 @@ STDOUT = Path("-")
 DIGITS = 3  # milliseconds
 
 
-def lips(audio: Path, config: Config) -> dict[str, object]:
+def lips(audio: Path, config: Config, words: TextIO, clock: Callable[[], float]) -> dict[str, object]:
     """{"fps", "lookahead_ms", "frames": [{"t", "aperture", "width", "coefficients", "visemes"}, …]}.
 
     One row for each started video frame; t is the middle of the frame in seconds from the sound's beginning.
+    `words` is told of the progress; `clock` is monotonic seconds.
 
     Raises:
         OfflineError: the file cannot be used.
     """
-    size = piece_size(FRAME_RATE)
-    chunks = hear(open_sound(audio).pieces(size), size, config.audio.vad_aggressiveness)
-    rows = lip_rows(np.concatenate([chunk.samples for chunk in chunks]), config.engine)
-    frames = [{"t": round((index + 0.5) / FRAME_RATE, DIGITS), **row} for index, row in enumerate(rows)]
+    sound, size = open_sound(audio), piece_size(FRAME_RATE)
+    chunks = hear(sound.pieces(size), size, config.audio.vad_aggressiveness)
+    frames: list[dict[str, object]] = []
+    with Progress(-(-sound.length // size), FRAME_RATE, words, clock) as progress:
+        for index, row in enumerate(lip_rows(chunks, config.engine)):
+            frames.append({"t": round((index + 0.5) / FRAME_RATE, DIGITS), **row})
+            progress.show(len(frames))
     return {"fps": FRAME_RATE, "lookahead_ms": config.engine.lookahead_ms, "frames": frames}
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api import Avatar, Engine
+from engines.api import Avatar, Chunk, Engine, Timing
 from engines.loader import UnknownEngine, UnknownPresenter, load_engine
 from engines.motion import COEFFICIENTS, VISEMES, LipMotion
-from engines.speech.lips import motions
 from engines.speech.loader import load_lip_encoder
 from streamer.config import EngineConfig
 from streamer.offline.errors import OfflineError
+from streamer.offline.hearing import until_drawn
 from streamer.wiring import lookahead_frames, presenters_of
 
 DIGITS = 5  # of every number: finer than lips can be seen to move
@@ -41,9 +43,14 @@ def load_named_engine(config: EngineConfig) -> Engine:
         raise OfflineError(str(error)) from error
 
 
-def lip_rows(samples: NDArray[np.float32], config: EngineConfig) -> list[dict[str, object]]:
-    """One row for each started frame of (n,) float32 mono 16 kHz, aperture and width in inter-ocular distances."""
-    return [row_of(motion) for motion in motions(load_lip_encoder(lookahead_frames(config)), samples)]
+def lip_rows(chunks: Iterable[Chunk], config: EngineConfig) -> Iterator[dict[str, object]]:
+    """A row for each chunk, aligned with it: aperture and width in inter-ocular distances, and the rest by name."""
+    encoder = load_lip_encoder(lookahead_frames(config))
+    stream = encoder.open()
+    for chunk in until_drawn(chunks, Timing(encoder.lookahead_frames)):
+        motion = stream.step(chunk.samples)
+        if chunk.index >= encoder.lookahead_frames:
+            yield row_of(motion)
 
 
 def row_of(motion: LipMotion) -> dict[str, object]:

@@ -12,9 +12,13 @@ import numpy as np
 import pytest
 
 from engines.motion import COEFFICIENTS, VISEMES
+from engines.speech.lips import motions
+from engines.speech.loader import load_lip_encoder
+from streamer.chunker import Chunker
 from streamer.config import Config
 from streamer.offline.errors import OfflineError
 from streamer.offline.lips import STDOUT, lips, write_lips
+from tests.fakes import FakeClock
 from tests.offline.recordings import write
 from tests.sounds import RATE, Samples, silence, voice
 
@@ -22,7 +26,11 @@ UTTERANCE = np.concatenate([silence(0.8), voice(0.8), silence(0.8)])
 
 
 def of(folder: Path, samples: Samples = UTTERANCE, rate: int = RATE, codec: str = "pcm_s16le") -> dict[str, Any]:
-    return lips(write(folder / "a.wav", samples, rate, codec), Config())
+    return told(write(folder / "a.wav", samples, rate, codec), Config())
+
+
+def told(path: Path, config: Config) -> dict[str, Any]:
+    return lips(path, config, io.StringIO(), FakeClock().now)
 
 
 def apertures(body: dict[str, Any]) -> Samples:
@@ -56,6 +64,12 @@ def test_the_mouth_opens_with_the_voice_and_closes_after_it(tmp_path: Path) -> N
     assert 37 <= int(spoken.nonzero()[0][-1]) <= 42  # … and ends with frame 39
 
 
+def test_rows_are_the_motions_of_the_whole_recording(tmp_path: Path) -> None:
+    whole = Chunker().decimate(UTTERANCE)
+    expected = np.array([motion.aperture for motion in motions(load_lip_encoder(2), whole)])
+    np.testing.assert_allclose(apertures(of(tmp_path, codec="pcm_f32le")), expected, atol=1e-3)
+
+
 @pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
 def test_other_rates_move_the_lips_alike(tmp_path: Path, rate: int) -> None:
     parts = [silence(0.8, rate), voice(0.8, rate=rate), silence(0.8, rate)]
@@ -85,8 +99,8 @@ def test_nan_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("lookahead_ms", [0, 160])
 def test_the_look_ahead_is_the_callers(tmp_path: Path, lookahead_ms: int) -> None:
     config = replace(Config(), engine=replace(Config().engine, lookahead_ms=lookahead_ms))
-    body = lips(write(tmp_path / "a.wav", UTTERANCE), config)
-    assert (body["lookahead_ms"], len(body["frames"])) == (lookahead_ms, 60)  # type: ignore[arg-type]
+    body = told(write(tmp_path / "a.wav", UTTERANCE), config)
+    assert (body["lookahead_ms"], len(body["frames"])) == (lookahead_ms, 60)
 
 
 def test_a_file_and_standard_output_get_the_same_json(tmp_path: Path) -> None:
