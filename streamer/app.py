@@ -231,7 +231,9 @@ async def get_readyz(request: Request) -> Response:
 
 
 async def get_metrics(request: Request) -> Response:
-    return Response(server_of(request).meters.render(), media_type="text/plain; version=0.0.4")
+    meters = server_of(request).meters
+    meters.tasks.set(len(asyncio.all_tasks()))
+    return Response(meters.render(), media_type="text/plain; version=0.0.4")
 
 
 ROUTES = [

@@ -34,6 +34,7 @@ class Meters:
             "jitter_buffer_seconds", "Sound in hand after a frame was taken.", LATENCY_BUCKETS_S
         )
         self.concealed_seconds = self._counter("concealed_seconds", "Sound invented for sound that was missing.")
+        self.tasks = self._gauge("tasks", "Tasks of the event loop, as /metrics is asked.")
         self.dropped_datagrams = self._counter("dropped_datagrams", "Datagrams from strangers, empty or too many.")
 
     def render(self) -> bytes:

@@ -46,6 +46,7 @@ class OpusEncoder:
     def __init__(self, bitrate: int) -> None:
         codec = av.CodecContext.create("libopus", "w")
         assert isinstance(codec, AudioCodecContext)
+        codec.thread_count = 1  # otherwise FFmpeg starts a pool that a mono voice never uses
         codec.bit_rate = bitrate
         codec.format = "s16"
         codec.layout = "mono"

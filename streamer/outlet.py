@@ -83,6 +83,11 @@ class Outlet:
         used = {receiver.video_mime_type for receiver in self.receivers.values()}
         self._encoders = {mime: encoder for mime, encoder in self._encoders.items() if mime in used}
 
+    def close(self) -> None:
+        """Let go of the encoders, which hold threads and memory outside Python."""
+        self.receivers.clear()
+        self._encoders.clear()
+
     def want_key_frame(self, mime_type: str) -> None:
         self._key_frame_wanted.add(mime_type)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import secrets
 from collections.abc import Callable
@@ -159,6 +160,10 @@ class Sessions:
         await asyncio.gather(close(place.peer), *(close(viewer.peer) for viewer in place.viewers.values()))
         self._meters.viewers.dec(len(place.viewers))
         place.viewers.clear()
+        place.session.outlet.close()
+        # A connection is a ring of objects, with native memory hanging on it: without this it stays for minutes.
+        # What was there when the server got ready is frozen and not looked at, so it takes a few milliseconds.
+        gc.collect()
         log.info("session ends", extra={"session": place.id[:6], "reason": place.session.end_reason})
 
     async def watch(self, watch_id: str, offer: str) -> tuple[str, str]:

@@ -132,18 +132,15 @@ class Client:
             completed = list(self._pictures.completed.items())
             # A frame leaves the jitter buffer when the next one begins: its own completion is what counts.
             seen = completed[-2][1] if len(completed) > 1 else now
-            self.lips.append((min(seen, now), openness(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8), self._box)))
+            picture = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+            self.lips.append((min(seen, now), openness(picture, self._box)))
 
     async def interrupt(self) -> None:
         self.interrupts.append(time.perf_counter())
         await asyncio.to_thread(self.request, "POST", self.session + "/interrupt", None)
 
     def request(self, method: str, path: str, body: Any) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        asked = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method=method)
-        with urllib.request.urlopen(asked, timeout=15) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
+        return request(self.url, method, path, body)
 
     async def leave(self) -> None:
         await asyncio.to_thread(self.request, "DELETE", self.session, None)
@@ -163,6 +160,15 @@ async def joined(client: Client, avatar: str) -> AsyncIterator[Client]:
         finally:
             looking.cancel()
             await client.leave()
+
+
+def request(url: str, method: str, path: str, body: Any) -> Any:
+    """One call of the server's HTTP interface; JSON in and out."""
+    data = None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(url + path, data, {"Content-Type": "application/json"}, method=method)
+    with urllib.request.urlopen(asked, timeout=15) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
 
 
 def tap(receiver: RTCRtpReceiver, buffer: object) -> None:
