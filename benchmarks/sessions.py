@@ -1,0 +1,137 @@
+"""How many sessions fit, what does each cost, and does anything stay behind when they leave?
+
+    python -m benchmarks.sessions --sessions 4 --seconds 60 --joins 200 --json out.json
+
+Starts the real server and drives it with clients that decode nothing, so that the cost is the server's. First 1, 2, …
+sessions at once for `--seconds` each; then `--joins` people who come, see one frame and leave, after which tasks,
+threads, descriptors and memory are compared with those after a warm-up of 20.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.latency import server_arguments
+from benchmarks.measuring.counter import Counter
+from benchmarks.measuring.report import publish, surroundings
+from benchmarks.measuring.server import Server, running
+from benchmarks.measuring.sound import TestSound, make_sound
+from engines.loader import SHIPPED, Presenters
+
+WARM_UP_JOINS = 20
+AT_ONCE = 2  # people who come and go side by side
+SETTLE_S = 2.0
+
+
+def main() -> int:
+    options = words().parse_args()
+    presenters = Presenters(Path(options.presenters) if options.presenters else SHIPPED)
+    avatar = options.avatar or next(iter(presenters.all))
+    sound = make_sound(60)
+    with running(None, server_arguments(options)) as server:
+        rows = [
+            asyncio.run(together(server, count, options.seconds, sound, avatar))
+            for count in range(1, options.sessions + 1)
+        ]
+        churn = asyncio.run(come_and_go(server, options.joins, sound, avatar)) if options.joins else {}
+    result = {"together": rows, "churn": churn, "seconds": options.seconds, "lookahead_ms": options.lookahead_ms}
+    publish(result | surroundings(), table(rows, churn), options.json)
+    return 0
+
+
+def words() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="benchmarks.sessions", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--sessions", type=int, default=4, help="try 1 to so many at once (default 4)")
+    parser.add_argument("--seconds", type=float, default=60, help="for each number of sessions (default 60)")
+    parser.add_argument("--joins", type=int, default=200, help="people who come and go (default 200; 0: none)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the result there")
+    parser.add_argument("--avatar", help="presenter (default: the first)")
+    parser.add_argument("--presenters", help="folder of presenters (default: those that ship)")
+    parser.add_argument("--lookahead-ms", type=int, default=80, help="of the engine (default 80)")
+    return parser
+
+
+async def together(server: Server, count: int, seconds: float, sound: TestSound, avatar: str) -> dict[str, Any]:
+    """So many sessions at once for so long."""
+    clients = [Counter(server.url, sound) for _ in range(count)]
+    for client in clients:
+        await client.join(avatar)
+    await asyncio.sleep(SETTLE_S)
+    began, cpu = time.perf_counter(), server.cpu_s() or 0.0
+    late_before = [client.request("GET", client.session, None)["late_frames"] for client in clients]
+    await asyncio.sleep(seconds)
+    ended, used = time.perf_counter(), (server.cpu_s() or 0.0) - cpu
+    late = sum(client.request("GET", client.session, None)["late_frames"] for client in clients) - sum(late_before)
+    gaps = [np.diff([moment for moment in client.pictures.times if moment >= began]) for client in clients]
+    row = {
+        "sessions": count,
+        "fps_least": round(min(1 / float(gap.mean()) for gap in gaps), 2),
+        "longest_gap_ms": round(max(float(gap.max()) for gap in gaps) * 1000, 1),
+        "late_frames": late,
+        "cpu_seconds_per_session_minute": round(used / (ended - began) * 60 / count, 2),
+        "rss_mb": round(server.memory_mb() or 0.0, 1),
+    }
+    for client in clients:
+        await client.leave()
+    return row
+
+
+async def come_and_go(server: Server, joins: int, sound: TestSound, avatar: str) -> dict[str, Any]:
+    """Many short visits; what is left of them."""
+    await visits(server, WARM_UP_JOINS, sound, avatar)
+    before = await left_behind(server)
+    await visits(server, joins, sound, avatar)
+    after = await left_behind(server)
+    return {"joins": joins, "before": before, "after": after}
+
+
+async def visits(server: Server, count: int, sound: TestSound, avatar: str) -> None:
+    async def visit() -> None:
+        client = Counter(server.url, sound)
+        await client.join(avatar)
+        await client.leave()
+
+    for _ in range(count // AT_ONCE):
+        await asyncio.gather(*(visit() for _ in range(AT_ONCE)))
+
+
+async def left_behind(server: Server) -> dict[str, float]:
+    await asyncio.sleep(SETTLE_S)
+    with urllib.request.urlopen(server.url + "/metrics", timeout=10) as answer:
+        tasks = re.search(r"^lipcast_tasks (\S+)", answer.read().decode(), re.MULTILINE)
+    assert tasks is not None
+    return {
+        "tasks": float(tasks[1]),
+        "threads": server.count("task"),
+        "descriptors": server.count("fd"),
+        "rss_mb": round(server.memory_mb() or 0.0, 1),
+    }
+
+
+def table(rows: list[dict[str, Any]], churn: dict[str, Any]) -> list[tuple[str, str, str]]:
+    shown = [("what", "measured", "bar")]
+    for row in rows:
+        value = f"{row['fps_least']} fps, {row['late_frames']} late, longest gap {row['longest_gap_ms']} ms"
+        shown.append((f"{row['sessions']} sessions", value, "25 ± 0.5, 0 late"))
+        cost = f"{row['cpu_seconds_per_session_minute']} CPU s/min, {row['rss_mb']} MB"
+        shown.append(("  each", cost, "≤ 20; ≤ 500 MB with one"))
+    if len(rows) > 1:
+        more = (rows[-1]["rss_mb"] - rows[0]["rss_mb"]) / (len(rows) - 1)
+        shown.append(("each session more", f"{more:.1f} MB", "≤ 40 MB"))
+    for name in ("tasks", "threads", "descriptors", "rss_mb") if churn else ():
+        bar = "memory flat" if name == "rss_mb" else "none left"
+        shown.append((f"{name} after {churn['joins']} joins", f"{churn['before'][name]} → {churn['after'][name]}", bar))
+    return shown
+
+
+if __name__ == "__main__":
+    sys.exit(main())
