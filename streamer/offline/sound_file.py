@@ -47,7 +47,7 @@ class Sound:
         for block in blocks(self.path):
             waiting = np.concatenate([waiting, np.clip(block, -1, 1)])
             whole = len(waiting) - len(waiting) % size
-            yield from np.split(waiting[:whole], range(size, whole, size)) if whole else ()
+            yield from (waiting[start : start + size] for start in range(0, whole, size))
             waiting = waiting[whole:]
         if len(waiting):
             yield waiting
@@ -79,11 +79,10 @@ def blocks(path: Path) -> Iterator[Samples]:
         found = "a folder" if path.is_dir() else "no such file"
         raise OfflineError(f"{path}: {found}; give {KINDS}")
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="ignore") as container:  # titles in old encodings do no harm
             yield from resampled(path, container)
-    except (av.FFmpegError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, av.FFmpegError) else "tags in no known encoding"
-        raise OfflineError(f"{path}: cannot be read as sound ({reason}); give {KINDS}") from error
+    except av.FFmpegError as error:
+        raise OfflineError(f"{path}: cannot be read as sound ({error.strerror}); give {KINDS}") from error
 
 
 def resampled(path: Path, container: InputContainer) -> Iterator[Samples]:
