@@ -7,7 +7,6 @@ preview.jpg; everything is checked once, here, so that nobody after has to.
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from engines.face.tensors import FaceTensors, check_tensors
 
 FORMAT = 1
 MANIFEST, LOOP, FACE, PREVIEW = "avatar.json", "loop.mp4", "face.safetensors", "preview.jpg"
+LARGEST = 4096  # pixels or frames: beyond, a file asks for more memory than any presenter needs
 REMAKE = "make the avatar again, or take its folder from the release"
 
 
@@ -103,10 +103,15 @@ def save_avatar(folder: Path, manifest: Manifest, face: dict[str, NDArray[Any]],
         load_avatar(fresh)
         if folder.exists():
             folder.rename(old)
-        shutil.move(fresh, folder)
+        fresh.rename(folder)
 
 
 def read_manifest(path: Path) -> Manifest:
+    """Read and check avatar.json alone; the other files may be missing.
+
+    Raises:
+        AvatarError: it is missing, damaged, of another format, or a field is missing or absurd.
+    """
     try:
         fields = json.loads(_existing(path).read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -119,8 +124,8 @@ def read_manifest(path: Path) -> Manifest:
     for name, type_ in _MANIFEST_TYPES.items():
         if type(fields.get(name)) is not type_:
             raise AvatarError(path, f"{name}: {type_.__name__}", repr(fields.get(name)), f"add {name!r}")
-        if type_ is int and fields[name] <= 0:
-            raise AvatarError(path, f"{name} above 0", repr(fields[name]), REMAKE)
+        if type_ is int and not 0 < fields[name] <= LARGEST:
+            raise AvatarError(path, f"{name} within 1..{LARGEST}", repr(fields[name]), REMAKE)
     return Manifest(**{name: fields[name] for name in _MANIFEST_TYPES})
 
 

@@ -25,11 +25,10 @@ HALF_PIXEL = np.array([[0, 0, 0.5], [0, 0, 0.5]])
 class Structurist:
     """Draws one presenter's mouth into pictures of one size. Holds tables and buffers, no history."""
 
-    __slots__ = ("_bridge", "_geometry", "_height", "_interior", "_inverse_map", "_width")
+    __slots__ = ("_geometry", "_interior", "_inverse_map")
 
     def __init__(self, face: FaceTensors, height: int, width: int, scale: float) -> None:
         """height, width of the output in pixels; scale: output pixels per crop unit, about."""
-        self._height, self._width = height, width
         self._geometry = MouthGeometry(face)
         self._interior = MouthInterior(face, scale)
         triangles = np.concatenate([_bridge(face.inner_upper, face.inner_lower), face.triangles])

@@ -85,6 +85,7 @@ def test_a_damaged_file_is_named(folder: Path, name: str, content: bytes) -> Non
         ("frames", 3),
         ("width", 64),
         ("frame_rate", True),
+        ("frames", 10**9),
     ],
 )
 def test_a_wrong_manifest_is_refused(folder: Path, field: str, value: object) -> None:
