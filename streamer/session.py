@@ -109,15 +109,19 @@ class Session:
         await self._worker.reset(self._stream)
 
     async def run(self) -> None:
-        """Play until ended."""
+        """Play until ended. Then nothing is waited for, least of all an engine that is stuck."""
         async with asyncio.TaskGroup() as tasks:
-            loop = tasks.create_task(self._play(tasks))
+            loop = tasks.create_task(self._play())
             timers = tasks.create_task(self._watch())
             await self.ended.wait()
             loop.cancel()
             timers.cancel()
 
-    async def _play(self, tasks: asyncio.TaskGroup) -> None:
+    async def _play(self) -> None:
+        async with asyncio.TaskGroup() as drawings:
+            await self._tick(drawings)
+
+    async def _tick(self, drawings: asyncio.TaskGroup) -> None:
         index = 0
         margin = self._config.engine.margin_ms / 1000
         self.media.epoch = self._clock.now() + margin
@@ -128,7 +132,7 @@ class Session:
             self._note_sound(heard.concealed)
             unit = self.playout.unit(heard.sound, due)
             if self._drawing < MAX_DRAWING:
-                tasks.create_task(self._draw(unit, heard.chunk))
+                drawings.create_task(self._draw(unit, heard.chunk))
             else:
                 self._late()
             await self._send_sound(unit)
