@@ -62,6 +62,7 @@ class Outlet:
         self._frame_rate = frame_rate
         self._executor = executor
         self._governor = BitrateGovernor(video)
+        self._sound_bitrate = audio.bitrate
         self._opus = OpusEncoder(audio.bitrate)
         self._encoders: dict[str, VideoEncoder] = {}
         self._encoding = asyncio.Lock()  # pictures depend on those before them: one after the other
@@ -96,16 +97,14 @@ class Outlet:
         self._governor.estimate(name, bits_per_second, now)
 
     def flush(self) -> None:
+        """Drop all sound on its way, also the 6.5 ms that the encoder holds back."""
+        self._opus = OpusEncoder(self._sound_bitrate)
         for receiver in self.receivers.values():
             receiver.flush()
 
     async def encode_sound(self, sound: Samples) -> list[bytes]:
         """One unit's sound as packets of 20 ms. Encoded even when nobody listens: the encoder has a memory."""
-        return await self._run(self._encode_sound, sound)
-
-    def _encode_sound(self, sound: Samples) -> list[bytes]:
-        starts = range(0, len(sound), SAMPLES_PER_PACKET)
-        return [self._opus.encode(sound[start : start + SAMPLES_PER_PACKET]) for start in starts]
+        return await self._run(packets_of, self._opus, sound)
 
     def send_sound(self, data: bytes, index: int, part: int) -> None:
         """The part-th packet of unit `index`."""
@@ -148,3 +147,8 @@ class Outlet:
 
     async def _run(self, work: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
+
+
+def packets_of(encoder: OpusEncoder, sound: Samples) -> list[bytes]:
+    starts = range(0, len(sound), SAMPLES_PER_PACKET)
+    return [encoder.encode(sound[start : start + SAMPLES_PER_PACKET]) for start in starts]
