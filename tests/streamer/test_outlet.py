@@ -187,3 +187,10 @@ async def test_flush_reaches_everybody(outlet: Outlet) -> None:
         outlet.add(str(name), receiver)
     outlet.flush()
     assert [receiver.flushes for receiver in watching] == [1, 1]
+
+
+async def test_after_a_flush_no_tail_of_older_sound_follows(outlet: Outlet) -> None:
+    await outlet.encode_sound(voice(0.04))
+    outlet.flush()
+    quiet = await outlet.encode_sound(np.zeros(FRAME, np.float32))
+    assert np.abs(opus_sound(quiet)).max() < 1e-3
