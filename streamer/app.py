@@ -144,9 +144,10 @@ async def post_session(request: Request) -> Response:
     stage, sessions = server.ready()
     offer, body = await offer_of(request)
     try:
-        sessions.check_room()
-        avatar = await asyncio.to_thread(stage.presenters.load, take(body, "avatar", str))
-        place, answer = await sessions.join(offer, avatar)
+        name = take(body, "avatar", str)
+        address = await sessions.admit(take(body, "previous", str) if "previous" in body else None)
+        avatar = await asyncio.to_thread(stage.presenters.load, name)
+        place, answer = await sessions.join(offer, avatar, address)
     except Exception as error:
         server.meters.joins.labels(type(error).__name__).inc()
         raise
@@ -173,7 +174,7 @@ def session_body(place: Place) -> dict[str, Any]:
             "chunk": frame_ms,
             "lookahead": frame_ms * timing.lookahead_frames,
             "engine": round(stages.engine * 1000, 1),
-            "release": round(stages.release * 1000, 1),
+            "release": round((stages.release - stages.engine) * 1000, 1),
             "total": round(session.server_s * 1000, 1),
         },
         "viewers": len(place.viewers),
@@ -197,7 +198,7 @@ async def interrupt_session(request: Request) -> Response:
 
 
 async def delete_session(request: Request) -> Response:
-    sessions_of(request).find(request.path_params["id"]).session.end("left")
+    sessions_of(request).leave(request.path_params["id"])
     return Response(status_code=204)
 
 

@@ -6,6 +6,7 @@ Problem
 ├── TooLarge            413
 ├── BadRequest          400  not JSON, or a field is missing or of the wrong type
 ├── NotFound            404  no such session, presenter or page
+├── Gone                410  the speaker has left: the viewers need not wait
 ├── NotReady            503  starting or draining
 └── Full                503  every place is taken
 
@@ -33,6 +34,10 @@ class BadRequest(Problem):
 
 class NotFound(Problem):
     status, title = 404, "Not found"
+
+
+class Gone(Problem):
+    status, title = 410, "This session is over"
 
 
 class TooLarge(Problem):

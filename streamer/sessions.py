@@ -6,14 +6,16 @@ import asyncio
 import gc
 import logging
 import secrets
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from engines.api import Avatar
+from streamer.address import Address, new_address, watched_at
 from streamer.clock import Clock
 from streamer.config import Config
-from streamer.errors import Full, NotFound, NotReady
+from streamer.errors import Full, Gone, NotFound, NotReady
 from streamer.meters import Meters
 from streamer.outlet import Outlet
 from streamer.session import Session
@@ -24,6 +26,7 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 10  # when every place is taken
 ENCODER_THREADS = 2
+REMEMBERED = 256  # sessions whose viewers are told that the speaker has left, rather than that nobody is there
 CLOSE_TIMEOUT_S = 5.0  # a connection that cannot say goodbye in this time is dropped
 
 
@@ -44,6 +47,7 @@ class Place:
     session: Session
     peer: Peer
     viewers: dict[str, Viewer] = field(default_factory=dict)
+    vacated: asyncio.Event = field(default_factory=asyncio.Event)  # its place and its addresses are free
 
 
 class Sessions:
@@ -58,6 +62,7 @@ class Sessions:
         self._encoders = ThreadPoolExecutor(ENCODER_THREADS, thread_name_prefix="encode")
         self._places: dict[str, Place] = {}
         self._watched: dict[str, Place] = {}
+        self._left: deque[str] = deque(maxlen=REMEMBERED)  # watch ids of sessions that their speaker ended
         self._joining = 0
         self._draining = False
 
@@ -70,9 +75,11 @@ class Sessions:
         return self._places[session_id]
 
     def find_watched(self, watch_id: str) -> Place:
-        if watch_id not in self._watched:
-            raise NotFound("nothing to watch here: the session has ended, or the address is wrong")
-        return self._watched[watch_id]
+        if watch_id in self._watched:
+            return self._watched[watch_id]
+        if watch_id in self._left:
+            raise Gone("the speaker has left; ask them for a new link")
+        raise NotFound("nothing to watch here: nobody is speaking now, or the address is wrong")
 
     def check_room(self) -> None:
         """
@@ -86,7 +93,24 @@ class Sessions:
         if taken >= places:
             raise Full(f"{taken} of {places} sessions are running; try again later", retry_after_s=RETRY_AFTER_S)
 
-    async def join(self, offer: str, avatar: Avatar) -> tuple[Place, str]:
+    async def admit(self, previous: str | None) -> Address:
+        """Where a new session will be. One that still runs for the same speaker is ended first: its connection is
+        dead, or they would not come back, and it must not hold the place that the new one needs.
+
+        previous: the id of the speaker's last session, None if there was none.
+
+        Raises:
+            BadRequest, Full, NotReady
+        """
+        address = new_address(previous)
+        former = self._watched.get(address.watch_id)
+        if former is not None:
+            former.session.end("replaced")
+            await former.vacated.wait()
+        self.check_room()
+        return address
+
+    async def join(self, offer: str, avatar: Avatar, address: Address) -> tuple[Place, str]:
         """Begin a session; returns it with the SDP answer.
 
         Raises:
@@ -95,7 +119,7 @@ class Sessions:
         self.check_room()
         self._joining += 1
         try:
-            place, answer = await self._negotiate(offer, avatar)
+            place, answer = await self._negotiate(offer, avatar, address)
         finally:
             self._joining -= 1
         self._places[place.id] = place
@@ -104,17 +128,17 @@ class Sessions:
         self._tasks.create_task(self._run(place), name=f"session {place.id[:6]}")
         return place, answer
 
-    async def _negotiate(self, offer: str, avatar: Avatar) -> tuple[Place, str]:
+    async def _negotiate(self, offer: str, avatar: Avatar, address: Address) -> tuple[Place, str]:
         config, frame_rate = self._config, self._worker.engine.timing.frame_rate
         outlet = Outlet((avatar.width, avatar.height), frame_rate, config.video, config.audio, self._encoders)
         session = Session(avatar, config, self._worker, outlet, self._clock, self._meters)
-        peer = self._connect(session, "presenter", lambda: session.end("left"), session.hear)
+        peer = self._connect(session, "presenter", lambda: session.end("connection-lost"), session.hear)
         try:
             answer = await peer.answer(offer, with_microphone=True)
         except BaseException:
             await close(peer)
             raise
-        return Place(secrets.token_urlsafe(16), secrets.token_urlsafe(16), session, peer), answer
+        return Place(address.id, address.watch_id, session, peer), answer
 
     def _connect(
         self, session: Session, name: str, on_closed: Callable[[], None], on_packet: Callable[[int, bytes], None]
@@ -142,6 +166,17 @@ class Sessions:
         )
         return peer
 
+    def leave(self, session_id: str) -> None:
+        """The speaker ends their session; its viewers need not wait for them.
+
+        Raises:
+            NotFound: it has ended already. Even then this makes sure that the viewers are told.
+        """
+        watch_id = watched_at(session_id)
+        if watch_id is not None:
+            self._left.append(watch_id)
+        self.find(session_id).session.end("left")
+
     async def _run(self, place: Place) -> None:
         session = place.session
         log.info("session begins", extra={"session": place.id[:6], "presenter": session.avatar.name})
@@ -154,7 +189,10 @@ class Sessions:
             await self._leave(place)
 
     async def _leave(self, place: Place) -> None:
-        del self._places[place.id], self._watched[place.watch_id]
+        del self._places[place.id]
+        if self._watched.get(place.watch_id) is place:  # not one that has taken it over meanwhile
+            del self._watched[place.watch_id]
+        place.vacated.set()
         self._meters.sessions.set(len(self._places))
         self._meters.ends.labels(place.session.end_reason).inc()
         await asyncio.gather(close(place.peer), *(close(viewer.peer) for viewer in place.viewers.values()))

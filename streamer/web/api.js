@@ -62,8 +62,9 @@ export const readConfig = (signal) => request("GET", "/api/config", { signal });
 export const listAvatars = async (signal) => (await request("GET", "/api/avatars", { signal })).avatars;
 export const readReadiness = (signal) => request("GET", "/readyz", { signal });
 
-export const openSession = (sdp, avatar, signal) =>
-  request("POST", "/api/sessions", { body: { type: "offer", sdp, avatar }, signal });
+/** previous: the id of the session that this one continues, so that its viewers find it again; or undefined. */
+export const openSession = (sdp, avatar, previous, signal) =>
+  request("POST", "/api/sessions", { body: { type: "offer", sdp, avatar, previous }, signal });
 export const openViewer = (sdp, watchId, signal) =>
   request("POST", `/api/watch/${encodeURIComponent(watchId)}`, { body: { type: "offer", sdp }, signal });
 

@@ -1,8 +1,11 @@
 // How long to wait before trying again: exponential with jitter and a cap.
 // Knows nothing of what is being tried; `sleep` is the only function here that reads a clock.
 
-/** Waits of a rejoining call, in ms: quick at first (a restarted server is back within seconds). */
-export const REJOIN = Object.freeze({ first: 400, factor: 1.8, cap: 8000, giveUpAfter: 90_000 });
+/**
+ * Waits of a rejoining call, in ms: quick at first (a restarted server is back within seconds).
+ * A viewer whose speaker is not there waits for them too, but not as long.
+ */
+export const REJOIN = Object.freeze({ first: 400, factor: 1.8, cap: 8000, giveUpAfter: 90_000, missAfter: 30_000 });
 
 /** Waits between two looks at /readyz, in ms. */
 export const READINESS = Object.freeze({ first: 500, factor: 1.6, cap: 5000, giveUpAfter: Infinity });

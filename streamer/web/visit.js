@@ -7,7 +7,8 @@ import { Call, CallLost } from "./call.js";
 import { next } from "./state.js";
 import { sentence } from "./texts.js";
 
-const ONCE_OVER = 404; // what the server says of a session or viewer link that is no more
+const UNKNOWN = 404; // the server knows no such session, or none that is running now
+const LEFT = 410; // the speaker has left for good
 
 /**
  * Events: "state", "muted", "stream" (detail: MediaStream), "report" (detail: RTCStatsReport),
@@ -39,7 +40,8 @@ export class Visit extends EventTarget {
       if (signal.aborted) return microphone.close(); // left while the browser was still asking
       this.microphone = microphone;
       this.#enter("granted");
-      await this.#stay(choice, (sdp) => api.openSession(sdp, choice.avatar, signal), signal);
+      const post = (sdp) => api.openSession(sdp, choice.avatar, this.session?.id, signal);
+      await this.#stay(choice, post, signal);
     });
   }
 
@@ -89,7 +91,7 @@ export class Visit extends EventTarget {
       await visit();
     } catch (error) {
       if (signal.aborted) return; // left: #finish has tidied
-      const isOver = this.isViewer && error.status === ONCE_OVER;
+      const isOver = this.isViewer && (error.status === UNKNOWN || error.status === LEFT);
       this.#finish(isOver ? "over" : "fail", error);
       if (!error.title) throw error; // ours, not the world's: show it in the console too
     }
@@ -110,7 +112,7 @@ export class Visit extends EventTarget {
   }
 
   async #connect(choice, post, signal) {
-    this.#hangUp();
+    this.call?.close();
     const microphone = this.isViewer ? null : this.microphone;
     this.call = new Call({ iceServers: this.iceServers, codec: choice.codec, microphone });
     this.call.onstream = (stream) => this.#emit("stream", stream);
@@ -121,8 +123,9 @@ export class Visit extends EventTarget {
   }
 
   async #rejoin(choice, post, signal) {
-    this.#hangUp(); // the old session must not hold a seat that the new one needs
-    const giveUpAt = performance.now() + REJOIN.giveUpAfter;
+    if (this.isViewer) this.#hangUp();
+    else this.call.close(); // the session is kept: the server puts the new one in its place, under the same viewer link
+    const lostAt = performance.now();
     let askedFor = 0; // the server's Retry-After, in ms
     for (let attempt = 0; ; attempt += 1) {
       const ms = Math.max(delay(attempt, REJOIN), askedFor);
@@ -133,9 +136,11 @@ export class Visit extends EventTarget {
         return await this.#connect(choice, post, signal);
       } catch (error) {
         signal.throwIfAborted();
-        if (!error.isPassing) throw error;
-        if (performance.now() > giveUpAt) throw gaveUp(error);
         askedFor = error.retryAfter ?? 0;
+        const waited = performance.now() - lostAt;
+        if (this.isViewer && error.status === UNKNOWN && waited < REJOIN.missAfter) continue; // the speaker rejoins too
+        if (!error.isPassing) throw error;
+        if (waited > REJOIN.giveUpAfter) throw gaveUp(error);
       }
     }
   }
@@ -148,7 +153,7 @@ export class Visit extends EventTarget {
     try {
       await api.readSession(session.url);
     } catch (error) {
-      if (error.status === ONCE_OVER) call.drop("The server no longer knows this session.");
+      if (error.status === UNKNOWN) call.drop("The server no longer knows this session.");
     }
   }
 
