@@ -44,6 +44,7 @@ from engines.speech.loader import load_lip_encoder
 FRAME_MS = 40
 SETTLE_S = 3.0  # a browser aligns tracks after the second sender report; what comes before is not steady
 INTERRUPT_EVERY_S = 4.3
+RECOVERY_S = 5.0  # after a burst of loss, the delay must be what it was
 
 
 def main() -> int:
@@ -132,7 +133,7 @@ async def look_by_browser(
         async with browser.page(wav) as opened:
             if relay:
                 await browser.through_relay(opened, relay)
-            seen = await browser.observe(opened, server.url, box, seconds + SETTLE_S, interrupts=not relay)
+            seen = await browser.observe(opened, server.url, box, seconds + SETTLE_S, relay)
             session = server.get(await opened.evaluate("() => window.lipcast.session.url"))
             memory = server.memory_mb()
     extra = {
@@ -155,11 +156,7 @@ async def look_by_client(
 ) -> tuple[Seen, dict[str, Any]]:
     client = Client(server.url, sound, box, relay)
     async with joined(client, avatar):
-        for _ in range(max(1, int((seconds + SETTLE_S) / INTERRUPT_EVERY_S))):
-            await asyncio.sleep(INTERRUPT_EVERY_S)
-            if not relay:
-                await client.interrupt()
-        await asyncio.sleep(1.0)
+        burst = await disturb(client, seconds + SETTLE_S, relay)
         session = client.request("GET", client.session, None)
         memory = server.memory_mb()
     began = client.track.began or 0.0
@@ -173,10 +170,26 @@ async def look_by_client(
         sound=Trace(levels[:, 0], levels[:, 1]),
         shown=[float(time) for time in lips[:, 0]],
         interrupts=client.interrupts,
+        burst=burst,
         join_to_first_frame_s=client.join_to_first_frame_s,
         stats={},
     )
     return seen, {"late_frames": session["late_frames"], "server_ms": session["server_ms"], "rss_mb": memory}
+
+
+async def disturb(client: Client, seconds: float, relay: Relay | None) -> float | None:
+    """Let the time pass: with interruptions, or with a burst of loss in the middle, whose moment is returned."""
+    if relay is None:
+        for _ in range(max(1, int(seconds / INTERRUPT_EVERY_S))):
+            await asyncio.sleep(INTERRUPT_EVERY_S)
+            await client.interrupt()
+        await asyncio.sleep(1.0)
+        return None
+    await asyncio.sleep(seconds / 2)
+    burst = time.perf_counter()
+    await relay.loss.burst()
+    await asyncio.sleep(seconds / 2)
+    return burst
 
 
 def summarise(seen: Seen, sound: TestSound, options: argparse.Namespace) -> dict[str, Any]:
@@ -190,7 +203,8 @@ def summarise(seen: Seen, sound: TestSound, options: argparse.Namespace) -> dict
         if event > steady and all(not -1.0 < moment - event < VOWEL_S + 0.8 for moment in seen.interrupts)
     ]
     lips = [delay for delay in delays(seen.lips, undisturbed, VOWEL_S) if delay is not None]
-    heard = [delay for delay in delays(seen.sound, undisturbed, VOWEL_S) if delay is not None]
+    answers = delays(seen.sound, undisturbed, VOWEL_S)
+    heard = [delay for delay in answers if delay is not None]
     frames = seen.lips.between(steady, seen.interrupts[0] if seen.interrupts else np.inf)
     drawn = drawn_openings(load_lip_encoder(options.lookahead_ms // FRAME_MS), sound)
     match = match_frames(longest_calm(seen.lips, steady, seen.interrupts), began, drawn)
@@ -207,7 +221,20 @@ def summarise(seen: Seen, sound: TestSound, options: argparse.Namespace) -> dict
         "longest_gap_ms": round(float(gaps.max()) * 1000, 1),
         "frames": len(frames.times),
         "interrupt_ms": percentiles(silences(seen)),
+        "sound_after_burst_ms": recovery(seen.burst, undisturbed, answers),
     }
+
+
+def recovery(burst: float | None, events: list[float], answers: list[float | None]) -> dict[str, float] | None:
+    """mic → sound before a burst of loss, and from 5 s after it on."""
+    if burst is None:
+        return None
+    pairs = [(event, answer) for event, answer in zip(events, answers, strict=True) if answer is not None]
+    before = [answer for event, answer in pairs if event < burst - 1]
+    after = [answer for event, answer in pairs if event > burst + RECOVERY_S]
+    if not before or not after:
+        return None
+    return {name: round(float(np.median(part)) * 1000, 1) for name, part in (("before", before), ("after", after))}
 
 
 def longest_calm(lips: Trace, start: float, interrupts: list[float]) -> Trace:
@@ -244,12 +271,20 @@ def table(result: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("A/V offset, absolute", spread("av_offset_ms"), "p95 ≤ 40 ms"),
         ("join → first frame", f"{result['join_to_first_frame_ms']} ms", "≤ 500 ms"),
         ("interrupt → closed, silent", spread("interrupt_ms"), "≤ 150 ms"),
+        *after_burst(result),
         ("frames a second", f"{result['fps']}", "25 ± 0.5"),
         ("longest gap", f"{result['longest_gap_ms']} ms", "≤ 120 ms"),
         ("late frames", f"{result['late_frames']}", "0"),
         ("server", f"{result.get('cpu_seconds_per_session_minute', '–')} CPU s/min", "≤ 20"),
         ("memory", f"{result.get('rss_mb', '–')} MB", "≤ 500"),
     ]
+
+
+def after_burst(result: dict[str, Any]) -> list[tuple[str, str, str]]:
+    found = result["sound_after_burst_ms"]
+    if found is None:
+        return []
+    return [("mic → sound 5 s after a burst", f"{found['before']} → {found['after']} ms", "within 20 ms")]
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ class VideoConfig:
 class EngineConfig:
     name: str = "warp"
     lookahead_ms: int = 80  # 0 to 160 in steps of one frame (40 ms)
-    margin_ms: float = 12.0  # time from a chunk's end to the release of its unit: the engine's and encoder's share
+    margin_ms: float = 10.0  # time from a chunk's end to the release of its unit: the engine's and encoder's share
     max_batch: int = 4
     presenters: str = ""  # a folder of avatars; empty: those that ship
     presenter: str = ""  # offered first; empty: the first by name

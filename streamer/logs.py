@@ -13,7 +13,8 @@ import re
 from streamer.config import LogConfig
 
 SECRET = re.compile(
-    r"(?P<key>a=ice-pwd:|a=ice-ufrag:|a=fingerprint:\S+ |a=candidate:|Authorization: ?|/api/sessions/|/watch/)[^\s\"'\\]+",
+    r"(?P<key>a=ice-pwd:|a=ice-ufrag:|a=fingerprint:\S+ |a=candidate:|Authorization: ?|/api/sessions/|/watch/)"
+    r"[^\s\"'\\]+",
     re.IGNORECASE,
 )
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}

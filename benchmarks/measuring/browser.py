@@ -43,6 +43,7 @@ class Seen:
     sound: Trace
     shown: list[float]  # when each frame was shown
     interrupts: list[float]
+    burst: float | None  # when every packet was lost for a while
     join_to_first_frame_s: float
     stats: dict[str, Any]
 
@@ -108,8 +109,8 @@ async def join(opened: Page, url: str) -> float:
     )
 
 
-async def observe(opened: Page, url: str, box: Box, seconds: float, interrupts: bool) -> Seen:
-    """Join, then note what is seen and heard for `seconds`."""
+async def observe(opened: Page, url: str, box: Box, seconds: float, relay: Relay | None) -> Seen:
+    """Join, then note what is seen and heard for `seconds`: with interruptions, or through a lossy relay."""
     joined = await join(opened, url)
     await opened.evaluate(
         """async (box) => {
@@ -120,7 +121,7 @@ async def observe(opened: Page, url: str, box: Box, seconds: float, interrupts: 
         }""",
         asdict(box),
     )
-    if interrupts:
+    if relay is None:
         await asyncio.sleep(4)
         threshold = await opened.evaluate(
             "() => { const v = probe.lips.map((l) => l[1]).sort((a, b) => a - b);"
@@ -130,11 +131,16 @@ async def observe(opened: Page, url: str, box: Box, seconds: float, interrupts: 
         await opened.evaluate(
             "(a) => probe.interruptOften(window.lipcast.session.url, a.every, a.threshold)", arguments
         )
-    await asyncio.sleep(seconds)
-    return await collect(opened, joined)
+    await asyncio.sleep(seconds / 2)
+    burst = None
+    if relay is not None:
+        burst = float(await opened.evaluate("() => performance.now() / 1000"))
+        await relay.loss.burst()
+    await asyncio.sleep(seconds / 2)
+    return await collect(opened, joined, burst)
 
 
-async def collect(opened: Page, joined: float) -> Seen:
+async def collect(opened: Page, joined: float, burst: float | None) -> Seen:
     noted = await opened.evaluate(
         """async () => ({
             lips: probe.lips, levels: probe.levels, interrupts: probe.interrupts,
@@ -150,6 +156,7 @@ async def collect(opened: Page, joined: float) -> Seen:
         sound=level(noted["levels"]["sound"]),
         shown=[float(time) for time in lips[:, 0] / 1000],
         interrupts=[asked / 1000 for asked, _ in noted["interrupts"]],
+        burst=burst,
         join_to_first_frame_s=joined,
         stats=noted["stats"],
     )

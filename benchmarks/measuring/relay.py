@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
+BURST_S = 0.3
 Address = tuple[str, int]
 
 
@@ -22,6 +23,12 @@ class Loss:
     random: random.Random = field(default_factory=lambda: random.Random(5))
     dropped: int = 0
     passed: int = 0
+
+    async def burst(self) -> None:
+        """Lose everything for BURST_S."""
+        self.blackout = True
+        await asyncio.sleep(BURST_S)
+        self.blackout = False
 
     def drops(self, data: bytes) -> bool:
         media = bool(data) and 128 <= data[0] <= 191  # RFC 7983: RTP and RTCP

@@ -6,6 +6,7 @@ Knows nothing of sessions, engines or codecs' insides.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ from streamer.wire.offer import check_offer
 log = logging.getLogger(__name__)
 
 AUDIO_CLOCK_RATE = 48_000  # Hz, RFC 7587 section 4.1
+AUDIO_HEAD = re.compile(r"m=audio .*\r\n(?:[^a].*\r\n)*")  # what comes before the attributes of the audio section
 VIDEO_CLOCK_RATE = 90_000  # Hz, RFC 7741 section 4.1 and RFC 6184 section 8.2.1
 
 
@@ -105,7 +107,7 @@ class Peer:
         await connection.setLocalDescription()
         self.video_mime_type = video._codecs[0].mimeType
         guard_datagrams(audio.receiver.transport.transport._connection, self._events.on_dropped_datagram)
-        return connection.localDescription.sdp
+        return with_short_packets(connection.localDescription.sdp)
 
     def send_sound(self, data: bytes, pts: int) -> None:
         """One Opus packet; pts in 1/48000 s."""
@@ -130,6 +132,11 @@ class Peer:
         elif state in ("failed", "closed") and not self._closed:
             self._closed = True
             self._events.on_closed()
+
+
+def with_short_packets(answer: str) -> str:
+    """Ask for packets of 10 ms (RFC 8866 section 6.4): a microphone's sound then waits 10 ms less before it leaves."""
+    return AUDIO_HEAD.sub(r"\g<0>a=ptime:10\r\n", answer, count=1)
 
 
 def ice_server(server: IceServer) -> RTCIceServer:
