@@ -50,20 +50,22 @@ def brows(model: HeadModel, points: NDArray[np.float64], normal: NDArray[np.floa
         laid.append(np.concatenate([plane, depth[..., None]], axis=2) + slope * lift[..., None])
         anchors.append(near)
     all_points = np.concatenate(laid)
-    radius = taper(len(all_points), POINTS, 0.016, 0.005) * rng.uniform(0.7, 1.1, (len(all_points), 1))
+    radius = taper(len(all_points), POINTS, 0.0125, 0.004) * rng.uniform(0.7, 1.1, (len(all_points), 1))
     return Bound(Strands(all_points, radius), np.concatenate(anchors), points)
 
 
 def _brow_hairs(curve: CubicSpline, side: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """(N, POINTS, 2) hairs in the frontal plane along one brow, which runs from the nose (0) to the temple (1)."""
-    count = 520
+    count = 460
     along = rng.beta(1.15, 1.1, count) * 1.02 - 0.02
-    thick = np.interp(along, [-0.02, 0.12, 0.6, 1.0], [0.30, 0.40, 0.30, 0.08])
+    thick = np.interp(along, [-0.02, 0.12, 0.6, 1.0], [0.24, 0.34, 0.25, 0.06])
     root = curve(np.clip(along, 0, 1)) + np.stack([np.zeros(count), np.full(count, -0.12)], axis=1)
     across = np.clip(rng.normal(0, 0.5, count), -1, 1)
     root[:, 1] += across * thick
     # Hairs stand up near the nose and lie along the brow further out; those of the upper edge point down.
-    angle = np.interp(along, [0, 0.2, 0.5, 1.0], [74, 42, 18, -24]) - 16 * np.clip(across, 0, 1) + rng.normal(0, 9, count)
+    angle = (
+        np.interp(along, [0, 0.2, 0.5, 1.0], [74, 42, 18, -24]) - 16 * np.clip(across, 0, 1) + rng.normal(0, 9, count)
+    )
     length = np.interp(along, [0, 0.3, 1.0], [0.55, 0.75, 0.45]) * rng.uniform(0.7, 1.15, count)
     bend = np.radians(np.interp(along, [0, 0.4, 1], [-30, -18, -14]))
     t = np.linspace(0, 1, POINTS)[None]
@@ -82,12 +84,14 @@ def lashes(model: HeadModel, seed: int) -> Bound:
     laid, anchors = [], []
     for strip, rows in enumerate(grid):
         upper = strip in UPPER_STRIPS
-        count = 26 if upper else 16
+        count = 34 if upper else 12
         at = np.sort(rng.uniform(1.0, 36.0, count))
         column, part = at.astype(int), (at % 1)[:, None, None]
-        three = rest[rows[:, column]] * (1 - part.transpose(1, 0, 2)) + rest[rows[:, column + 1]] * part.transpose(1, 0, 2)
+        three = rest[rows[:, column]] * (1 - part.transpose(1, 0, 2)) + rest[rows[:, column + 1]] * part.transpose(
+            1, 0, 2
+        )
         root, middle, tip = three
-        reach = (0.85 if upper else 0.5) * rng.uniform(0.7, 1.1, (count, 1))
+        reach = (0.9 if upper else 0.42) * rng.uniform(0.7, 1.1, (count, 1))
         lean = rng.normal(0, 0.05, (count, 3))
         t = np.linspace(0, 1, POINTS)[None, :, None]
         bow = (1 - t) ** 2 * root[:, None] + 2 * t * (1 - t) * middle[:, None] + t * t * tip[:, None]
@@ -96,7 +100,7 @@ def lashes(model: HeadModel, seed: int) -> Bound:
         row = np.where(np.arange(POINTS) < 2, 0, np.where(np.arange(POINTS) < 4, 1, 2))
         anchors.append(rows[row][:, column].T)
     points = np.concatenate(laid)
-    return Bound(Strands(points, taper(len(points), POINTS, 0.016, 0.004)), np.concatenate(anchors), rest)
+    return Bound(Strands(points, taper(len(points), POINTS, 0.018, 0.005)), np.concatenate(anchors), rest)
 
 
 def _lash_grid(model: HeadModel) -> NDArray[np.int64]:

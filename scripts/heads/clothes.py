@@ -11,7 +11,8 @@ from scipy.interpolate import PchipInterpolator
 from scripts.heads.looks import Clothes
 from scripts.heads.surface import smooth_noise, triangulate
 
-AROUND, ALONG = 1440, 300  # vertices of the grid: about a millimetre apart
+AROUND, ALONG = 900, 200  # vertices of the grid: about a millimetre apart
+TURN = 0.62  # part of the full turn that is made: the back is never seen
 RIBS = 96  # of the collar
 
 # Rings from the inside of the collar outward: where along the surface (0 to 1), half the width, depth before and
@@ -43,7 +44,7 @@ class Garment:
 
 def knit(clothes: Clothes, seed: int) -> Garment:
     """The jumper at rest, in the head model's space."""
-    at, angle = np.meshgrid(np.linspace(0, 1, ALONG) ** 1.15, np.linspace(0, 2 * np.pi, AROUND, endpoint=False), indexing="ij")
+    at, angle = np.meshgrid(np.linspace(0, 1, ALONG) ** 1.15, TURN * np.linspace(-np.pi, np.pi, AROUND), indexing="ij")
     width, front, back, side_y, front_y, back_y = (
         PchipInterpolator(RINGS[:, 0], RINGS[:, column])(at) for column in range(1, 7)
     )
@@ -76,13 +77,13 @@ def _relief(
 
 def _grid_normals(points: NDArray[np.float64]) -> NDArray[np.float64]:
     along = np.gradient(points, axis=0)
-    around = np.roll(points, -1, axis=1) - np.roll(points, 1, axis=1)
+    around = np.gradient(points, axis=1)
     normal = np.cross(along, around)
     return normal / np.maximum(np.linalg.norm(normal, axis=2, keepdims=True), 1e-9)
 
 
 def _grid_triangles() -> NDArray[np.int32]:
-    row, column = np.meshgrid(np.arange(ALONG - 1), np.arange(AROUND), indexing="ij")
-    here, right = row * AROUND + column, row * AROUND + (column + 1) % AROUND
+    row, column = np.meshgrid(np.arange(ALONG - 1), np.arange(AROUND - 1), indexing="ij")
+    here, right = row * AROUND + column, row * AROUND + column + 1
     quads = np.stack([here, here + AROUND, right + AROUND, right], axis=2).reshape(-1, 4)
     return triangulate(quads.astype(np.int32))

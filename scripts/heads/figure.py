@@ -55,8 +55,8 @@ class Figure:
         self.model, self.look = model, look
         skin_faces = np.isin(model.kit.face_material, [model.kit.materials.index(m) for m in ("M_Face", "M_BackHead")])
         self.surface: Subdivision = subdivide(model.kit.faces[skin_faces], SKIN_SIZE, 2)
-        self.rest = self.surface.matrix @ model.neutral[:SKIN_SIZE].astype(np.float64)
-        self.triangles = self.surface.triangles
+        self.rest = self._fine(model.neutral)
+        self.triangles = _seen(self.surface.triangles, self.rest)
         self.maps: SkinMaps = paint(model, self.rest, look)
         self.eyeballs: list[Eyeball] = eyeballs(model, look.eyes, look.seed)
         self.garment: Garment = knit(look.clothes, look.seed)
@@ -66,7 +66,7 @@ class Figure:
 
     def pose(self, moment: Moment) -> Pose:
         head = self.model.vertices(moment.expression)
-        skin = self.surface.matrix @ head[:SKIN_SIZE].astype(np.float64)
+        skin = self._fine(head)
         skin = skin + normals(skin, self.triangles) * self.maps.relief[:, None]
         eyes = [ball.turned(head, moment.gaze_right, moment.gaze_up) for ball in self.eyeballs]
         return Pose(
@@ -78,14 +78,19 @@ class Figure:
             lashes=self.place(self.lashes.moved(head.astype(np.float64)), moment),
         )
 
+    def _fine(self, head: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The fine skin of a head (26719, 3). Subdivision shrinks; lips and lids must stay where the model has them,
+        so the coarse vertices are pushed out first, by as much as they would be drawn in."""
+        coarse = head[:SKIN_SIZE].astype(np.float64)
+        shrunk = (self.surface.matrix @ coarse)[:SKIN_SIZE]
+        return np.asarray(self.surface.matrix @ (2 * coarse - shrunk))
+
     def head_pose(self, moment: Moment) -> NDArray[np.float64]:
         """The 4×4 rigid pose of the skull: what place() does to the whole face."""
         lift = np.array([0.0, 0.05 * moment.breath, 0.02 * moment.breath])
         return rigid_pose(moment.yaw, moment.pitch, moment.roll, PIVOT, lift)
 
-    def place(
-        self, points: NDArray[np.floating], moment: Moment, on_body: bool = False
-    ) -> NDArray[np.float64]:
+    def place(self, points: NDArray[np.floating], moment: Moment, on_body: bool = False) -> NDArray[np.float64]:
         """Points (…, 3) of the head at rest, in the scene: the head turns, the chest breathes, the neck is between."""
         rest = np.asarray(points, np.float64)
         lift = 0.13 * ramp(np.hypot(rest[..., 0], rest[..., 2]), 2.0, 10.0) + 0.03
@@ -95,3 +100,8 @@ class Figure:
         # Chin and nape carry the same weight: the line between neck and head slopes down to the back.
         share = ramp(rest[..., 1] + 0.35 * (rest[..., 2] - 2.0), -13.5, -5.8)[..., None]
         return transform(self.head_pose(moment), rest) * share + body * (1 - share)
+
+
+def _seen(triangles: NDArray[np.int32], points: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Without the back of head and neck, which the camera never sees and hair covers from the lights."""
+    return triangles[points[triangles, 2].max(axis=1) > -4.5]

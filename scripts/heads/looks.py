@@ -43,7 +43,7 @@ class Eyes:
     iris: Colour
     rim: Colour  # next to the pupil
     iris_radius: float = 0.64
-    pupil_radius: float = 0.24
+    pupil_radius: float = 0.27
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +88,19 @@ class Look:
 MIRA = Look(
     name="mira",
     title="Mira",
-    description="A woman in her thirties, dark hair tucked behind the ears, a knitted jumper, a warm room.",
+    description="A woman in her thirties, long dark hair, a knitted jumper, a warm room.",
     identity=Identity(seeds=(14, 6, 17, 2), blend=0.5),
     skin=Skin(
-        base=(0.50, 0.265, 0.165),
+        base=(0.52, 0.275, 0.170),
         blush=(1.08, 0.80, 0.78),
         shade=(0.86, 0.78, 0.80),
-        lips=(0.40, 0.125, 0.115),
+        lips=(0.42, 0.135, 0.115),
         freckles=0.35,
-        brow=(0.03, 0.018, 0.012),
+        brow=(0.06, 0.037, 0.026),
         scatter=(0.30, 0.12, 0.07),
     ),
-    eyes=Eyes(iris=(0.16, 0.075, 0.03), rim=(0.30, 0.15, 0.06)),
-    hair=Hair(
-        colour=(0.9, 1.5, 2.4), root=(0.02, 0.012, 0.009), parting=1.6, strands=16000, length=-17.5, wave=0.35
-    ),
+    eyes=Eyes(iris=(0.075, 0.034, 0.015), rim=(0.16, 0.075, 0.03)),
+    hair=Hair(colour=(0.50, 0.92, 1.7), root=(0.035, 0.02, 0.014), parting=1.8, strands=16000, length=-18.0, wave=0.6),
     clothes=Clothes(colour=(0.055, 0.16, 0.17), neckline=-14.6),
     room=Room(near=(0.30, 0.27, 0.24), far=(0.06, 0.055, 0.055), glow=(0.95, 0.62, 0.34)),
     seed=7,

@@ -14,12 +14,14 @@ from scripts.heads.strands import Strands
 
 # Softboxes: centre, aim, half width and half height in centimetres, linear RGB radiance.
 LIGHTS: dict[str, tuple[tuple[float, ...], tuple[float, ...], tuple[float, float], tuple[float, ...]]] = {
-    "key": ((-62.0, 52.0, 78.0), (0.0, 0.0, 5.0), (30.0, 30.0), (6.6, 6.1, 5.5)),
-    "fill": ((85.0, 12.0, 80.0), (0.0, -2.0, 4.0), (40.0, 40.0), (1.15, 1.2, 1.3)),
-    "rim right": ((58.0, 38.0, -48.0), (0.0, 2.0, 0.0), (12.0, 34.0), (9.0, 8.2, 7.2)),
-    "rim left": ((-62.0, 30.0, -55.0), (0.0, 2.0, 0.0), (10.0, 30.0), (5.0, 5.2, 5.6)),
+    "key": ((-62.0, 52.0, 78.0), (0.0, 0.0, 5.0), (26.0, 26.0), (9.0, 8.3, 7.4)),
+    "fill": ((85.0, 12.0, 80.0), (0.0, -2.0, 4.0), (40.0, 40.0), (1.05, 1.08, 1.15)),
+    "top": ((-10.0, 90.0, 25.0), (0.0, 8.0, 2.0), (28.0, 18.0), (3.4, 3.3, 3.1)),
+    "rim right": ((58.0, 38.0, -48.0), (0.0, 2.0, 0.0), (12.0, 34.0), (4.6, 4.2, 3.8)),
+    "rim left": ((-62.0, 30.0, -55.0), (0.0, 2.0, 0.0), (10.0, 30.0), (3.2, 3.3, 3.5)),
 }
-AMBIENT = (0.20, 0.20, 0.215)
+HAIR_SHADES = (1.5, 1.0, 0.62)  # of the absorption: locks differ, which is what makes hair look like hair
+AMBIENT = (0.17, 0.17, 0.185)
 
 
 class Scene:
@@ -36,10 +38,13 @@ class Scene:
             **lights(),
             "skin": mesh(pose.skin, figure.triangles, {"type": "diffuse", "reflectance": attribute("albedo")}),
             "garment": mesh(pose.garment, figure.garment.triangles, _wool()),
-            "hair": strands(figure.hair, f"{folder}/hair.txt", _hair(figure.look.hair.colour)),
             "brows": strands(figure.brows.strands, f"{folder}/brows.txt", _fibre(figure.look.skin.brow)),
             "lashes": strands(figure.lashes.strands, f"{folder}/lashes.txt", _fibre((0.012, 0.009, 0.008))),
         }
+        self.hair = figure.hair.split(len(HAIR_SHADES))
+        for index, (lock, shade) in enumerate(zip(self.hair, HAIR_SHADES, strict=True)):
+            colour = tuple(shade * absorption for absorption in figure.look.hair.colour)
+            parts[f"hair{index}"] = strands(lock, f"{folder}/hair{index}.txt", _hair(colour))
         for index, (ball, vertices) in enumerate(zip(figure.eyeballs, pose.eyes, strict=True)):
             eye = mesh(vertices, ball.surface.triangles, _wet())
             eye.add_attribute("vertex_albedo", 3, ball.albedo.ravel().astype(np.float32))
@@ -48,6 +53,7 @@ class Scene:
         parts["skin"].add_attribute("vertex_roughness", 1, maps.roughness.astype(np.float32))
         parts["garment"].add_attribute("vertex_albedo", 3, figure.garment.albedo.ravel().astype(np.float32))
         self.skin = parts["skin"]
+        self.eyes = [parts["eye0"], parts["eye1"]]
         self.figure = figure
         self.scene = mi.load_dict(parts)
         self._parameters = mi.traverse(self.scene)
@@ -59,8 +65,11 @@ class Scene:
             p[f"{name}.vertex_positions"] = mi.Float(vertices.ravel().astype(np.float32))
         for index, vertices in enumerate(pose.eyes):
             p[f"eye{index}.vertex_positions"] = mi.Float(vertices.ravel().astype(np.float32))
-        bundles = ((figure.hair, pose.hair, "hair"), (figure.brows.strands, pose.brows, "brows"))
-        for bundle, points, name in (*bundles, (figure.lashes.strands, pose.lashes, "lashes")):
+        placed = np.array_split(pose.hair, len(self.hair))
+        bundles = {f"hair{index}": (lock, placed[index]) for index, lock in enumerate(self.hair)}
+        bundles["brows"] = (figure.brows.strands, pose.brows)
+        bundles["lashes"] = (figure.lashes.strands, pose.lashes)
+        for name, (bundle, points) in bundles.items():
             p[f"{name}.control_points"] = mi.Float(bundle.padded(points).ravel().astype(np.float32))
         p.update()
 
@@ -139,7 +148,7 @@ def _wet() -> dict[str, Any]:
         "base_color": attribute("albedo"),
         "roughness": 0.35,
         "specular": 0.3,
-        "clearcoat": 1.0,
+        "clearcoat": 0.0,
         "clearcoat_gloss": 0.97,
     }
 
@@ -148,7 +157,7 @@ def _hair(absorption: tuple[float, ...]) -> dict[str, Any]:
     return {
         "type": "hair",
         "sigma_a": rgb(absorption),
-        "longitudinal_roughness": 0.32,
+        "longitudinal_roughness": 0.38,
         "azimuthal_roughness": 0.35,
         "scale_tilt": 2.5,
     }

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
+from scipy.spatial import cKDTree
 
 from scripts.heads.looks import Look
-from scripts.heads.model import OUTER_LIP, HeadModel
+from scripts.heads.model import LASHES, OUTER_LIP, HeadModel
 from scripts.heads.surface import smooth_noise
+
+
+LASH_STRIP = 114  # vertices of a strip of lashes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +27,7 @@ class SkinMaps:
     scalp: NDArray[np.float64]
 
 
-def ramp(values: NDArray[np.floating], low: float, high: float) -> NDArray[np.float64]:
+def ramp(values: NDArray[np.floating] | float, low: float, high: float) -> NDArray[np.float64]:
     """Smoothstep from 0 at low to 1 at high; low may be the greater."""
     part = np.clip((np.asarray(values, np.float64) - low) / (high - low), 0, 1)
     return part * part * (3 - 2 * part)
@@ -85,6 +89,7 @@ def paint(model: HeadModel, points: NDArray[np.floating], look: Look) -> SkinMap
     lip_colour = np.array(skin.lips) * (1 + 0.10 * streaks)[:, None]
     albedo = albedo * (1 - lip[:, None]) + lip_colour * lip[:, None]
 
+    albedo = _tint(albedo, 0.8 * _lid_line(points, model), (0.16, 0.11, 0.10))
     scalp = scalp_mask(points, seed + 5)
     albedo = albedo * (1 - scalp[:, None]) + np.array(look.hair.root) * scalp[:, None]
 
@@ -100,12 +105,14 @@ def _tint(albedo: NDArray[np.float64], amount: NDArray[np.float64], tint: tuple[
     return albedo * (1 + amount[:, None] * (np.array(tint) - 1))
 
 
-def _blush(points: NDArray[np.floating], marks: NDArray[np.float64], mottle: NDArray[np.float64]) -> NDArray[np.float64]:
+def _blush(
+    points: NDArray[np.floating], marks: NDArray[np.float64], mottle: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """How much blood shows: cheeks, tip of the nose, ears, chin."""
     total = 0.8 * blob(points, marks[30] - (0, 0.1, 0.3), 0.9) + 0.35 * blob(points, marks[8] + (0, 0.9, 0), 1.0)
     for side in (-1, 1):
         cheek = np.array([side * 4.4, marks[30, 1] + 0.6, 8.0])
-        total += blob(points, cheek, 1.6) + 0.9 * blob(points, np.array([side * 8.2, 1.5, 0.0]), 1.7)
+        total += blob(points, cheek, 1.6) + 0.3 * blob(points, np.array([side * 8.2, 1.5, 0.0]), 1.7)
     return np.clip(total * (1 + 0.25 * mottle), 0, 1)
 
 
@@ -123,3 +130,19 @@ def _freckles(points: NDArray[np.floating], marks: NDArray[np.float64], seed: in
     spots = ramp(smooth_noise(points, 0.16, seed + 6), 0.48, 0.75)
     place = 0.15 + np.exp(-(((points[:, 1] - marks[29, 1]) / 1.6) ** 2)) * ramp(points[:, 2], 4, 8)
     return spots * np.clip(place, 0, 1)
+
+
+def _lid_line(points: NDArray[np.floating], model: HeadModel) -> NDArray[np.float64]:
+    """The shade of the lashes' roots on the rims of the lids."""
+    strips = model.neutral[LASHES].astype(np.float64)
+    distance = cKDTree(lash_roots(strips)).query(points, distance_upper_bound=0.5)[0]
+    return ramp(np.minimum(distance, 0.5), 0.16, 0.02)
+
+
+def lash_roots(strips: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The third of the lashes' vertices (of one strip after the other) nearest to the eyeball."""
+    rows = strips.reshape(-1, LASH_STRIP, 3)
+    centre = np.stack([np.array([np.sign(row[:, 0].mean()) * 2.95, 3.65, 8.1]) for row in rows])
+    far = np.linalg.norm(rows - centre[:, None], axis=2)
+    nearest = np.argsort(far, axis=1)[:, : LASH_STRIP // 3]
+    return np.take_along_axis(rows, nearest[..., None], axis=1).reshape(-1, 3)

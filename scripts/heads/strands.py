@@ -21,6 +21,11 @@ class Strands:
         first, last = whole[:, :1], whole[:, -1:]
         return np.concatenate([first, first, whole, last, last], axis=1)
 
+    def split(self, parts: int) -> list[Strands]:
+        """Consecutive bundles of nearly equal size."""
+        points, radii = np.array_split(self.points, parts), np.array_split(self.radius, parts)
+        return [Strands(some, width) for some, width in zip(points, radii, strict=True)]
+
     def text(self) -> str:
         """The renderer's file format: a line x y z radius for each point, a blank line between strands."""
         lines = []

@@ -57,9 +57,7 @@ def _subdivide_once(faces: NDArray[np.int32], count: int) -> tuple[csr_matrix, N
     moved = _moved_vertices(count, here, face_index, face_point, edges, middle, uses)
 
     matrix = _stack(moved, edge_point, face_point)
-    quads = np.stack(
-        [here, count + edge_of, count + len(edges) + face_index, count + before], axis=1
-    ).astype(np.int32)
+    quads = np.stack([here, count + edge_of, count + len(edges) + face_index, count + before], axis=1).astype(np.int32)
     return matrix, quads
 
 
@@ -100,7 +98,9 @@ def _moved_vertices(
     outline = 0.5 * eye + 0.25 * (at_edge @ border_edges @ middle) * 1.0
     keep = (~border & ~loose).astype(float)
     return csr_matrix(
-        diags_array(keep) @ inside + diags_array(border.astype(float)) @ outline + diags_array(loose.astype(float)) @ eye
+        diags_array(keep) @ inside
+        + diags_array(border.astype(float)) @ outline
+        + diags_array(loose.astype(float)) @ eye
     )
 
 
@@ -115,10 +115,7 @@ def normals(vertices: NDArray[np.floating], triangles: NDArray[np.int32]) -> NDA
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
     face = np.cross(b - a, c - a)
     summed = np.stack(
-        [
-            np.bincount(triangles.T.ravel(), np.tile(face[:, axis], 3), minlength=len(vertices))
-            for axis in range(3)
-        ],
+        [np.bincount(triangles.T.ravel(), np.tile(face[:, axis], 3), minlength=len(vertices)) for axis in range(3)],
         axis=1,
     )
     return summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12)

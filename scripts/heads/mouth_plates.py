@@ -1,0 +1,116 @@
+"""Pictures of the inside of the mouth: either jaw with teeth and gums, lips and skin taken away. Knows no time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import mitsuba as mi
+import numpy as np
+from numpy.typing import NDArray
+
+from scripts.heads.camera import Camera
+from scripts.heads.figure import Figure, Moment
+from scripts.heads.mouth_mesh import Crop
+from scripts.heads.model import GUMS_AND_TONGUE, INNER_LIP, LOWER_TEETH, UPPER_TEETH
+from scripts.heads.picture import denoise, srgb, tone
+from scripts.heads.scene import AMBIENT, attribute, lights, mesh, rgb, sensor
+from scripts.heads.skin import ramp
+from scripts.heads.surface import smooth_noise, subdivide
+
+ENAMEL = np.array([0.60, 0.55, 0.47])
+GUM = np.array([0.42, 0.15, 0.14])
+TONGUE = np.array([0.48, 0.19, 0.18])
+DEPTH = 2.6  # centimetres behind the lips at which light has fallen to a third
+SIZE = 256  # of a plate, pixels
+FINENESS = 3  # rendered pixels to a pixel of the portrait
+JAW_MOVES = 1.0  # centimetres at jawOpen 1: what moves farther belongs to the lower jaw
+
+
+def plates(figure: Figure, camera: Camera, crop: Crop, rest: Moment, samples: int) -> dict[str, NDArray[np.uint8]]:
+    """interior_upper and interior_lower, (SIZE, SIZE, 4) uint8 straight alpha over the crop."""
+    jaw = np.linalg.norm(figure.model.kit.expression["jawOpen"], axis=1)
+    return {
+        "interior_upper": _plate(figure, camera, crop, rest, (UPPER_TEETH, jaw < JAW_MOVES, samples)),
+        "interior_lower": _plate(figure, camera, crop, rest, (LOWER_TEETH, jaw >= JAW_MOVES, samples)),
+    }
+
+
+def _plate(
+    figure: Figure, camera: Camera, crop: Crop, rest: Moment, part: tuple[slice, NDArray[np.bool_], int]
+) -> NDArray[np.uint8]:
+    teeth, on_jaw, samples = part
+    head = figure.place(figure.model.vertices(rest.expression), rest)
+    front = float(head[figure.model.landmarks68[INNER_LIP], 2].max())
+    fine = Camera(
+        camera.x, camera.y, camera.z, camera.focal * FINENESS, camera.width * FINENESS, camera.height * FINENESS
+    )
+    scene: dict[str, Any] = {
+        "type": "scene",
+        "sensor": sensor(fine),
+        "ambient": {"type": "constant", "radiance": rgb(AMBIENT)},
+        **lights(),
+        "teeth": _surface(figure, head, np.arange(teeth.start, teeth.stop), front),
+    }
+    soft = np.arange(GUMS_AND_TONGUE.start, GUMS_AND_TONGUE.stop)
+    scene["flesh"] = _surface(figure, head, soft[on_jaw[soft]], front)
+    aovs = "albedo:albedo,normal:sh_normal"
+    paths = {"type": "aov", "aovs": aovs, "img": {"type": "path", "max_depth": 4, "hide_emitters": True}}
+    layers = np.array(mi.render(mi.load_dict(scene), spp=samples, integrator=mi.load_dict(paths)), np.float32)
+    radiance = denoise(layers[..., :3], layers[..., 4:7], layers[..., 7:10])
+    alpha = np.clip(layers[..., 3:4], 0, 1)
+    straight = srgb(tone(radiance / np.maximum(alpha, 0.05)))
+    return _cut(np.concatenate([np.clip(straight, 0, 1) * alpha, alpha], axis=2), crop)
+
+
+def _cut(premultiplied: NDArray[np.floating], crop: Crop) -> NDArray[np.uint8]:
+    """The crop's part of the fine picture, as a plate with straight alpha."""
+    # Both pictures have their pixels' centres at ½.
+    scale = crop.side * FINENESS / SIZE
+    place = np.array([[scale, 0, crop.x * FINENESS + scale / 2 - 0.5], [0, scale, crop.y * FINENESS + scale / 2 - 0.5]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    plate = cv2.warpAffine(premultiplied.astype(np.float32), place, (SIZE, SIZE), flags=flags)
+    alpha = plate[..., 3:4]
+    colour = np.where(alpha > 1e-3, plate[..., :3] / np.maximum(alpha, 1e-3), 0)
+    return np.round(255 * np.clip(np.concatenate([colour, alpha], axis=2), 0, 1)).astype(np.uint8)
+
+
+def _surface(figure: Figure, head: NDArray[np.float64], chosen: NDArray[np.int64], front: float) -> Any:
+    """The faces among chosen vertices, subdivided and painted, darker towards the throat."""
+    kit = figure.model.kit
+    member = np.zeros(len(kit.vertices) + 1, bool)
+    member[chosen] = True
+    member[-1] = True  # fourth index of a triangle
+    faces = kit.faces[member[kit.faces].all(axis=1)]
+    number = np.full(len(kit.vertices) + 1, -1, np.int32)
+    number[chosen] = np.arange(len(chosen))
+    fine = subdivide(number[faces], len(chosen), 1)
+    vertices = fine.matrix @ head[chosen]
+    albedo = fine.matrix @ _paint(figure, head, chosen, front)
+    is_tooth = kit.materials[kit.face_material[np.flatnonzero(member[kit.faces].all(axis=1))[0]]] == "M_Teeth"
+    material = {
+        "type": "principled",
+        "base_color": attribute("albedo"),
+        "roughness": 0.28 if is_tooth else 0.4,
+        "specular": 0.45,
+    }
+    shape = mesh(vertices, fine.triangles, material)
+    shape.add_attribute("vertex_albedo", 3, np.clip(albedo, 0.002, 0.9).ravel().astype(np.float32))
+    return shape
+
+
+def _paint(figure: Figure, head: NDArray[np.float64], chosen: NDArray[np.int64], front: float) -> NDArray[np.float64]:
+    model = figure.model
+    points = model.neutral[chosen].astype(np.float64)
+    mottle = smooth_noise(points, 0.3, 5)[:, None]
+    colour = np.empty((len(chosen), 3))
+    tooth = chosen >= UPPER_TEETH.start
+    tongue = np.linalg.norm(model.tongue_out[chosen], axis=1) > 0.02
+    colour[:] = GUM * (1 + 0.08 * mottle)
+    colour[tongue] = (TONGUE * (1 + 0.10 * mottle))[tongue]
+    colour[tooth] = (ENAMEL * (1 + 0.03 * mottle))[tooth]
+    depth = np.clip(front - head[chosen, 2], 0, None)
+    # A lit front, then an exponential fall: the back teeth show, the throat does not.
+    return (
+        colour * np.exp(-np.clip(depth - 0.6, 0, None) / DEPTH)[:, None] * (1 - 0.25 * ramp(depth, 0.3, 1.5))[:, None]
+    )

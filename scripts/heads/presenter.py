@@ -1,0 +1,89 @@
+"""From a figure to an avatar's folder: the mouth's tensors, the loop as a video, the preview. Knows no renderer."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.face.avatar import Manifest, save_avatar
+from scripts.heads.camera import Camera
+from scripts.heads.figure import Figure, Moment
+from scripts.heads.looks import Look
+from scripts.heads.mouth_mesh import Crop, build_mouth_mesh, composite_mask, face_crop, mouth_tensors
+
+CREDIT = (
+    "Rendered with Mitsuba 3 from the ICT Face Model Light (ICT-FaceKit, USC Institute for Creative Technologies, "
+    "MIT licence); skin, hair, eyes and clothes made by the Lipcast authors."
+)
+
+
+def crop_of(figure: Figure, camera: Camera, rest: Moment) -> Crop:
+    return face_crop(figure.model, _view(figure, camera, rest))
+
+
+def geometry(
+    figure: Figure, camera: Camera, rest: Moment, moments: Sequence[Moment]
+) -> tuple[dict[str, NDArray[Any]], float]:
+    """The mouth's tensors and the alignment of every moment; and the latter's largest residual in pixels."""
+    mesh = build_mouth_mesh(figure.model.kit)
+    crop = crop_of(figure, camera, rest)
+    tensors = mouth_tensors(mesh, figure.model, _view(figure, camera, rest), crop, rest.expression)
+    still = mesh.positions(figure.model.vertices(rest.expression))
+    flat = crop.from_pixels(_view(figure, camera, rest)(still))
+    system = np.column_stack([flat, np.ones(len(flat))])
+    alignment, worst = [], 0.0
+    for moment in moments:
+        pixels = _view(figure, camera, moment)(still)
+        affine, *_ = np.linalg.lstsq(system, pixels, rcond=None)
+        worst = max(worst, float(np.linalg.norm(system @ affine - pixels, axis=1).max()))
+        alignment.append(affine.T)
+    tensors["alignment"] = np.array(alignment, np.float32)
+    tensors["mask"] = composite_mask()
+    return tensors, worst
+
+
+def _view(figure: Figure, camera: Camera, moment: Moment) -> Any:
+    return lambda points: camera.project(figure.place(points, moment))
+
+
+def encode_loop(frames: Sequence[NDArray[np.uint8]], frame_rate: int, crf: int) -> bytes:
+    """(H, W, 3) uint8 RGB pictures → the bytes of an H.264 MP4 (yuv420p, BT.709, high profile)."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=frame_rate)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"crf": str(crf), "preset": "veryslow", "profile": "high", "tune": "grain"}
+        for image in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+def write(
+    folder: Path, look: Look, frames: Sequence[NDArray[np.uint8]], face: dict[str, NDArray[Any]], crf: int
+) -> None:
+    """Write the avatar's folder and read it back."""
+    height, width = frames[0].shape[:2]
+    manifest = Manifest(
+        name=look.name,
+        title=look.title,
+        description=look.description,
+        licence="Apache-2.0",
+        credit=CREDIT,
+        consent="An invented person: no photograph and no recording of anybody was used.",
+        ai_generated=True,
+        width=width,
+        height=height,
+        frame_rate=25,
+        frames=len(frames),
+    )
+    jpeg = cv2.imencode(".jpg", frames[0][..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
+    save_avatar(folder, manifest, face, encode_loop(frames, manifest.frame_rate, crf), jpeg)

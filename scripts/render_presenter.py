@@ -1,0 +1,113 @@
+"""Render a presenter: python -m scripts.render_presenter mira --out engines/presenters
+
+Finished frames stay under --work, so that a stopped run goes on where it was. The same look, seed and samples give
+the same pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from scripts.heads.camera import Camera, frame_face
+from scripts.heads.figure import Figure, Moment
+from scripts.heads.idle import REST, Idle, idle
+from scripts.heads.looks import LOOKS, Look
+from scripts.heads.model import OUTER_EYE_CORNERS, HeadModel, load_facekit
+
+FRAME_RATE = 25
+DISTANCE = 110.0  # centimetres from the eyes to the camera
+EYE_SPAN, EYE_ROW = 126.0, 212.0  # pixels between the outer corners of the eyes, and the row they lie on
+CAVITY = (30, 12, 11)
+
+
+def main() -> None:
+    arguments = _arguments()
+    work: Path = arguments.work / f"{arguments.look}-{arguments.frames}-{arguments.samples}"
+    work.mkdir(parents=True, exist_ok=True)
+    _choose_renderer(arguments.variant, arguments.threads)
+
+    look = LOOKS[arguments.look]
+    figure = Figure(HeadModel(load_facekit(arguments.facekit), look.identity.coefficients()), look)
+    camera = portrait_camera(figure)
+    loop = idle(arguments.frames, FRAME_RATE, look.seed)
+    frames = _render_loop(figure, camera, loop, work, arguments.samples)
+    _write(arguments.out / look.name, figure, camera, loop, frames, arguments.crf)
+
+
+def portrait_camera(figure: Figure) -> Camera:
+    """Frames the resting face of a figure."""
+    model = figure.model
+    return frame_face(model.neutral[model.landmarks68[list(OUTER_EYE_CORNERS)]], DISTANCE, EYE_SPAN, EYE_ROW)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("look", choices=sorted(LOOKS))
+    parser.add_argument("--facekit", type=Path, default=Path("../shared/ict_facekit"), help="the face model's folder")
+    parser.add_argument("--out", type=Path, default=Path("engines/presenters"))
+    parser.add_argument("--work", type=Path, default=Path("build/presenters"), help="finished frames are kept here")
+    parser.add_argument("--frames", type=int, default=200)
+    parser.add_argument("--samples", type=int, default=12, help="paths a pixel")
+    parser.add_argument("--crf", type=int, default=20, help="H.264 quality of the loop, lower is better")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--variant", default="llvm_ad_rgb", help="of Mitsuba; scalar_rgb needs no LLVM but is slow")
+    return parser.parse_args()
+
+
+def _choose_renderer(variant: str, threads: int) -> None:
+    """Must precede the import of whatever builds scenes."""
+    import drjit
+    import mitsuba
+
+    mitsuba.set_variant(variant)
+    drjit.set_thread_count(threads)
+
+
+def _render_loop(figure: Figure, camera: Camera, loop: Idle, work: Path, samples: int) -> list[NDArray[np.uint8]]:
+    from scripts.heads.backdrop import paint_room
+    from scripts.heads.picture import Quality, develop, trace
+    from scripts.heads.scene import Scene
+
+    look: Look = figure.look
+    room = paint_room(look.room, camera.width, camera.height, look.seed)
+    scatter = np.array(look.skin.scatter) * camera.focal / DISTANCE
+    scene: Scene | None = None
+    frames = []
+    for number in range(loop.frames):
+        path = work / f"{number:04d}.png"
+        if not path.exists():
+            start = time.perf_counter()
+            pose = figure.pose(loop.moment(number))
+            if scene is None:
+                scene = Scene(figure, camera, pose, str(work))
+            scene.move(pose)
+            image = develop(trace(scene, Quality(samples, samples // 2), scatter, look.seed), room)
+            # Renamed when whole: a stopped run leaves no half picture.
+            cv2.imwrite(str(work / "next.png"), image[..., ::-1])
+            (work / "next.png").rename(path)
+            print(f"frame {number + 1}/{loop.frames}: {time.perf_counter() - start:.1f} s", flush=True)
+        frames.append(cv2.imread(str(path))[..., ::-1])
+    return frames
+
+
+def _write(folder: Path, figure: Figure, camera: Camera, loop: Idle, frames: list[NDArray[np.uint8]], crf: int) -> None:
+    from scripts.heads.mouth_plates import plates
+    from scripts.heads.presenter import crop_of, geometry, write
+
+    rest = Moment(expression=REST)
+    face, residual = geometry(figure, camera, rest, [loop.moment(number) for number in range(loop.frames)])
+    face |= plates(figure, camera, crop_of(figure, camera, rest), rest, samples=48)
+    face["cavity"] = np.array(CAVITY, np.uint8)
+    write(folder, figure.look, frames, face, crf)
+    size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+    print(f"{folder}: {len(frames)} frames, {size:.2f} MB, alignment within {residual:.3f} pixels")
+
+
+if __name__ == "__main__":
+    main()
