@@ -30,7 +30,8 @@ def vowel(frames: int) -> NDArray[np.float32]:
         pitch = 120.0 * harmonic
         weight = sum(np.exp(-(((pitch - formant) / 150) ** 2)) for formant in (700, 1200, 2600))
         sound += (weight + 0.05) * np.sin(2 * np.pi * pitch * time)
-    return (0.3 * sound / np.abs(sound).max()).astype(np.float32)
+    loud: NDArray[np.float32] = (0.3 * sound / np.abs(sound).max()).astype(np.float32)
+    return loud
 
 
 def moved(engine: WarpEngine, stream: WarpStream, sound: NDArray[np.float32], start: int) -> list[float]:
