@@ -81,6 +81,7 @@ class OutgoingMedia:
         self._packer: Encoder | None = None
         self._origin: int | None = None  # RTP timestamp of presentation time 0
         self._last_timestamp: int | None = None
+        self._target_bitrate = 0
         self.on_key_frame: Callable[[], None] = lambda: None
         self.on_bitrate: Callable[[int], None] = lambda _: None
 
@@ -95,10 +96,12 @@ class OutgoingMedia:
 
     @property
     def target_bitrate(self) -> int:
-        raise AttributeError("only set, by the receiver's REMB reports")
+        """Set by the receiver's REMB reports; the library sets it only where it can also be read."""
+        return self._target_bitrate
 
     @target_bitrate.setter
     def target_bitrate(self, bits_per_second: int) -> None:
+        self._target_bitrate = bits_per_second
         self.on_bitrate(bits_per_second)
 
     def put(self, encoded: Encoded) -> None:
