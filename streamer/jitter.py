@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamer.concealment import SAMPLE_RATE, Concealer, Samples, shorten, splice
+from streamer.concealment import MAX_PERIOD, SAMPLE_RATE, Concealer, Samples, shorten, splice
 
 MILLISECOND = SAMPLE_RATE // 1000  # samples
 BLOCK = 10 * MILLISECOND  # concealment is made in blocks of 10 ms
@@ -206,6 +206,8 @@ class JitterBuffer:
         before = len(self._pcm)
         self._pcm = shorten(self._pcm, surplus)
         removed = before - len(self._pcm)
+        if not removed and surplus < MAX_PERIOD:
+            self._spares.clear()  # less than a pitch period: look again in a second, not at every pull
         self._spares = deque((spare - removed for spare in self._spares), maxlen=WINDOW_PULLS)
 
 
