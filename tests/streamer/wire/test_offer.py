@@ -111,7 +111,9 @@ def test_the_servers_own_self_is_dialled_only_where_it_is_allowed(address: str) 
     assert line not in check(with_lines(line)(CHROMIUM), allow_loopback=False)
 
 
-@pytest.mark.parametrize("line", [candidate("192.0.2.7", "tcp"), "a=candidate:", "a=candidate:1 1 udp", "a=candidate:x"])
+@pytest.mark.parametrize(
+    "line", [candidate("192.0.2.7", "tcp"), "a=candidate:", "a=candidate:1 1 udp", "a=candidate:x"]
+)
 def test_other_candidates_are_left_out(line: str) -> None:
     assert line not in lines(check(with_lines(line)(CHROMIUM)))
 
