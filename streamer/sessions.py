@@ -48,6 +48,7 @@ class Place:
     peer: Peer
     viewers: dict[str, Viewer] = field(default_factory=dict)
     vacated: asyncio.Event = field(default_factory=asyncio.Event)  # its place and its addresses are free
+    closed: asyncio.Event = field(default_factory=asyncio.Event)  # its connections are, too
 
 
 class Sessions:
@@ -202,6 +203,7 @@ class Sessions:
         # A connection is a ring of objects, with native memory hanging on it: without this it stays for minutes.
         # What was there when the server got ready is frozen and not looked at, so it takes a few milliseconds.
         gc.collect()
+        place.closed.set()
         log.info("session ends", extra={"session": place.id[:6], "reason": place.session.end_reason})
 
     async def watch(self, watch_id: str, offer: str) -> tuple[str, str]:
@@ -255,10 +257,11 @@ class Sessions:
     async def drain(self) -> None:
         """End every session and take no more."""
         self._draining = True
-        for place in list(self._places.values()):
+        running = list(self._places.values())
+        for place in running:
             place.session.end("server-stopped")
-        while self._places:
-            await self._clock.sleep_until(self._clock.now() + 0.05)
+        for place in running:
+            await place.closed.wait()
         self._encoders.shutdown(wait=True)
 
 
