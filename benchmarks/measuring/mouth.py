@@ -30,7 +30,8 @@ def mouth_box(avatar: FaceAvatar) -> Box:
     points = np.einsum("nij,vj->nvi", face.alignment, np.column_stack([lips, np.ones(len(lips))]))
     left, top = points.min(axis=(0, 1))
     right, bottom = points.max(axis=(0, 1))
-    middle, width, height = (left + right) / 2, (right - left) / 2, max(8.0, (right - left) / 3)
+    # An open mouth is about as high as half its width; the lower lip, which darkens it too, is below.
+    middle, width, height = (left + right) / 2, (right - left) / 2, max(8.0, (right - left) / 2)
     return Box(int(middle - width / 2), int(top), int(width), int(bottom - top + height))
 
 
