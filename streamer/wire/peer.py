@@ -98,7 +98,7 @@ class Peer:
         audio = connection.addTransceiver(OutgoingTrack("audio"), "sendrecv" if with_microphone else "sendonly")
         video = connection.addTransceiver(OutgoingTrack("video"), "sendonly")
         audio.setCodecPreferences(codecs("audio", ("audio/opus",)))
-        video.setCodecPreferences(codecs("video", ("video/VP8", "video/H264", "video/rtx")))
+        # No preference for the picture's codec: the order of the offer decides, which is the visitor's.
         self._audio.install(audio.sender)
         self._video.install(video.sender)
         MicrophoneTap(self._events.on_packet).install(audio.receiver)
