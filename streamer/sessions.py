@@ -36,6 +36,7 @@ class Viewer:
 
     id: str
     peer: Peer
+    timer: asyncio.Task[None] | None = None  # removes them if they never connect
 
 
 @dataclass(slots=True, eq=False)
@@ -123,6 +124,9 @@ class Sessions:
             place, answer = await self._negotiate(offer, avatar, address)
         finally:
             self._joining -= 1
+        if self._draining:
+            await close(place.peer)
+            self.check_room()
         self._places[place.id] = place
         self._watched[place.watch_id] = place
         self._meters.sessions.set(len(self._places))
@@ -196,9 +200,7 @@ class Sessions:
         place.vacated.set()
         self._meters.sessions.set(len(self._places))
         self._meters.ends.labels(place.session.end_reason).inc()
-        await asyncio.gather(close(place.peer), *(close(viewer.peer) for viewer in place.viewers.values()))
-        self._meters.viewers.dec(len(place.viewers))
-        place.viewers.clear()
+        await asyncio.gather(close(place.peer), *(self._remove_viewer(place, name) for name in list(place.viewers)))
         place.session.outlet.close()
         # A connection is a ring of objects, with native memory hanging on it: without this it stays for minutes.
         # What was there when the server got ready is frozen and not looked at, so it takes a few milliseconds.
@@ -210,21 +212,23 @@ class Sessions:
         """Let somebody watch; returns the viewer's id and the SDP answer.
 
         Raises:
-            NotFound, Full, TooLarge, BadOffer
+            NotFound, Gone, Full, TooLarge, BadOffer
         """
         place = self.find_watched(watch_id)
         if len(place.viewers) >= self._config.server.max_viewers:
             raise Full(f"{len(place.viewers)} people are watching; no more may", retry_after_s=RETRY_AFTER_S)
         viewer_id = secrets.token_urlsafe(16)
         peer = self._connect(place.session, viewer_id, lambda: self._lost(place, viewer_id), lambda *_: None)
-        place.viewers[viewer_id] = Viewer(viewer_id, peer)
+        viewer = place.viewers[viewer_id] = Viewer(viewer_id, peer)
         self._meters.viewers.inc()
         try:
             answer = await peer.answer(offer, with_microphone=False)
         except BaseException:
-            await self.stop_watching(watch_id, viewer_id)
+            await self._remove_viewer(place, viewer_id)
             raise
-        self._tasks.create_task(self._expect(place, viewer_id), name=f"viewer {viewer_id[:6]}")
+        if viewer_id not in place.viewers:
+            raise Gone("the session has ended")
+        viewer.timer = self._tasks.create_task(self._expect(place, viewer_id), name=f"viewer {viewer_id[:6]}")
         return viewer_id, answer
 
     def _lost(self, place: Place, viewer_id: str) -> None:
@@ -235,7 +239,7 @@ class Sessions:
         """Remove a viewer who asked and never connected."""
         await self._clock.sleep_until(self._clock.now() + self._config.webrtc.connect_timeout_s)
         if viewer_id not in place.session.outlet.receivers:
-            await self._remove_viewer(place, viewer_id)
+            self._lost(place, viewer_id)
 
     async def stop_watching(self, watch_id: str, viewer_id: str) -> None:
         """
@@ -250,6 +254,8 @@ class Sessions:
     async def _remove_viewer(self, place: Place, viewer_id: str) -> None:
         viewer = place.viewers.pop(viewer_id, None)
         if viewer is not None:
+            if viewer.timer is not None:
+                viewer.timer.cancel()
             self._meters.viewers.dec()
             place.session.outlet.remove(viewer_id)
             await close(viewer.peer)
