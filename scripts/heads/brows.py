@@ -10,7 +10,6 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
 from scripts.heads.model import LASHES, HeadModel
-from scripts.heads.skin import ramp
 from scripts.heads.strands import Strands, taper
 
 POINTS = 6  # control points of a hair
@@ -91,7 +90,7 @@ def lashes(model: HeadModel, seed: int) -> Bound:
             1, 0, 2
         )
         root, middle, tip = three
-        reach = (0.9 if upper else 0.42) * rng.uniform(0.7, 1.1, (count, 1))
+        reach = (0.8 if upper else 0.42) * rng.uniform(0.7, 1.1, (count, 1))
         lean = rng.normal(0, 0.05, (count, 3))
         t = np.linspace(0, 1, POINTS)[None, :, None]
         bow = (1 - t) ** 2 * root[:, None] + 2 * t * (1 - t) * middle[:, None] + t * t * tip[:, None]
@@ -100,7 +99,7 @@ def lashes(model: HeadModel, seed: int) -> Bound:
         row = np.where(np.arange(POINTS) < 2, 0, np.where(np.arange(POINTS) < 4, 1, 2))
         anchors.append(rows[row][:, column].T)
     points = np.concatenate(laid)
-    return Bound(Strands(points, taper(len(points), POINTS, 0.018, 0.005)), np.concatenate(anchors), rest)
+    return Bound(Strands(points, taper(len(points), POINTS, 0.017, 0.004)), np.concatenate(anchors), rest)
 
 
 def _lash_grid(model: HeadModel) -> NDArray[np.int64]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from scripts.heads.looks import Eyes
 from scripts.heads.model import LEFT_EYE, RIGHT_EYE, HeadModel
@@ -13,6 +14,7 @@ from scripts.heads.skin import ramp
 from scripts.heads.surface import Subdivision, smooth_noise, subdivide
 
 SCLERA_SIZE = 770  # each eye's range begins with the sclera and cornea; the iris shell behind is not drawn
+LID_REACH, LID_DEPTH = 2.0, 0.3  # centimetres: how far from the eye's centre, and how far before it, lids are
 SIDES = {"Left": LEFT_EYE, "Right": RIGHT_EYE}
 
 
@@ -32,6 +34,27 @@ class Eyeball:
         cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
         turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]]) @ np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
         return (fine - self.centre) @ turn.T + self.centre
+
+
+def outside(
+    points: NDArray[np.float64], ball: Eyeball, surface: NDArray[np.float64], margin: float
+) -> NDArray[np.float64]:
+    """Points (N, 3) with those inside the eyeball, or nearer than margin, pushed out through its front.
+
+    surface: the eyeball's fine vertices. Lids need it: between open and shut the model moves them straight.
+    """
+    offset = points - ball.centre
+    length = np.linalg.norm(offset, axis=1)
+    near = np.flatnonzero((length < LID_REACH) & (offset[:, 2] > LID_DEPTH))
+    away = surface - ball.centre
+    radius = np.linalg.norm(away, axis=1)
+    direction = offset[near] / length[near, None]
+    distance, index = cKDTree(away / radius[:, None]).query(direction, k=4)
+    weight = 1 / (distance + 1e-3)
+    least = (radius[index] * weight).sum(axis=1) / weight.sum(axis=1) + margin
+    pushed = points.copy()
+    pushed[near] = ball.centre + direction * np.maximum(length[near], least)[:, None]
+    return pushed
 
 
 def eyeballs(model: HeadModel, eyes: Eyes, seed: int) -> list[Eyeball]:

@@ -7,19 +7,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from scripts.heads.brows import Bound, brows, lashes
 from scripts.heads.camera import rigid_pose, transform
 from scripts.heads.clothes import Garment, knit
-from scripts.heads.eyes import Eyeball, eyeballs
+from scripts.heads.eyes import Eyeball, eyeballs, outside
 from scripts.heads.hair import grow
 from scripts.heads.looks import Look
-from scripts.heads.model import EYE_SOCKETS, HeadModel
+from scripts.heads.model import EYE_SOCKETS, FACE, HeadModel
 from scripts.heads.skin import SkinMaps, paint, ramp
 from scripts.heads.strands import Strands
 from scripts.heads.surface import Subdivision, normals, subdivide
 
 SKIN_SIZE = EYE_SOCKETS.stop  # face, neck, mouth socket and eye sockets are one surface
+LID_THICKNESS = 0.035  # centimetres between an eyeball and the outside of its lid
 PIVOT = np.array([0.0, -5.0, 0.0])  # where the neck carries the head
 
 
@@ -57,25 +59,38 @@ class Figure:
         self.surface: Subdivision = subdivide(model.kit.faces[skin_faces], SKIN_SIZE, 2)
         self.rest = self._fine(model.neutral)
         self.triangles = _seen(self.surface.triangles, self.rest)
+        on_face = self.surface.matrix @ (np.arange(SKIN_SIZE) < FACE.stop).astype(np.float64)
+        self._lids = np.flatnonzero((on_face > 0.999) & (np.abs(self.rest - (0, 3.6, 9)).max(axis=1) < 6.0))
         self.maps: SkinMaps = paint(model, self.rest, look)
         self.eyeballs: list[Eyeball] = eyeballs(model, look.eyes, look.seed)
         self.garment: Garment = knit(look.clothes, look.seed)
         self.hair: Strands = grow(self.rest, self.maps.scalp, look.hair, look.seed)
         self.brows: Bound = brows(model, self.rest, normals(self.rest, self.triangles), look.seed)
         self.lashes: Bound = lashes(model, look.seed)
+        self._lash_roots = cKDTree(self.rest[self._lids]).query(self.lashes.strands.points[:, 0])[1]
 
     def pose(self, moment: Moment) -> Pose:
         head = self.model.vertices(moment.expression)
         skin = self._fine(head)
         skin = skin + normals(skin, self.triangles) * self.maps.relief[:, None]
         eyes = [ball.turned(head, moment.gaze_right, moment.gaze_up) for ball in self.eyeballs]
+        lids = skin[self._lids]
+        for ball, eye in zip(self.eyeballs, eyes, strict=True):
+            lids = outside(lids, ball, eye, LID_THICKNESS)
+        lash = self.lashes.moved(head.astype(np.float64))
+        shut = max(moment.expression.get("eyeBlink_L", 0.0), moment.expression.get("eyeBlink_R", 0.0))
+        lash = lash + (lids - skin[self._lids])[self._lash_roots][:, None]
+        for ball, eye in zip(self.eyeballs, eyes, strict=True):
+            clear = outside(lash.reshape(-1, 3), ball, eye, 2 * LID_THICKNESS).reshape(lash.shape)
+            lash = lash + min(shut, 1.0) * (clear - lash)  # open lids hide the roots of some lashes, as they should
+        skin[self._lids] = lids
         return Pose(
             skin=self.place(skin, moment),
             eyes=[self.place(eye, moment) for eye in eyes],
             garment=self.place(self.garment.vertices, moment, on_body=True),
             hair=self.place(self.hair.points, moment),
             brows=self.place(self.brows.moved(skin), moment),
-            lashes=self.place(self.lashes.moved(head.astype(np.float64)), moment),
+            lashes=self.place(lash, moment),
         )
 
     def _fine(self, head: NDArray[np.float32]) -> NDArray[np.float64]:

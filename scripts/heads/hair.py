@@ -23,7 +23,7 @@ ALONG_SKULL, HANGING = 12, 10  # control points of the two parts of a strand
 # How the curtain beside the face hangs: heights, and there the distance from the middle of the innermost and the
 # outermost layer, and the depth of the foremost strands.
 CURTAIN_HEIGHTS = (4.6, 2.0, -1.5, -5.0, -9.0, -12.5, -15.5, -19.0)
-CURTAIN_INNER = (6.9, 6.75, 6.55, 6.6, 6.6, 6.7, 6.8, 6.6)
+CURTAIN_INNER = (6.8, 6.45, 6.3, 6.5, 6.6, 6.7, 6.8, 6.6)
 CURTAIN_OUTER = (8.3, 9.3, 9.6, 9.5, 9.5, 9.7, 9.9, 9.3)
 CURTAIN_DEPTH = (4.0, 3.4, 3.0, 2.8, 2.8, 3.2, 4.6, 5.9)
 DEGREE = 6  # of the polynomial in the direction that gives the skull's radius
@@ -91,7 +91,7 @@ def grow(points: NDArray[np.float64], scalp: NDArray[np.float64], hair: Hair, se
     skull = fit_skull(points)
     inside = np.flatnonzero(scalp > 0.45)
     # Most strands where they are seen: by the parting and over the forehead.
-    chance = 0.25 + 1.6 * ramp(points[inside, 2], -4.0, 3.0) * ramp(points[inside, 1], 2.0, 8.0)
+    chance = 0.5 + 1.6 * ramp(points[inside, 2], -4.0, 3.0) * ramp(points[inside, 1], 2.0, 8.0)
     roots = points[rng.choice(inside, hair.strands, p=chance / chance.sum())]
     roots = roots + rng.normal(0, 0.08, roots.shape)
     edge = np.flatnonzero((scalp > 0.04) & (scalp < 0.7) & (points[:, 1] > 3.0) & (points[:, 2] > 0.5))
@@ -160,9 +160,7 @@ def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def _direction(
-    side: NDArray[np.float64], around: NDArray[np.float64], height: float
-) -> NDArray[np.float64]:
+def _direction(side: NDArray[np.float64], around: NDArray[np.float64], height: float) -> NDArray[np.float64]:
     flat = float(np.sqrt(1 - height**2))
     angle = np.radians(around)
     return np.stack([side * flat * np.sin(angle), np.full(len(side), height), flat * np.cos(angle)], axis=1)

@@ -22,6 +22,7 @@ REST: dict[str, float] = {
     "cheekSquint_R": 0.30,
 }
 SQUINT = 0.25
+SHUT = 1.1  # eyeBlink at which the lids of this model meet
 CLOSING, OPENING = 0.100, 0.150  # seconds of a blink; people need 75 to 150 and 120 to 250
 BLINK_GAPS = (2.3, 4.4)  # seconds between blinks
 GLANCE_GAPS = (0.9, 2.4)  # seconds between glances
@@ -48,12 +49,12 @@ class Idle:
         breaths = max(1, round(length / 4.0))
         expression = dict(REST)
         for side in ("L", "R"):
-            expression[f"eyeBlink_{side}"] = closed
+            expression[f"eyeBlink_{side}"] = SHUT * closed
             expression[f"eyeSquint_{side}"] = SQUINT * (1 - closed)
             expression[f"eyeLookDown_{side}"] = max(0.0, 0.04 - LID_PER_DEGREE * up) * (1 - closed)
             expression[f"eyeLookUp_{side}"] = max(0.0, LID_PER_DEGREE * up - 0.04) * (1 - closed)
             expression[f"browInnerUp_{side}"] = 0.05 + 0.04 * np.sin(turn + 1.0)
-        yaw = 1.5 * np.sin(turn + 0.4) + 0.6 * np.sin(2 * turn + 2.1)
+        yaw = 1.3 * np.sin(turn + 0.4) + 0.5 * np.sin(2 * turn + 2.1)
         return Moment(
             expression=expression,
             yaw=yaw,

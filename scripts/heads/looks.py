@@ -97,7 +97,7 @@ MIRA = Look(
         lips=(0.42, 0.135, 0.115),
         freckles=0.35,
         brow=(0.06, 0.037, 0.026),
-        scatter=(0.30, 0.12, 0.07),
+        scatter=(0.24, 0.11, 0.07),
     ),
     eyes=Eyes(iris=(0.075, 0.034, 0.015), rim=(0.16, 0.075, 0.03)),
     hair=Hair(colour=(0.50, 0.92, 1.7), root=(0.035, 0.02, 0.014), parting=1.8, strands=16000, length=-18.0, wave=0.6),

@@ -11,27 +11,30 @@ from numpy.typing import NDArray
 
 from scripts.heads.camera import Camera
 from scripts.heads.figure import Figure, Moment
-from scripts.heads.mouth_mesh import Crop
 from scripts.heads.model import GUMS_AND_TONGUE, INNER_LIP, LOWER_TEETH, UPPER_TEETH
+from scripts.heads.mouth_mesh import Crop
 from scripts.heads.picture import denoise, srgb, tone
 from scripts.heads.scene import AMBIENT, attribute, lights, mesh, rgb, sensor
 from scripts.heads.skin import ramp
 from scripts.heads.surface import smooth_noise, subdivide
 
-ENAMEL = np.array([0.60, 0.55, 0.47])
+ENAMEL = np.array([0.68, 0.63, 0.54])
 GUM = np.array([0.42, 0.15, 0.14])
 TONGUE = np.array([0.48, 0.19, 0.18])
 DEPTH = 2.6  # centimetres behind the lips at which light has fallen to a third
 SIZE = 256  # of a plate, pixels
 FINENESS = 3  # rendered pixels to a pixel of the portrait
+UPPER_TEETH_EDGE = -2.9  # y on the mean head
 JAW_MOVES = 1.0  # centimetres at jawOpen 1: what moves farther belongs to the lower jaw
 
 
 def plates(figure: Figure, camera: Camera, crop: Crop, rest: Moment, samples: int) -> dict[str, NDArray[np.uint8]]:
     """interior_upper and interior_lower, (SIZE, SIZE, 4) uint8 straight alpha over the crop."""
     jaw = np.linalg.norm(figure.model.kit.expression["jawOpen"], axis=1)
+    # What hangs lower than the upper teeth and does not move with the jaw is the throat: that is left to the cavity.
+    throat = figure.model.kit.vertices[:, 1] < UPPER_TEETH_EDGE
     return {
-        "interior_upper": _plate(figure, camera, crop, rest, (UPPER_TEETH, jaw < JAW_MOVES, samples)),
+        "interior_upper": _plate(figure, camera, crop, rest, (UPPER_TEETH, (jaw < JAW_MOVES) & ~throat, samples)),
         "interior_lower": _plate(figure, camera, crop, rest, (LOWER_TEETH, jaw >= JAW_MOVES, samples)),
     }
 

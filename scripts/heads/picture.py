@@ -21,6 +21,7 @@ from scripts.heads.scene import Scene, attribute
 
 EXPOSURE = 1.22
 TEAR_REFLECTANCE = 0.09  # water's is 0.02; a little more keeps the eyes alive at this size
+SPECKLE = 2.0  # times the middle value around: a pixel brighter than that is noise
 PATH_DEPTH = 3  # dark hair swallows what comes later
 
 
@@ -86,9 +87,19 @@ def trace(scene: Scene, quality: Quality, scatter: NDArray[np.floating], seed: i
     first = FirstHit(scene.skin, scene.eyes)
     layers = np.array(mi.render(scene.scene, spp=quality.gloss, integrator=first, seed=seed), np.float32)
     gloss, albedo, normal, mask = layers[..., :3], layers[..., 4:7], layers[..., 7:10], layers[..., 10:]
-    matt = denoise(traced[..., :3], albedo, normal)
+    matt = denoise(despeckle(traced[..., :3]), albedo, normal)
     shine = denoise(gloss, albedo, normal)
-    return Light(below_skin(matt, albedo, mask, scatter) + shine, np.clip(traced[..., 3:4], 0, 1))
+    # Gaps a pixel wide in the hair would let the bright room twinkle through.
+    alpha = cv2.morphologyEx(np.clip(traced[..., 3], 0, 1), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    return Light(below_skin(matt, albedo, mask, scatter) + shine, np.asarray(alpha[..., None], np.float32))
+
+
+def despeckle(colour: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Without single bright pixels, which a few samples in hair make and which would flicker."""
+    middle = cv2.medianBlur(np.ascontiguousarray(colour), 5)
+    bright = colour.max(axis=2, keepdims=True)
+    limit = SPECKLE * middle.max(axis=2, keepdims=True) + 0.06
+    return np.where(bright > limit, colour * (limit / np.maximum(bright, 1e-6)), colour).astype(np.float32)
 
 
 def denoise(
@@ -110,7 +121,7 @@ def below_skin(
         weight = np.ascontiguousarray(mask[..., 0])
         spread = sum(
             part * _within(plane, weight, size * float(scatter[channel]))
-            for part, size in ((0.4, 0.5), (0.4, 1.2), (0.2, 2.8))
+            for part, size in ((0.45, 0.5), (0.42, 1.2), (0.13, 2.5))
         )
         result[..., channel] += weight * (albedo[..., channel] * spread - matt[..., channel])
     return result

@@ -16,8 +16,9 @@ from engines.face.avatar import Manifest, save_avatar
 from scripts.heads.camera import Camera
 from scripts.heads.figure import Figure, Moment
 from scripts.heads.looks import Look
-from scripts.heads.mouth_mesh import Crop, build_mouth_mesh, composite_mask, face_crop, mouth_tensors
+from scripts.heads.mouth_mesh import LIP_STEPS, SPOKES, Crop, build_mouth_mesh, composite_mask, face_crop, mouth_tensors
 
+LIP_RINGS = 1 + len(LIP_STEPS)
 CREDIT = (
     "Rendered with Mitsuba 3 from the ICT Face Model Light (ICT-FaceKit, USC Institute for Creative Technologies, "
     "MIT licence); skin, hair, eyes and clothes made by the Lipcast authors."
@@ -30,19 +31,22 @@ def crop_of(figure: Figure, camera: Camera, rest: Moment) -> Crop:
 
 def geometry(
     figure: Figure, camera: Camera, rest: Moment, moments: Sequence[Moment]
-) -> tuple[dict[str, NDArray[Any]], float]:
-    """The mouth's tensors and the alignment of every moment; and the latter's largest residual in pixels."""
+) -> tuple[dict[str, NDArray[Any]], NDArray[np.float64]]:
+    """The mouth's tensors and the alignment of every moment; and the latter's largest residual in pixels, of the lips
+    and of all. The lips count most: an affine map cannot follow all of a turning face."""
     mesh = build_mouth_mesh(figure.model.kit)
     crop = crop_of(figure, camera, rest)
     tensors = mouth_tensors(mesh, figure.model, _view(figure, camera, rest), crop, rest.expression)
     still = mesh.positions(figure.model.vertices(rest.expression))
     flat = crop.from_pixels(_view(figure, camera, rest)(still))
     system = np.column_stack([flat, np.ones(len(flat))])
-    alignment, worst = [], 0.0
+    weight = np.exp(-((np.linalg.norm(flat - flat.mean(axis=0), axis=1) / 0.2) ** 2))[:, None] + 0.05
+    alignment, worst, lips = [], np.zeros(2), 2 * SPOKES
     for moment in moments:
         pixels = _view(figure, camera, moment)(still)
-        affine, *_ = np.linalg.lstsq(system, pixels, rcond=None)
-        worst = max(worst, float(np.linalg.norm(system @ affine - pixels, axis=1).max()))
+        affine, *_ = np.linalg.lstsq(system * weight, pixels * weight, rcond=None)
+        residual = np.linalg.norm(system @ affine - pixels, axis=1)
+        worst = np.maximum(worst, [residual[: lips * LIP_RINGS].max(), residual.max()])
         alignment.append(affine.T)
     tensors["alignment"] = np.array(alignment, np.float32)
     tensors["mask"] = composite_mask()

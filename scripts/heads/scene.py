@@ -17,10 +17,10 @@ LIGHTS: dict[str, tuple[tuple[float, ...], tuple[float, ...], tuple[float, float
     "key": ((-62.0, 52.0, 78.0), (0.0, 0.0, 5.0), (26.0, 26.0), (9.0, 8.3, 7.4)),
     "fill": ((85.0, 12.0, 80.0), (0.0, -2.0, 4.0), (40.0, 40.0), (1.05, 1.08, 1.15)),
     "top": ((-10.0, 90.0, 25.0), (0.0, 8.0, 2.0), (28.0, 18.0), (3.4, 3.3, 3.1)),
-    "rim right": ((58.0, 38.0, -48.0), (0.0, 2.0, 0.0), (12.0, 34.0), (4.6, 4.2, 3.8)),
-    "rim left": ((-62.0, 30.0, -55.0), (0.0, 2.0, 0.0), (10.0, 30.0), (3.2, 3.3, 3.5)),
+    "rim right": ((58.0, 38.0, -48.0), (0.0, 2.0, 0.0), (12.0, 34.0), (1.5, 1.4, 1.25)),
+    "rim left": ((-62.0, 30.0, -55.0), (0.0, 2.0, 0.0), (10.0, 30.0), (1.3, 1.35, 1.4)),
 }
-HAIR_SHADES = (1.5, 1.0, 0.62)  # of the absorption: locks differ, which is what makes hair look like hair
+HAIR_SHADES = (1.5, 1.1, 0.75)  # of the absorption: locks differ, which is what makes hair look like hair
 AMBIENT = (0.17, 0.17, 0.185)
 
 
@@ -36,6 +36,7 @@ class Scene:
             "sensor": sensor(camera),
             "ambient": {"type": "constant", "radiance": rgb(AMBIENT)},
             **lights(),
+            "backing": _backing(),
             "skin": mesh(pose.skin, figure.triangles, {"type": "diffuse", "reflectance": attribute("albedo")}),
             "garment": mesh(pose.garment, figure.garment.triangles, _wool()),
             "brows": strands(figure.brows.strands, f"{folder}/brows.txt", _fibre(figure.look.skin.brow)),
@@ -129,6 +130,12 @@ def strands(bundle: Strands, path: str, bsdf: dict[str, Any]) -> dict[str, Any]:
     with open(path, "w", encoding="ascii") as file:
         file.write(bundle.text())
     return {"type": "bsplinecurve", "filename": path, "bsdf": bsdf}
+
+
+def _backing() -> dict[str, Any]:
+    """A dark sheet behind the hair of the nape: through real hair, which is denser, no room would be seen."""
+    place = mi.ScalarTransform4f().translate([0, -10, -8]) @ mi.ScalarTransform4f().scale([6.6, 11, 1])
+    return {"type": "rectangle", "to_world": place, "bsdf": _fibre((0.01, 0.008, 0.007))}
 
 
 def _wool() -> dict[str, Any]:

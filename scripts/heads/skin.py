@@ -13,7 +13,6 @@ from scripts.heads.looks import Look
 from scripts.heads.model import LASHES, OUTER_LIP, HeadModel
 from scripts.heads.surface import smooth_noise
 
-
 LASH_STRIP = 114  # vertices of a strip of lashes
 
 
