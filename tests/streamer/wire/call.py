@@ -37,15 +37,15 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 class Client:
-    """A browser's part: sends a microphone, receives sound and picture."""
+    """A browser's part: sends a microphone if it has one, receives sound and picture."""
 
-    def __init__(self, with_microphone: bool = True) -> None:
+    def __init__(self, microphone: MediaStreamTrack | None = None) -> None:
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self.received: dict[str, list[Any]] = {"audio": [], "video": []}
         self._readers: list[asyncio.Task[None]] = []
         self.connection.on("track", self._read)
-        if with_microphone:
-            self.connection.addTrack(AudioStreamTrack())
+        if microphone is not None:
+            self.connection.addTrack(microphone)
         else:
             self.connection.addTransceiver("audio", direction="recvonly")
         self.connection.addTransceiver("video", direction="recvonly")
@@ -97,7 +97,7 @@ class Call:
                 on_dropped_datagram=lambda: self.told.append("dropped"),
             ),
         )
-        self.client = Client()
+        self.client = Client(AudioStreamTrack())
         self.answer = ""
         self._sounds = opus_packets(voice(1.0))
         self._encoder = VideoEncoder("video/VP8", *SIZE, 25)

@@ -56,7 +56,7 @@ async def test_our_own_closing_is_not_reported_back() -> None:
 
 async def test_an_answered_peer_that_never_comes_leaves_nothing() -> None:
     call, client = Call(), Client()
-    await call.peer.answer(await client.offer(), with_microphone=True)
+    await call.peer.answer(await client.offer(), with_microphone=False)
     await client.close()
     await call.peer.close()
     await call.client.close()
