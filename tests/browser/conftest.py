@@ -1,12 +1,12 @@
-"""Fixtures of the browser tests: a presenter, a microphone with a voice in it, the server, Chromium and its visitors."""
+"""Fixtures of the browser tests: a presenter, a microphone with a voice in it, the server, Chromium and visitors."""
 
 from __future__ import annotations
 
 import wave
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,10 +18,8 @@ from engines.face.avatar import FaceAvatar, load_avatar
 from engines.loader import SHIPPED
 from tests.browser import drawn_presenter
 from tests.browser.serving import ServerProcess
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import PAUSE_S, VOICE_S, Visitors, visiting
 from tests.sounds import RATE, silence, voice
-
-VOICE_S, PAUSE_S = 1.4, 1.4  # the microphone's sound, over and over
 
 
 @pytest.fixture(scope="session")
@@ -72,50 +70,27 @@ def running(server: ServerProcess) -> Iterator[ServerProcess]:
 
 # Not for the whole run: as long as Playwright is started, its event loop keeps others from running in this thread.
 @pytest.fixture(scope="module")
-def chromium(microphone: Path) -> Iterator[Browser]:
+def launch() -> Iterator[Callable[[list[str]], Browser]]:
+    """Starts Chromium with further arguments; it is closed after the file's last test."""
     path = next((path for path in CHROMIUM if Path(path).exists()), None)
     if path is None:
         pytest.skip(f"needs Chromium (Debian's package `chromium`); looked for {', '.join(CHROMIUM)}")
-    with sync_playwright() as playwright:
-        arguments = [*FLAGS, f"--use-file-for-fake-audio-capture={microphone}"]
-        browser = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield browser
-        browser.close()
-
-
-@dataclass(slots=True)
-class Visitors:
-    """Opens pages, each with a memory of its own, and closes them all."""
-
-    browser: Browser
-    box: Box
-    all: list[Visitor] = field(default_factory=list)
-
-    def new(self, **options: Any) -> Visitor:
-        """options: of the browser's context, as Playwright names them."""
-        context = self.browser.new_context(**({"permissions": ["microphone"]} | options))
-        visitor = Visitor(context, context.new_page(), self.box)
-        visitor.listen()
-        self.all.append(visitor)
-        return visitor
-
-    def close(self) -> None:
-        complaints = [complaint for visitor in self.all for complaint in visitor.complaints]
-        for visitor in self.all:
-            visitor.context.close()
-        self.all.clear()
-        assert complaints == []
+    with sync_playwright() as playwright, ExitStack() as browsers:
+        started = partial(playwright.chromium.launch, executable_path=path)
+        yield lambda arguments: browsers.enter_context(started(args=arguments))
 
 
 @pytest.fixture(scope="module")
-def open_visitors(chromium: Browser, presenter: FaceAvatar) -> Callable[[], Visitors]:
-    box = mouth_box(presenter)
-    return lambda: Visitors(chromium, box)
+def chromium(launch: Callable[[list[str]], Browser], microphone: Path) -> Browser:
+    """Gives every page its microphone without asking."""
+    return launch([*FLAGS, f"--use-file-for-fake-audio-capture={microphone}"])
+
+
+@pytest.fixture(scope="session")
+def box(presenter: FaceAvatar) -> Box:
+    return mouth_box(presenter)
 
 
 @pytest.fixture
-def visitors(open_visitors: Callable[[], Visitors]) -> Iterator[Visitors]:
-    """Their pages are closed after the test; a page that has complained of anything fails it."""
-    visitors = open_visitors()
-    yield visitors
-    visitors.close()
+def visitors(chromium: Browser, box: Box) -> Iterator[Visitors]:
+    yield from visiting(chromium, box)

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -78,11 +79,12 @@ class ServerProcess:
         with urllib.request.urlopen(self.url + path, timeout=10) as answer:
             return json.load(answer)
 
-    def wait(self, holds: Any, what: str) -> None:
+    def wait(self, holds: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + PATIENCE_S
         while not holds():
-            ended = self._process is None or self._process.poll() is not None
-            assert not ended and time.monotonic() < deadline, f"not {what}; the server's log:\n{self.log()[-3000:]}"
+            runs = self._process is not None and self._process.poll() is None
+            if not runs or time.monotonic() > deadline:
+                raise AssertionError(f"the server is not {what}; its log:\n{self.log()[-3000:]}")
             time.sleep(0.05)
 
     def log(self) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from playwright.sync_api import Browser
 
-from benchmarks.measuring.mouth import openness
+from benchmarks.measuring.mouth import Box, openness
 from engines.face.avatar import FaceAvatar
-from tests.browser.conftest import PAUSE_S, VOICE_S, Visitors
 from tests.browser.serving import ServerProcess
-from tests.browser.visitor import Seen, Visitor
+from tests.browser.visitor import PAUSE_S, VOICE_S, Seen, Visitor, Visitors, visiting
 
 pytestmark = pytest.mark.browser
 
@@ -35,14 +35,13 @@ class Call:
 
 
 @pytest.fixture(scope="module")
-def call(open_visitors: Callable[[], Visitors], server: ServerProcess) -> Iterator[Call]:
-    visitors = open_visitors()
-    visitor = visitors.new()
-    visitor.prefer(codec="video/VP8")
-    visitor.join(server.url)
-    visitor.watch()
-    yield Call(visitor, visitor.see(1.6 * PERIOD_S))
-    visitors.close()
+def call(chromium: Browser, box: Box, server: ServerProcess) -> Iterator[Call]:
+    for visitors in visiting(chromium, box):
+        visitor = visitors.new()
+        visitor.prefer(codec="video/VP8")
+        visitor.join(server.url)
+        visitor.watch()
+        yield Call(visitor, visitor.see(1.6 * PERIOD_S))
 
 
 def test_joining_leads_from_idle_to_live(call: Call) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from benchmarks.measuring.mouth import Box
 
+VOICE_S, PAUSE_S = 1.4, 1.4  # what every visitor's microphone hears, over and over
 OBSERVER = Path(__file__).with_name("observer.js")
 PATIENCE_MS = 60_000  # a busy machine may take long; nothing here measures how long
 FULL_SCALE_QUIET = 0.003  # root mean square: −50 dB, far below the voice and above what a codec makes of silence
@@ -108,3 +110,34 @@ class Visitor:
     @property
     def watch_url(self) -> str:
         return str(self.page.evaluate("() => lipcast.session.watch_url"))
+
+
+@dataclass(slots=True)
+class Visitors:
+    """Opens pages, each with a memory of its own, and closes them all."""
+
+    browser: Browser
+    box: Box
+    all: list[Visitor] = field(default_factory=list)
+
+    def new(self, **options: Any) -> Visitor:
+        """options: of the browser's context, as Playwright names them."""
+        context = self.browser.new_context(**({"permissions": ["microphone"]} | options))
+        visitor = Visitor(context, context.new_page(), self.box)
+        visitor.listen()
+        self.all.append(visitor)
+        return visitor
+
+    def close(self) -> None:
+        complaints = [complaint for visitor in self.all for complaint in visitor.complaints]
+        for visitor in self.all:
+            visitor.context.close()
+        self.all.clear()
+        assert complaints == []
+
+
+def visiting(chromium: Browser, box: Box) -> Iterator[Visitors]:
+    """Their pages are closed afterwards; a page that has complained of anything fails the test."""
+    visitors = Visitors(chromium, box)
+    yield visitors
+    visitors.close()
