@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.heads.camera import Camera, frame_face
-from scripts.heads.figure import Figure, Moment
+from scripts.heads.figure import Figure
 from scripts.heads.idle import REST, Idle, idle
 from scripts.heads.looks import LOOKS, Look
 from scripts.heads.model import OUTER_EYE_CORNERS, HeadModel, load_facekit
+from scripts.heads.moment import Moment
 
 FRAME_RATE = 25
 DISTANCE = 110.0  # centimetres from the eyes to the camera
@@ -92,8 +93,15 @@ def _render_loop(figure: Figure, camera: Camera, loop: Idle, work: Path, samples
             cv2.imwrite(str(work / "next.png"), image[..., ::-1])
             (work / "next.png").rename(path)
             print(f"frame {number + 1}/{loop.frames}: {time.perf_counter() - start:.1f} s", flush=True)
-        frames.append(cv2.imread(str(path))[..., ::-1])
+        frames.append(_read(path))
     return frames
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    image = cv2.imread(str(path))
+    if image is None:
+        raise ValueError(f"expected a picture in {path}, found none that can be read; delete it and start again")
+    return np.asarray(image[..., ::-1], np.uint8)
 
 
 def _write(folder: Path, figure: Figure, camera: Camera, loop: Idle, frames: list[NDArray[np.uint8]], crf: int) -> None:

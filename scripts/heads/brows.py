@@ -41,10 +41,9 @@ def brows(model: HeadModel, points: NDArray[np.float64], normal: NDArray[np.floa
         curve = CubicSpline(np.linspace(0, 1, 5), line[:, :2])
         plane = _brow_hairs(curve, side, rng)
         near = front[tree.query(plane.reshape(-1, 2))[1]].reshape(plane.shape[:2])
-        depth = points[near, 2] - (plane - points[near, :2]) @ np.zeros(2)
         slope = normal[near]
         gap = plane - points[near, :2]
-        depth = depth - (gap * slope[..., :2]).sum(axis=2) / np.maximum(slope[..., 2], 0.3)
+        depth = points[near, 2] - (gap * slope[..., :2]).sum(axis=2) / np.maximum(slope[..., 2], 0.3)
         lift = 0.015 + 0.07 * np.sin(np.linspace(0, np.pi * 0.8, POINTS)) * rng.uniform(0.4, 1.2, (len(near), 1))
         laid.append(np.concatenate([plane, depth[..., None]], axis=2) + slope * lift[..., None])
         anchors.append(near)

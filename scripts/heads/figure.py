@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from scripts.heads.eyes import Eyeball, eyeballs, outside
 from scripts.heads.hair import grow
 from scripts.heads.looks import Look
 from scripts.heads.model import EYE_SOCKETS, FACE, HeadModel
+from scripts.heads.moment import Moment
 from scripts.heads.skin import SkinMaps, paint, ramp
 from scripts.heads.strands import Strands
 from scripts.heads.surface import Subdivision, normals, subdivide
@@ -23,19 +23,6 @@ from scripts.heads.surface import Subdivision, normals, subdivide
 SKIN_SIZE = EYE_SOCKETS.stop  # face, neck, mouth socket and eye sockets are one surface
 LID_THICKNESS = 0.035  # centimetres between an eyeball and the outside of its lid
 PIVOT = np.array([0.0, -5.0, 0.0])  # where the neck carries the head
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """What the presenter does at one instant. Angles in degrees, breath in [0, 1]."""
-
-    expression: Mapping[str, float] = field(default_factory=dict)
-    yaw: float = 0.0
-    pitch: float = 0.0
-    roll: float = 0.0
-    breath: float = 0.0
-    gaze_right: float = 0.0
-    gaze_up: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.heads.figure import Moment
+from scripts.heads.moment import Moment
 
 # A relaxed, closed mouth with a hint of a smile; lids a little lowered, so that the eyes do not stare.
 REST: dict[str, float] = {

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.heads.camera import Camera
-from scripts.heads.figure import Figure, Moment
+from scripts.heads.figure import Figure
 from scripts.heads.model import GUMS_AND_TONGUE, INNER_LIP, LOWER_TEETH, UPPER_TEETH
+from scripts.heads.moment import Moment
 from scripts.heads.mouth_mesh import Crop
 from scripts.heads.picture import denoise, srgb, tone
 from scripts.heads.scene import AMBIENT, attribute, lights, mesh, rgb, sensor

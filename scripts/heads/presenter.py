@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from engines.face.avatar import Manifest, save_avatar
 from scripts.heads.camera import Camera
-from scripts.heads.figure import Figure, Moment
+from scripts.heads.figure import Figure
 from scripts.heads.looks import Look
+from scripts.heads.moment import Moment
 from scripts.heads.mouth_mesh import LIP_STEPS, SPOKES, Crop, build_mouth_mesh, composite_mask, face_crop, mouth_tensors
 
 LIP_RINGS = 1 + len(LIP_STEPS)

@@ -134,11 +134,11 @@ def _freckles(points: NDArray[np.floating], marks: NDArray[np.float64], seed: in
 def _lid_line(points: NDArray[np.floating], model: HeadModel) -> NDArray[np.float64]:
     """The shade of the lashes' roots on the rims of the lids."""
     strips = model.neutral[LASHES].astype(np.float64)
-    distance = cKDTree(lash_roots(strips)).query(points, distance_upper_bound=0.5)[0]
+    distance = cKDTree(_lash_roots(strips)).query(points, distance_upper_bound=0.5)[0]
     return ramp(np.minimum(distance, 0.5), 0.16, 0.02)
 
 
-def lash_roots(strips: NDArray[np.float64]) -> NDArray[np.float64]:
+def _lash_roots(strips: NDArray[np.float64]) -> NDArray[np.float64]:
     """The third of the lashes' vertices (of one strip after the other) nearest to the eyeball."""
     rows = strips.reshape(-1, LASH_STRIP, 3)
     centre = np.stack([np.array([np.sign(row[:, 0].mean()) * 2.95, 3.65, 8.1]) for row in rows])

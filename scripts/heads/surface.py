@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix, csr_matrix, diags_array
+from scipy.sparse import coo_matrix, csr_matrix, diags_array, vstack
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +56,7 @@ def _subdivide_once(faces: NDArray[np.int32], count: int) -> tuple[csr_matrix, N
     edge_point = diags_array(1 - inner / 2) @ middle + diags_array(inner / 4) @ (beside.tocsr() @ face_point)
     moved = _moved_vertices(count, here, face_index, face_point, edges, middle, uses)
 
-    matrix = _stack(moved, edge_point, face_point)
+    matrix = csr_matrix(vstack([moved, edge_point, face_point]), dtype=np.float32)
     quads = np.stack([here, count + edge_of, count + len(edges) + face_index, count + before], axis=1).astype(np.int32)
     return matrix, quads
 
@@ -95,19 +95,13 @@ def _moved_vertices(
     border_edges = diags_array((uses == 1).astype(float))
     border = np.asarray((at_edge @ border_edges).sum(axis=1)).ravel() > 0
     loose = np.bincount(here, minlength=count) == 0
-    outline = 0.5 * eye + 0.25 * (at_edge @ border_edges @ middle) * 1.0
+    outline = 0.5 * eye + 0.25 * (at_edge @ border_edges @ middle)
     keep = (~border & ~loose).astype(float)
     return csr_matrix(
         diags_array(keep) @ inside
         + diags_array(border.astype(float)) @ outline
         + diags_array(loose.astype(float)) @ eye
     )
-
-
-def _stack(*blocks: csr_matrix) -> csr_matrix:
-    from scipy.sparse import vstack
-
-    return csr_matrix(vstack(blocks), dtype=np.float32)
 
 
 def normals(vertices: NDArray[np.floating], triangles: NDArray[np.int32]) -> NDArray[np.float64]:
