@@ -135,11 +135,11 @@ class Session:
                 drawings.create_task(self._draw(unit, heard.chunk))
             else:
                 self._late()
-            await self._send_sound(unit)
+            packets = await self.outlet.encode_sound(unit.sound)
+            drawings.create_task(self._send_sound(unit, packets))
             index += 1
 
-    async def _send_sound(self, unit: Unit) -> None:
-        packets = await self.outlet.encode_sound(unit.sound)
+    async def _send_sound(self, unit: Unit, packets: list[bytes]) -> None:
         for part, packet in enumerate(packets):
             await self._clock.sleep_until(unit.due + part * PACKET_S)
             self.outlet.send_sound(packet if self.playout.current(unit) else SILENT_PACKET, unit.index, part)
