@@ -13,24 +13,17 @@ import re
 from streamer.config import LogConfig
 
 SECRET = re.compile(
-    r"(?P<key>a=ice-pwd:|a=ice-ufrag:|a=fingerprint:\S+ |a=candidate:|Authorization: ?|/api/sessions/|/watch/)"
-    r"[^\s\"'\\]+",
+    r"(?P<word>a=ice-pwd:|a=ice-ufrag:|a=fingerprint:\S+ |/api/sessions/|/watch/)[^\s\"'\\]+"
+    r"|(?P<line>a=candidate:|Authorization:)[^\r\n\"'\\]+",  # of several words
     re.IGNORECASE,
 )
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 NOISY = ("aiortc", "aioice", "av", "libav", "uvicorn.access")
 
 
-class Redact(logging.Filter):
-    """Blackens secrets in whatever is logged."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = redact(record.getMessage()), None
-        return True
-
-
 def redact(text: str) -> str:
-    return SECRET.sub(lambda match: match["key"] + "•••", text)
+    """A whole line as it would be written, messages, extras and tracebacks alike, with its secrets blackened."""
+    return SECRET.sub(lambda match: (match["word"] or match["line"]) + "•••", text)
 
 
 def extras(record: logging.LogRecord) -> dict[str, object]:
@@ -43,7 +36,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record)
         pairs = " ".join(f"{key}={value}" for key, value in extras(record).items())
-        return f"{line} {pairs}" if pairs else line
+        return redact(f"{line} {pairs}" if pairs else line)
 
 
 class JsonFormatter(logging.Formatter):
@@ -57,8 +50,8 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         if record.exc_info:
-            fields["exception"] = redact(self.formatException(record.exc_info))
-        return json.dumps(fields | extras(record), default=str, ensure_ascii=False)
+            fields["exception"] = self.formatException(record.exc_info)
+        return redact(json.dumps(fields | extras(record), default=str, ensure_ascii=False))
 
 
 def configure_logs(config: LogConfig) -> None:
@@ -70,10 +63,9 @@ def configure_logs(config: LogConfig) -> None:
         {
             "version": 1,
             "disable_existing_loggers": False,
-            "filters": {"redact": {"()": Redact}},
             "formatters": {"chosen": formatter},
             "handlers": {
-                "stderr": {"class": "logging.StreamHandler", "formatter": "chosen", "filters": ["redact"]},
+                "stderr": {"class": "logging.StreamHandler", "formatter": "chosen"},
             },
             "root": {"level": config.level.upper(), "handlers": ["stderr"]},
             "loggers": {name: {"level": "WARNING"} for name in NOISY},
