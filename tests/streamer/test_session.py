@@ -69,6 +69,18 @@ async def test_a_picture_a_little_late_is_still_shown_and_the_sound_does_not_wai
         assert studio.session.late_frames == 0
 
 
+@pytest.mark.parametrize("margin_ms", [1.0, 20.0, 39.0])
+async def test_the_engine_has_all_of_the_margin(margin_ms: float) -> None:
+    config = Config(engine=EngineConfig(margin_ms=margin_ms))
+    async with Studio(config, engine_s=margin_ms / 1000 - 0.001) as studio:
+        await studio.speak(voice(1.0))
+        sounds, pictures = offsets(studio)
+        assert max(map(abs, sounds)) < EXACT
+        assert max(map(abs, pictures)) < EXACT
+        places = [sent.pts for sent in studio.receiver.sounds]
+        assert places == sorted(places)
+
+
 async def test_a_picture_too_late_is_held_back_and_counted_and_the_sound_goes_on() -> None:
     async with Studio() as studio:
         await studio.speak(voice(0.4))
