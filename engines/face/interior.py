@@ -17,7 +17,7 @@ MARGIN = 2  # pixels around the opening that are worked on
 # stay dark. Widths in inter-ocular distances; light in parts of the pictures' own.
 SHADOW_WIDTH = 0.04
 SHADOW_DROP = 0.02
-DARKEST = 0.33
+DARKEST = np.array([0.40, 0.32, 0.28], np.float32)  # red, green, blue: what light there is has passed through flesh
 FULL_LIGHT = 0.6  # part of the neighbourhood that must be open for full light
 LOWER_LIGHT = 0.75  # tongue and lower teeth lie deeper, behind their own lip
 
@@ -55,34 +55,35 @@ class MouthInterior:
         place = to_output - np.array([[0, 0, left], [0, 0, top]])
         coverage = _coverage(outline - (left, top), right - left, bottom - top)
         coverage *= min(1.0, widest / HAIRLINE)
-        inside = self._inside(place, coefficients, right - left, bottom - top)
-        inside *= self._light(coverage)[:, :, None]
+        inside = self._inside(place, coefficients, self._light(coverage))
         window = picture[top:bottom, left:right]
         skin = window.astype(np.float32)
         skin += (inside - skin) * coverage[:, :, None]
         np.rint(skin, out=skin)
         window[...] = skin
 
-    def _inside(self, place: Affine, coefficients: Floats, width: int, height: int) -> Floats:
-        """Upper jaw over lower jaw over cavity: (height, width, 3) float32."""
+    def _inside(self, place: Affine, coefficients: Floats, light: Floats) -> Floats:
+        """Upper jaw over lower jaw over cavity, the jaws in the light: all (height, width, 3) float32."""
+        height, width = light.shape[:2]
         size = self._upper.shape[0]
         pixels = place @ np.array([[1 / size, 0, 0.5 / size], [0, 1 / size, 0.5 / size], [0, 0, 1]])
         shift = place[:, :2] @ (coefficients @ self._jaw)
         lowered = pixels + np.array([[0, 0, shift[0]], [0, 0, shift[1]]])
         upper = cv2.warpAffine(self._upper, pixels, (width, height)).astype(np.float32)
         lower = cv2.warpAffine(self._lower, lowered, (width, height)).astype(np.float32)
-        inside: Floats = lower[:, :, :3] + self._cavity * (1 - lower[:, :, 3:] / np.float32(255))
+        inside: Floats = light * lower[:, :, :3]
+        inside += self._cavity * (1 - lower[:, :, 3:] / np.float32(255))
         inside *= 1 - upper[:, :, 3:] / np.float32(255)
-        inside += upper[:, :, :3]
+        inside += light * upper[:, :, :3]
         return inside
 
     def _light(self, coverage: Floats) -> Floats:
-        """How bright each pixel of the inside is, (height, width) in [DARKEST, 1]."""
+        """How bright each pixel of the inside is, (height, width, 3) in [DARKEST, 1]."""
         sky = cv2.GaussianBlur(coverage, (0, 0), self._blur, borderType=cv2.BORDER_CONSTANT)
         drop = np.array([[1, 0, 0], [0, 1, self._drop]])
-        light = cv2.warpAffine(sky, drop, (sky.shape[1], sky.shape[0]))
-        bright: Floats = DARKEST + (1 - DARKEST) * np.minimum(light / np.float32(FULL_LIGHT), 1)
-        return bright
+        open_part = cv2.warpAffine(sky, drop, (sky.shape[1], sky.shape[0])) / np.float32(FULL_LIGHT)
+        light: Floats = DARKEST + (1 - DARKEST) * np.minimum(open_part, 1)[:, :, None]
+        return light
 
 
 def _premultiplied(straight: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
