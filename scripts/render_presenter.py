@@ -106,13 +106,14 @@ def _read(path: Path) -> NDArray[np.uint8]:
 
 def _write(folder: Path, figure: Figure, camera: Camera, loop: Idle, frames: list[NDArray[np.uint8]], crf: int) -> None:
     from scripts.heads.mouth_plates import plates
-    from scripts.heads.presenter import crop_of, geometry, write
+    from scripts.heads.presenter import crop_of, geometry, without_shimmer, write
 
     rest = Moment(expression=REST)
-    face, residual = geometry(figure, camera, rest, [loop.moment(number) for number in range(loop.frames)])
+    moments = [loop.moment(number) for number in range(loop.frames)]
+    face, residual = geometry(figure, camera, rest, moments)
     face |= plates(figure, camera, crop_of(figure, camera, rest), rest, samples=48)
     face["cavity"] = np.array(CAVITY, np.uint8)
-    write(folder, figure.look, frames, face, crf)
+    write(folder, figure.look, without_shimmer(frames, figure, camera, moments), face, crf)
     size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
     print(
         f"{folder}: {len(frames)} frames, {size:.2f} MB; the alignment is within {residual[0]:.2f} pixels at the lips, "

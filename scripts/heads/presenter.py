@@ -18,7 +18,11 @@ from scripts.heads.figure import Figure
 from scripts.heads.looks import Look
 from scripts.heads.moment import Moment
 from scripts.heads.mouth_mesh import LIP_STEPS, SPOKES, Crop, build_mouth_mesh, composite_mask, face_crop, mouth_tensors
+from scripts.heads.steady import movement, steady
 
+EYES = slice(36, 48)  # of the landmarks
+EYE_MARGIN = 12.0  # pixels round the eyes that lids and lashes sweep
+LID_STEP, GAZE_STEP = 0.05, 0.2  # eyeBlink and degrees from frame to frame that are fast
 LIP_RINGS = 1 + len(LIP_STEPS)
 CREDIT = (
     "Rendered with Mitsuba 3 from the ICT Face Model Light (ICT-FaceKit, USC Institute for Creative Technologies, "
@@ -52,6 +56,22 @@ def geometry(
     tensors["alignment"] = np.array(alignment, np.float32)
     tensors["mask"] = composite_mask()
     return tensors, worst
+
+
+def without_shimmer(
+    frames: Sequence[NDArray[np.uint8]], figure: Figure, camera: Camera, moments: Sequence[Moment]
+) -> list[NDArray[np.uint8]]:
+    """The loop averaged over neighbouring frames, but for eyes that blink or glance."""
+    eyes = figure.model.neutral[figure.model.landmarks68[EYES]].astype(np.float64)
+    pixels = _view(figure, camera, moments[0])(eyes).reshape(2, -1, 2)
+    fast = np.zeros(frames[0].shape[:2], np.float32)
+    for corners in pixels:
+        low, high = corners.min(axis=0) - EYE_MARGIN, corners.max(axis=0) + EYE_MARGIN
+        fast[int(low[1]) : int(high[1]), int(low[0]) : int(high[0])] = 1
+    fast = np.asarray(cv2.GaussianBlur(fast, (0, 0), EYE_MARGIN / 3), np.float32)
+    lids = np.array([moment.expression.get("eyeBlink_L", 0.0) for moment in moments]) / LID_STEP
+    gaze = np.array([(moment.gaze_right, moment.gaze_up) for moment in moments]) / GAZE_STEP
+    return steady(frames, fast, movement(np.column_stack([lids, gaze]), 1.0))
 
 
 def _view(figure: Figure, camera: Camera, moment: Moment) -> Any:
