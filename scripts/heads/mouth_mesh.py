@@ -145,6 +145,20 @@ def mouth_tensors(
     }
 
 
+def canonical_mouth(mesh: MouthMesh, head: HeadModel, view: View) -> tuple[Floats, Floats]:
+    """The vertices on the face (V, 3) and their displacements (14, V, 3), as enrolment fits them to portraits.
+
+    view: to coordinates x right, y down, z towards the viewer. The same as mouth_tensors makes, but with a depth.
+    """
+    posed = head.vertices({})
+    still = view(mesh.positions(posed))
+    moves = np.stack([view(mesh.positions(posed + _tied(head, name))) - still for name in COEFFICIENTS])
+    around = 2 * SPOKES
+    still[:around], moves[:, :around] = _inner_contour(mesh, head, posed, view)
+    fields = _even_corners(np.concatenate([still[None], _sealed(moves)]))
+    return fields[0], fields[1:]
+
+
 def composite_mask(size: int = 256) -> NDArray[np.uint8]:
     """The feathered mask over the crop, (size, size) uint8: 255 inside, 0 at and beyond the outermost ring."""
     axis = np.abs((np.arange(size) + 0.5) / size - 0.5) / BORDER

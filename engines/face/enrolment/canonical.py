@@ -1,0 +1,97 @@
+"""The canonical mouth and face that are fitted to portraits, as they ship. Knows nothing of portraits.
+
+Derived from the ICT face model by scripts/canonical_mouth.py. Lengths are in inter-ocular distances of the mean head;
+x to the right in the picture, y down, z towards the viewer; the origin is the middle of the lips.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from engines.face.enrolment.landmarks import from_curves
+
+FOLDER = Path(__file__).parent / "canonical"
+AROUND = 32  # vertices of a ring of the mouth mesh: left corner, upper arc, right corner, lower arc back
+BORDER_RING = 3  # the ring on the lips' vermilion border; the first is where the lips meet
+RINGS = 8
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CanonicalMouth:
+    """rest (V, 3) with V = RINGS · AROUND, basis (14, V, 3), jaw (14, 3) and landmarks (TOTAL, 3) float64.
+
+    triangles (T, 3), inner_upper and inner_lower (17,) int32: of the mesh with the rings of the picture added.
+    plates: (upper, lower), each (h, w, 4) uint8 RGBA over a crop in which the mouth's corners lie at plate_corners
+    (2, 2) and an inter-ocular distance is plate_interocular. cavity: (3,) uint8.
+    """
+
+    rest: Floats
+    basis: Floats
+    jaw: Floats
+    landmarks: Floats
+    triangles: NDArray[np.int32]
+    inner_upper: NDArray[np.int32]
+    inner_lower: NDArray[np.int32]
+    plates: tuple[NDArray[np.uint8], NDArray[np.uint8]]
+    plate_corners: Floats
+    plate_interocular: float
+    cavity: NDArray[np.uint8]
+
+
+@cache
+def canonical_mouth() -> CanonicalMouth:
+    tensors: dict[str, NDArray[Any]] = load_file(FOLDER / "mouth.safetensors")
+    return CanonicalMouth(
+        rest=tensors["rest"].astype(np.float64),
+        basis=tensors["basis"].astype(np.float64),
+        jaw=tensors["jaw"].astype(np.float64),
+        landmarks=_from_68(tensors["landmarks68"].astype(np.float64)),
+        triangles=tensors["triangles"],
+        inner_upper=tensors["inner_upper"],
+        inner_lower=tensors["inner_lower"],
+        plates=(_plate("teeth_upper.png"), _plate("teeth_lower.png")),
+        plate_corners=tensors["plate_corners"].astype(np.float64),
+        plate_interocular=float(tensors["plate_interocular"]),
+        cavity=tensors["cavity"],
+    )
+
+
+def _plate(name: str) -> NDArray[np.uint8]:
+    picture = cv2.imread(str(FOLDER / name), cv2.IMREAD_UNCHANGED)
+    assert picture is not None, name
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA), np.uint8)
+
+
+def _from_68(points: Floats) -> Floats:
+    """The curves of the 68 points in Multi-PIE order."""
+
+    def run(*numbers: int) -> Floats:
+        return points[list(numbers)]
+
+    return from_curves(
+        {
+            "lip_outer_upper": run(48, 49, 50, 51, 52, 53, 54),
+            "lip_outer_lower": run(48, 59, 58, 57, 56, 55, 54),
+            "lip_inner_upper": run(60, 61, 62, 63, 64),
+            "lip_inner_lower": run(60, 67, 66, 65, 64),
+            "left_eye_upper": run(36, 37, 38, 39),
+            "left_eye_lower": run(36, 41, 40, 39),
+            "right_eye_upper": run(42, 43, 44, 45),
+            "right_eye_lower": run(42, 47, 46, 45),
+            "left_brow": run(17, 18, 19, 20, 21),
+            "right_brow": run(22, 23, 24, 25, 26),
+            "nose_ridge": run(27, 28, 29, 30),
+            "nose_base": run(31, 33, 35),
+            "jaw": run(*range(17)),
+        }
+    )

@@ -1,0 +1,93 @@
+"""Teeth and tongue for a mouth that shows none: the canonical ones, placed, scaled and lit as the portrait is.
+
+Knows nothing of lips.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.face.enrolment.canonical import CanonicalMouth
+from engines.face.enrolment.landmarks import FaceLandmarks
+from engines.face.enrolment.mouth_fit import UPPER, MouthFit
+from engines.face.enrolment.pose import HeadPose
+
+TEETH_DEPTH = 0.06  # inter-ocular distances from the lips back to the front teeth
+WIDTHS = (0.85, 1.1)  # teeth of wide and narrow mouths differ less than the mouths
+ENAMEL = np.array([0.95, 0.92, 0.86])  # the teeth's colour beside the light's
+WHITE_QUANTILE = 0.85  # of an eye's pixels: the white's, above iris, lids and lashes
+SKIN_QUANTILE = 0.95
+SKIN_SHARE = 0.8  # teeth are not darker than this much of the skin's lit places
+CAST = 0.6  # how much of the eye white's tint is the light's
+GAINS = (0.25, 1.25)
+
+Floats = NDArray[np.float64]
+Picture = NDArray[np.uint8]
+
+
+def fitted_plates(
+    canonical: CanonicalMouth, fit: MouthFit, pose: HeadPose, light: Floats
+) -> tuple[Picture, Picture, Picture]:
+    """interior_upper, interior_lower and cavity for a mouth; light: (3,), see light_of."""
+    size = canonical.plates[0].shape[0]
+    place = _placement(canonical, fit, pose)
+    pixels = place.copy()
+    pixels[:, 2] = size * place[:, 2] + 0.5 * (place[:, 0] + place[:, 1]) - 0.5
+    gain = np.clip(light * ENAMEL / _enamel(canonical.plates[0]), *GAINS)
+    plates = []
+    for plate in canonical.plates:
+        colour = plate.astype(np.float32)
+        alpha = colour[..., 3:] / 255
+        colour[..., :3] *= alpha * gain.astype(np.float32)
+        moved = cv2.warpAffine(colour, pixels, (size, size), flags=cv2.INTER_LINEAR)
+        moved[..., :3] /= np.maximum(moved[..., 3:] / 255, 1e-3)
+        plates.append(np.rint(np.clip(moved, 0, 255)).astype(np.uint8))
+    cavity = np.rint(np.clip(canonical.cavity * gain, 0, 255)).astype(np.uint8)
+    return plates[0], plates[1], cavity
+
+
+def light_of(picture: Picture, face: FaceLandmarks) -> Floats:
+    """(3,) in 0..255: what a white surface in the mouth's place would look like, from eye whites and skin."""
+    eyes = np.concatenate([_inside(picture, _outline(face, side)) for side in ("left_eye", "right_eye")])
+    cheeks = np.concatenate([face.curve("jaw")[3:-3], face.eye_corners[::-1]])
+    skin = _inside(picture, cheeks)
+    bright = eyes.mean(axis=1) >= np.quantile(eyes.mean(axis=1), WHITE_QUANTILE)
+    white = eyes[bright].mean(axis=0)
+    lit = float(np.quantile(skin.mean(axis=1), SKIN_QUANTILE))
+    level = max(float(white.mean()), SKIN_SHARE * lit)
+    tint = white / max(float(white.mean()), 1.0)
+    return np.asarray(np.clip(level * (1 + CAST * (tint - 1)), 0, 255))
+
+
+def _placement(canonical: CanonicalMouth, fit: MouthFit, pose: HeadPose) -> Floats:
+    """(2, 3): the plates' crop coordinates to this crop's."""
+    corners = fit.mesh[UPPER[[0, -1]]]
+    lean = np.radians(pose.roll)
+    upright = np.array([[np.cos(lean), np.sin(lean)], [-np.sin(lean), np.cos(lean)]])
+    turn = upright @ pose.rotation
+    own = np.linalg.norm(corners[1] - corners[0]) / max(abs(turn[0, 0]), 0.5)
+    across = np.clip(own / np.linalg.norm(canonical.plate_corners[1] - canonical.plate_corners[0]), *WIDTHS)
+    size = fit.interocular / canonical.plate_interocular
+    linear = size * turn[:, :2] @ np.diag([across, 1.0])
+    middle = fit.mesh[UPPER].mean(axis=0) - TEETH_DEPTH * fit.interocular * turn[:, 2] * (1, 0)
+    return np.column_stack([linear, middle - linear @ canonical.plate_corners.mean(axis=0)])
+
+
+def _enamel(plate: Picture) -> Floats:
+    """The colour of the plate's front teeth in full light."""
+    solid = plate[plate[..., 3] > 250][:, :3].astype(np.float64)
+    bright = solid.mean(axis=1) >= np.quantile(solid.mean(axis=1), SKIN_QUANTILE)
+    return np.asarray(solid[bright].mean(axis=0))
+
+
+def _outline(face: FaceLandmarks, eye: str) -> Floats:
+    return np.concatenate([face.curve(f"{eye}_upper"), face.curve(f"{eye}_lower")[-2:0:-1]])
+
+
+def _inside(picture: Picture, outline: Floats) -> Floats:
+    """(n, 3) pixels inside an outline; at least those on it."""
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.rint(outline * 16 - 8).astype(np.int32)], 255, cv2.LINE_8, 4)
+    return picture[mask > 0].astype(np.float64).reshape(-1, 3)
