@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.motion import COEFFICIENTS
+from scripts.heads.facekit_obj import NEUTRAL, read_shapes, read_wavefront
 
 VERTEX_COUNT = 26_719
 
@@ -41,9 +42,7 @@ INNER_LIP = slice(60, 68)
 UNPAIRED = ("jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "mouthRollLower", "mouthRollUpper")
 UNPAIRED += ("mouthShrugLower", "mouthShrugUpper")
 ICT_SHAPES: dict[str, tuple[str, ...]] = {
-    name: (name,) if name in UNPAIRED else (f"{name}_L", f"{name}_R")
-    for name in COEFFICIENTS
-    if name != "tongueOut"
+    name: (name,) if name in UNPAIRED else (f"{name}_L", f"{name}_R") for name in COEFFICIENTS if name != "tongueOut"
 }
 
 # tongueOut at 1 carries the tip this far: up to the lower edge of the upper teeth and between the lips.
@@ -70,20 +69,30 @@ class FaceKit:
 
 
 def load_facekit(folder: Path) -> FaceKit:
-    """Read ict_facekit.npz and vertex_indices.json.
+    """Read vertex_indices.json and either ict_facekit.npz or the model's own OBJ files.
 
     Raises:
-        FileNotFoundError: the folder lacks one of the two files.
-        ValueError: the arrays are not those of the ICT face model.
+        FileNotFoundError: the folder has neither.
+        ValueError: what it has is not the ICT face model.
     """
-    model, indices = folder / "ict_facekit.npz", folder / "vertex_indices.json"
-    for path in (model, indices):
-        if not path.is_file():
-            raise FileNotFoundError(f"expected the face model at {path}; name its folder with --facekit")
-    landmarks = json.loads(indices.read_text(encoding="utf-8"))["idx_to_landmark_verts"]
-    with np.load(model, allow_pickle=False) as arrays:
-        if arrays["vertices"].shape != (VERTEX_COUNT, 3):
-            raise ValueError(f"expected {VERTEX_COUNT} vertices in {model}, found {arrays['vertices'].shape}")
+    indices = folder / "vertex_indices.json"
+    if not indices.is_file():
+        raise FileNotFoundError(f"expected the face model at {indices}; name its folder (FaceXModel) with --facekit")
+    landmarks = np.array(json.loads(indices.read_text(encoding="utf-8"))["idx_to_landmark_verts"], np.int64)
+    archive, neutral = folder / "ict_facekit.npz", folder / NEUTRAL
+    if archive.is_file():
+        kit = _from_archive(archive, landmarks)
+    elif neutral.is_file():
+        kit = _from_objects(folder, landmarks)
+    else:
+        raise FileNotFoundError(f"expected {archive.name} or {NEUTRAL} in {folder}, found neither")
+    if kit.vertices.shape != (VERTEX_COUNT, 3):
+        raise ValueError(f"expected {VERTEX_COUNT} vertices in {folder}, found {len(kit.vertices)}")
+    return kit
+
+
+def _from_archive(path: Path, landmarks: NDArray[np.int64]) -> FaceKit:
+    with np.load(path, allow_pickle=False) as arrays:
         names = [str(name) for name in arrays["expression_names"]]
         shapes = arrays["expression"].astype(np.float32)
         return FaceKit(
@@ -95,8 +104,24 @@ def load_facekit(folder: Path) -> FaceKit:
             materials=tuple(str(name) for name in arrays["materials"]),
             identity=arrays["identity"],
             expression=dict(zip(names, shapes, strict=True)),
-            landmarks68=np.array(landmarks, np.int64),
+            landmarks68=landmarks,
         )
+
+
+def _from_objects(folder: Path, landmarks: NDArray[np.int64]) -> FaceKit:
+    mesh = read_wavefront(folder / NEUTRAL)
+    identity, expression = read_shapes(folder, mesh.vertices)
+    return FaceKit(
+        vertices=mesh.vertices,
+        uv=mesh.uv,
+        faces=mesh.faces,
+        face_uv=mesh.face_uv,
+        face_material=mesh.face_material,
+        materials=mesh.materials,
+        identity=identity,
+        expression=expression,
+        landmarks68=landmarks,
+    )
 
 
 class HeadModel:
@@ -137,9 +162,7 @@ class HeadModel:
         shapes = ICT_SHAPES.get(name, (name,))
         missing = [shape for shape in shapes if shape not in self.kit.expression]
         if missing:
-            raise KeyError(
-                f"the face model has no expression {missing}; it has {sorted(self.kit.expression)}"
-            )
+            raise KeyError(f"the face model has no expression {missing}; it has {sorted(self.kit.expression)}")
         return [self.kit.expression[shape] for shape in shapes]
 
 
