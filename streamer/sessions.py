@@ -212,7 +212,7 @@ class Sessions:
         """Let somebody watch; returns the viewer's id and the SDP answer.
 
         Raises:
-            NotFound, Gone, Full, TooLarge, BadOffer
+            Gone, NotFound, Full, TooLarge, BadOffer
         """
         place = self.find_watched(watch_id)
         if len(place.viewers) >= self._config.server.max_viewers:
@@ -227,7 +227,7 @@ class Sessions:
             await self._remove_viewer(place, viewer_id)
             raise
         if viewer_id not in place.viewers:
-            raise Gone("the session has ended")
+            raise NotFound("the session ended in this very moment")
         viewer.timer = self._tasks.create_task(self._expect(place, viewer_id), name=f"viewer {viewer_id[:6]}")
         return viewer_id, answer
 
