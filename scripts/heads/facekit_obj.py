@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 NEUTRAL = "generic_neutral_mesh.obj"
 
+Shapes = dict[str, NDArray[np.float32]]  # displacements (V, 3) by name
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wavefront:
