@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from benchmarks.measuring.mouth import Box
 
-VOICE_S, PAUSE_S = 1.4, 1.4  # what every visitor's microphone hears, over and over
+VOICE_S, PAUSE_S = 1.4, 1.1  # what every visitor's microphone hears, over and over
 OBSERVER = Path(__file__).with_name("observer.js")
 PATIENCE_MS = 60_000  # a busy machine may take long; nothing here measures how long
 FULL_SCALE_QUIET = 0.003  # root mean square: −50 dB, far below the voice and above what a codec makes of silence
