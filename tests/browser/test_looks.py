@@ -62,6 +62,16 @@ def test_nothing_sticks_out_from_the_choices_to_the_figures(
 
 
 @SIZES
+def test_join_is_in_sight_from_the_start(visitors: Visitors, server: ServerProcess, size: dict[str, Any]) -> None:
+    visitor = visitors.new(**size)
+    visitor.open(server.url)
+    visitor.page.get_by_test_id("presenters").locator("img").first.wait_for()
+    box = visitor.page.get_by_test_id("join").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= size["viewport"]["height"]
+
+
+@SIZES
 def test_the_picture_and_every_control_are_within_the_window(
     visitors: Visitors, server: ServerProcess, size: dict[str, Any]
 ) -> None:
