@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -16,6 +17,12 @@ from engines.warp.engine import WarpEngine
 SHIPPED = Path(__file__).parent / "presenters"
 ENGINES = ("warp",)
 KEPT_AVATARS = 2  # decoded loops kept in memory: 157 MB for each 8 s of 512×512
+
+
+def user_presenters() -> Path:
+    """The folder of the avatars that a user has made: ~/.local/share/lipcast/presenters, or in $XDG_DATA_HOME."""
+    data = os.environ.get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "lipcast" / "presenters"
 
 
 class UnknownEngine(Exception):
@@ -50,21 +57,26 @@ class Presenter:
 
 
 class Presenters:
-    """The avatars of one folder. Those used last stay in memory; thread-safe.
+    """The avatars of some folders. Those used last stay in memory; thread-safe.
+
+    Of two avatars of one name the one in the earlier folder counts; a folder need not exist.
 
     Raises:
-        AvatarError: the folder has no avatar, or one of them has a damaged manifest.
+        AvatarError: the folders have no avatar, or one of them has a damaged manifest.
     """
 
-    def __init__(self, folder: Path = SHIPPED) -> None:
+    def __init__(self, *folders: Path) -> None:
         self._lock = threading.Lock()
         self._loaded: OrderedDict[str, FaceAvatar] = OrderedDict()
-        manifests = sorted(folder.glob("*/avatar.json")) if folder.is_dir() else []
-        if not manifests:
+        self.all: dict[str, Presenter] = {}
+        folders = folders or (SHIPPED,)
+        for folder in folders:
+            for path in sorted(folder.glob("*/avatar.json")) if folder.is_dir() else ():
+                self.all.setdefault(path.parent.name, Presenter(path.parent, read_manifest(path)))
+        if not self.all:
             raise AvatarError(
-                folder, "folders with an avatar.json", "none", "give the folder that holds the avatars' folders"
+                folders[0], "folders with an avatar.json", "none", "give the folder that holds the avatars' folders"
             )
-        self.all = {path.parent.name: Presenter(path.parent, read_manifest(path)) for path in manifests}
 
     def find(self, name: str) -> Presenter:
         """

@@ -1,6 +1,6 @@
-"""Write the canonical mouth that enrolment fits to portraits: mesh, basis and landmarks of the mean head, teeth of a presenter.
+"""Write the canonical mouth that enrolment fits to portraits: the mean head's mesh, landmarks and teeth.
 
-    python -m scripts.canonical_mouth --facekit ../shared/ict_facekit --teeth engines/presenters/mira
+    python -m scripts.canonical_mouth --facekit ../shared/ict_facekit
 
 Knows nothing of portraits. Lengths are in inter-ocular distances of the mean head (between the outer corners of the
 eyes); x to the right in the picture, y down, z towards the viewer; the origin is the middle of the lips.
@@ -15,39 +15,56 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
-from engines.face.avatar import FACE
 from engines.motion import COEFFICIENTS
+from scripts.heads.figure import Figure
+from scripts.heads.looks import LOOKS
 from scripts.heads.model import OUTER_EYE_CORNERS, OUTER_LIP, HeadModel, load_facekit
+from scripts.heads.moment import Moment
 from scripts.heads.mouth_mesh import Crop, MouthMesh, build_mouth_mesh, canonical_mouth, mouth_tensors
+from scripts.heads.presenter import _view as camera_view
+from scripts.heads.presenter import crop_of
+from scripts.render_presenter import CAVITY, portrait_camera
+from scripts.render_presenter import _choose_renderer as choose_renderer
 
 Floats = NDArray[np.float64]
 
 OUT = Path("engines/face/enrolment/canonical")
-CROP_MIDDLE = (0.5, 0.5 - 0.25 / 1.4)  # the middle of the lips in the crop of a presenter that ships
+FILE = "mouth.safetensors"
 
 
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     words.add_argument("--facekit", type=Path, required=True, help="the folder of the ICT face model")
-    words.add_argument("--teeth", type=Path, required=True, help="the presenter whose teeth are taken")
+    words.add_argument("--samples", type=int, default=64, help="paths a pixel of the teeth's pictures")
     words.add_argument("--out", type=Path, default=OUT)
     options = words.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     head = HeadModel(load_facekit(options.facekit))
-    tensors = canonical(head, build_mouth_mesh(head.kit))
-    plates = load_file(options.teeth / FACE)
-    corners = plates["mesh"][plates["inner_upper"][[0, -1]]]
-    tensors["plate_corners"] = np.asarray(corners, np.float32)
-    tensors["plate_interocular"] = plates["interocular"]
-    tensors["cavity"] = plates["cavity"]
-    save_file(
-        {name: np.array(tensor, order="C") for name, tensor in tensors.items()}, options.out / "mouth.safetensors"
-    )
+    mesh = build_mouth_mesh(head.kit)
+    tensors = canonical(head, mesh)
+    plates, flat = teeth(head, mesh, options.samples)
+    tensors["plate_corners"] = flat["mesh"][flat["inner_upper"][[0, -1]]]
+    tensors["plate_middle"] = flat["mesh"][flat["inner_upper"][len(flat["inner_upper"]) // 2]]
+    tensors["plate_interocular"] = flat["interocular"]
+    tensors["cavity"] = np.array(CAVITY, np.uint8)
+    save_file({name: np.array(tensor, order="C") for name, tensor in tensors.items()}, options.out / FILE)
     for jaw in ("upper", "lower"):
         plate = cv2.cvtColor(plates[f"interior_{jaw}"], cv2.COLOR_RGBA2BGRA)
         cv2.imwrite(str(options.out / f"teeth_{jaw}.png"), plate, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+
+
+def teeth(head: HeadModel, mesh: MouthMesh, samples: int) -> tuple[dict[str, NDArray[np.uint8]], dict[str, Any]]:
+    """Pictures of the mean head's teeth, and the mouth's tensors in the same crop."""
+    choose_renderer("llvm_ad_rgb", 2)
+    from scripts.heads.mouth_plates import plates
+
+    figure, rest = Figure(head, LOOKS["mira"]), Moment()
+    camera = portrait_camera(figure)
+    crop = crop_of(figure, camera, rest)
+    view = camera_view(figure, camera, rest)
+    return plates(figure, camera, crop, rest, samples), mouth_tensors(mesh, head, view, crop)
 
 
 def canonical(head: HeadModel, mesh: MouthMesh) -> dict[str, NDArray[Any]]:

@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     add_render(commands)
     add_lips(commands)
     add_doctor(commands)
+    add_avatar(commands)
     return words
 
 
@@ -133,6 +134,12 @@ def doctor(options: argparse.Namespace) -> int:
     said = (findings, version("lipcast"))
     print(json.dumps(finding.body(*said), indent=2) if options.json else finding.text(*said))
     return 0 if finding.is_well(findings) else 1
+
+
+def add_avatar(commands: Subcommands[argparse.ArgumentParser]) -> None:
+    from streamer.offline.avatar_words import add_avatar_words
+
+    add_avatar_words(commands.add_parser("avatar", help="make presenters of pictures and clips, and look after them"))
 
 
 def add_voice_words(words: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.api import Chunk, Engine
-from engines.loader import SHIPPED, Presenters, UnknownPresenter, load_engine
+from engines.loader import SHIPPED, Presenters, UnknownPresenter, load_engine, user_presenters
 from streamer.config import Config, EngineConfig
 
 __all__ = ["Stage", "UnknownPresenter", "load_stage", "lookahead_frames", "presenters_of"]
@@ -30,7 +30,8 @@ def lookahead_frames(config: EngineConfig) -> int:
 
 
 def presenters_of(config: EngineConfig) -> Presenters:
-    return Presenters(Path(config.presenters) if config.presenters else SHIPPED)
+    """Those of the configured folder; without one, those that ship and those that the user has made."""
+    return Presenters(Path(config.presenters)) if config.presenters else Presenters(SHIPPED, user_presenters())
 
 
 def load_stage(config: Config) -> Stage:

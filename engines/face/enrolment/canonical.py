@@ -32,7 +32,8 @@ class CanonicalMouth:
 
     triangles (T, 3), inner_upper and inner_lower (17,) int32: of the mesh with the rings of the picture added.
     plates: (upper, lower), each (h, w, 4) uint8 RGBA over a crop in which the mouth's corners lie at plate_corners
-    (2, 2) and an inter-ocular distance is plate_interocular. cavity: (3,) uint8.
+    (2, 2), the middle of the line where the lips meet at plate_middle (2,), and an inter-ocular distance is
+    plate_interocular. cavity: (3,) uint8.
     """
 
     rest: Floats
@@ -44,6 +45,7 @@ class CanonicalMouth:
     inner_lower: NDArray[np.int32]
     plates: tuple[NDArray[np.uint8], NDArray[np.uint8]]
     plate_corners: Floats
+    plate_middle: Floats
     plate_interocular: float
     cavity: NDArray[np.uint8]
 
@@ -61,6 +63,7 @@ def canonical_mouth() -> CanonicalMouth:
         inner_lower=tensors["inner_lower"],
         plates=(_plate("teeth_upper.png"), _plate("teeth_lower.png")),
         plate_corners=tensors["plate_corners"].astype(np.float64),
+        plate_middle=tensors["plate_middle"].astype(np.float64),
         plate_interocular=float(tensors["plate_interocular"]),
         cavity=tensors["cavity"],
     )

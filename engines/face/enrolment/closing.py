@@ -37,7 +37,7 @@ def _shaded(picture: Picture, seam: Floats, gap: Floats, interocular: float) -> 
     light = np.ones(picture.shape[:2], np.float32)
     for start, end, apart in zip(seam[:-1], seam[1:], (gap[:-1] + gap[1:]) / 2, strict=True):
         dark = 1 - SEAM_DARKNESS * float(np.clip(apart / (4 * half), 0, 1))
-        ends = [tuple(int(round(16 * value)) for value in point) for point in (start, end)]
+        ends = [tuple(round(16 * value) for value in point) for point in (start, end)]
         cv2.line(light, ends[0], ends[1], dark, max(1, round(1.5 * half)), cv2.LINE_AA, 4)
     soft = cv2.GaussianBlur(light, (0, 0), max(0.6, half))
     return np.rint(picture * soft[..., None]).astype(np.uint8)

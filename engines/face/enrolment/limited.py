@@ -22,6 +22,8 @@ DESCRIPTORS = 64
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: where a child's code finds its way to the network
 
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY")
+
 ROOT = Path(__file__).parents[3]  # the folder of the package `engines`
 
 Answer = dict[str, Any]
@@ -37,13 +39,13 @@ def ask(module: str, request: Mapping[str, Any]) -> Answer:
     Raises:
         ChildError: the function raised a ValueError, whose message this is, or the child was stopped by its limits.
     """
-    environment = {
+    environment: dict[str, str] = {
+        **dict.fromkeys(PROXIES, NOWHERE),
         "PYTHONPATH": os.pathsep.join([str(ROOT), *(path for path in sys.path if path)]),
         "PATH": os.environ.get("PATH", ""),
         "OPENBLAS_NUM_THREADS": "2",  # each maps memory of its own
         "OPENCV_FFMPEG_CAPTURE_OPTIONS": "protocol_whitelist;file",
         "OPENCV_LOG_LEVEL": "SILENT",
-        **dict.fromkeys(("http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"), NOWHERE),
     }
     words = [sys.executable, "-m", module, json.dumps(request)]
     try:

@@ -51,7 +51,8 @@ def picture(media: Media) -> Frames:
     Raises:
         MediaError: it cannot be decoded.
     """
-    return _decode(media, "picture.raw", {"side": PICTURE_SIDE})[0][0]
+    frames, _ = _decode(media, "picture.raw", {"side": PICTURE_SIDE})
+    return np.asarray(frames[0])
 
 
 def scan(media: Media) -> tuple[Frames, float]:

@@ -9,19 +9,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.face.enrolment.canonical import CanonicalMouth
+from engines.face.enrolment.canonical import AROUND, CanonicalMouth
 from engines.face.enrolment.landmarks import FaceLandmarks
 from engines.face.enrolment.mouth_fit import UPPER, MouthFit
 from engines.face.enrolment.pose import HeadPose
 
 TEETH_DEPTH = 0.06  # inter-ocular distances from the lips back to the front teeth
+SHOWING = 0.012  # inter-ocular distances: how far the upper teeth hang lower than the mean head's
+SMILING = 0.35  # of parted lips' gap: as far below the line to which they are closed the teeth were seen
 WIDTHS = (0.85, 1.1)  # teeth of wide and narrow mouths differ less than the mouths
 ENAMEL = np.array([0.95, 0.92, 0.86])  # the teeth's colour beside the light's
 WHITE_QUANTILE = 0.85  # of an eye's pixels: the white's, above iris, lids and lashes
 SKIN_QUANTILE = 0.95
 SKIN_SHARE = 0.8  # teeth are not darker than this much of the skin's lit places
 CAST = 0.6  # how much of the eye white's tint is the light's
-GAINS = (0.25, 1.25)
+GAINS = (0.25, 1.6)
+ENAMEL_QUANTILE = 0.7  # of the plate's teeth: the fronts of the front ones
+PALE = 0.25  # of saturation: gums have more
 
 Floats = NDArray[np.float64]
 Picture = NDArray[np.uint8]
@@ -40,7 +44,7 @@ def fitted_plates(
     for plate in canonical.plates:
         colour = plate.astype(np.float32)
         alpha = colour[..., 3:] / 255
-        colour[..., :3] *= alpha * gain.astype(np.float32)
+        colour[..., :3] = alpha * np.minimum(colour[..., :3] * gain, 250)
         moved = cv2.warpAffine(colour, pixels, (size, size), flags=cv2.INTER_LINEAR)
         moved[..., :3] /= np.maximum(moved[..., 3:] / 255, 1e-3)
         plates.append(np.rint(np.clip(moved, 0, 255)).astype(np.uint8))
@@ -71,15 +75,19 @@ def _placement(canonical: CanonicalMouth, fit: MouthFit, pose: HeadPose) -> Floa
     across = np.clip(own / np.linalg.norm(canonical.plate_corners[1] - canonical.plate_corners[0]), *WIDTHS)
     size = fit.interocular / canonical.plate_interocular
     linear = size * turn[:, :2] @ np.diag([across, 1.0])
-    middle = fit.mesh[UPPER].mean(axis=0) - TEETH_DEPTH * fit.interocular * turn[:, 2] * (1, 0)
-    return np.column_stack([linear, middle - linear @ canonical.plate_corners.mean(axis=0)])
+    centre = UPPER[len(UPPER) // 2]
+    gap = float(np.linalg.norm(fit.seen[AROUND - centre] - fit.seen[centre]))
+    behind = TEETH_DEPTH * fit.interocular * turn[0, 2]
+    middle = fit.mesh[centre] + (-behind, SHOWING * fit.interocular + SMILING * gap)
+    return np.column_stack([linear, middle - linear @ canonical.plate_middle])
 
 
 def _enamel(plate: Picture) -> Floats:
     """The colour of the plate's front teeth in full light."""
     solid = plate[plate[..., 3] > 250][:, :3].astype(np.float64)
-    bright = solid.mean(axis=1) >= np.quantile(solid.mean(axis=1), SKIN_QUANTILE)
-    return np.asarray(solid[bright].mean(axis=0))
+    teeth = solid[solid.min(axis=1) > (1 - PALE) * solid.max(axis=1)]
+    bright = teeth.mean(axis=1) >= np.quantile(teeth.mean(axis=1), ENAMEL_QUANTILE)
+    return np.asarray(np.median(teeth[bright], axis=0))
 
 
 def _outline(face: FaceLandmarks, eye: str) -> Floats:

@@ -1,0 +1,111 @@
+"""Whether a face can become an avatar, and why not. Knows nothing of files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.face.enrolment.errors import PortraitError
+from engines.face.enrolment.landmarks import FaceLandmarks
+from engines.face.enrolment.pose import HeadPose
+
+SMALLEST = 48.0  # pixels between the outer corners of the eyes; a mouth has half as many
+LARGEST = 0.5  # of the picture's shorter side: more, and neither head nor shoulders are seen
+TURNED = 25.0  # degrees aside
+NODDED = 30.0  # degrees up or down, of which the fit believes only a part
+LEANED = 30.0  # degrees
+OPENED = 0.2  # inter-ocular distances between the lips; a broad smile has 0.1
+BYSTANDER = 0.5  # a face so much smaller than the first is background
+
+# Lips differ from the skin around them. Distances are CIELAB's, in which 2.3 is just seen.
+LIP_CONTRAST = 3.0
+LIGHTNESS_SHARE = 0.5  # lightness is shadow as well, and counts half
+
+Picture = NDArray[np.uint8]
+
+
+def only_face(faces: Sequence[FaceLandmarks]) -> FaceLandmarks:
+    """
+    Raises:
+        PortraitError: there is none, or another that is nearly as large.
+    """
+    if not faces:
+        raise PortraitError("no face was found; give a well-lit picture of one person who looks at the camera")
+    by_size = sorted(faces, key=lambda face: face.interocular, reverse=True)
+    rivals = [face for face in by_size if face.interocular > BYSTANDER * by_size[0].interocular]
+    if len(rivals) > 1:
+        raise PortraitError(f"{len(rivals)} faces were found; cut the picture to one person")
+    return by_size[0]
+
+
+def check_size(face: FaceLandmarks, width: int, height: int) -> None:
+    """
+    Raises:
+        PortraitError: the face is too small, too near, or partly outside the picture.
+    """
+    eyes = face.interocular
+    if eyes < SMALLEST:
+        raise PortraitError(
+            f"the face is too small: {eyes:.0f} pixels between the eyes' outer corners, at least {SMALLEST:.0f} are "
+            "needed; give a larger or nearer picture"
+        )
+    if eyes > LARGEST * min(width, height):
+        raise PortraitError("the face is too near; give a picture of head and shoulders")
+    jaw = face.curve("jaw")
+    if jaw[:, 0].min() < 0 or jaw[:, 0].max() > width or jaw[:, 1].max() > height:
+        raise PortraitError("part of the face is outside the picture; give a picture of head and shoulders")
+
+
+def check_pose(pose: HeadPose) -> None:
+    """
+    Raises:
+        PortraitError: the head is turned, nods or leans too far.
+    """
+    for angle, most, way in (
+        (pose.yaw, TURNED, "turned aside"),
+        (pose.pitch, NODDED, "tilted up or down"),
+        (pose.roll, LEANED, "leaning"),
+    ):
+        if abs(angle) > most:
+            raise PortraitError(
+                f"the face is {way} by about {abs(angle):.0f}°, at most {most:.0f}° work; "
+                "give a picture in which the person looks at the camera"
+            )
+
+
+def check_mouth(picture: Picture, face: FaceLandmarks) -> None:
+    """
+    Raises:
+        PortraitError: the mouth is wide open or covered.
+    """
+    gap = face.mouth_gap / face.interocular
+    if gap > OPENED:
+        raise PortraitError("the mouth is wide open; give a picture with lips closed or nearly closed")
+    if lip_contrast(picture, face) < LIP_CONTRAST:
+        raise PortraitError(
+            "the mouth seems to be covered: the lips cannot be told from what is around them; "
+            "give a picture without mask, hand or microphone before the mouth"
+        )
+
+
+def lip_contrast(picture: Picture, face: FaceLandmarks) -> float:
+    """How far the lips' red lies from the skin around the mouth, in CIELAB."""
+    outer = np.concatenate([face.curve("lip_outer_upper"), face.curve("lip_outer_lower")[-2:0:-1]])
+    inner = np.concatenate([face.curve("lip_inner_upper"), face.curve("lip_inner_lower")[-2:0:-1]])
+    middle = outer.mean(axis=0)
+    lips = _filled(picture, outer) & ~_filled(picture, inner)
+    ring = _filled(picture, middle + 1.5 * (outer - middle)) & ~_filled(picture, middle + 1.2 * (outer - middle))
+    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    if not lips.any() or not ring.any():
+        return 0.0
+    apart = np.median(lab[lips], axis=0) - np.median(lab[ring], axis=0)
+    return float(np.hypot(LIGHTNESS_SHARE * apart[0], np.hypot(apart[1], apart[2])))
+
+
+def _filled(picture: Picture, outline: NDArray[np.float64]) -> NDArray[np.bool_]:
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.rint(outline * 16 - 8).astype(np.int32)], 1, cv2.LINE_8, 4)
+    return mask.astype(bool)

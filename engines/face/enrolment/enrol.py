@@ -1,0 +1,130 @@
+"""From a picture or clip to what an avatar's folder holds. Knows nothing of folders, manifests and videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.face.enrolment.canonical import canonical_mouth
+from engines.face.enrolment.checks import check_mouth, check_pose, check_size, only_face
+from engines.face.enrolment.closing import close_lips
+from engines.face.enrolment.framing import SIZE, Framing, frame_face
+from engines.face.enrolment.landmarks import FaceLandmarks
+from engines.face.enrolment.mask import moving_mask
+from engines.face.enrolment.media import open_media, picture
+from engines.face.enrolment.mouth_fit import MouthFit, fit_mouth
+from engines.face.enrolment.plates import fitted_plates, light_of
+from engines.face.enrolment.pose import HeadPose, fit_pose
+from engines.face.enrolment.still_loop import FRAMES, StillLoop
+
+MARGIN = 40  # pixels of the frame's scale around it that are kept, for what movement brings into view
+TILE = 0.6  # of the picture's sides: where a small face is looked for when none was found in the whole
+
+Picture = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+
+
+class FaceFinder(Protocol):
+    def find(self, frames: NDArray[np.uint8]) -> list[list[FaceLandmarks]]:
+        """The faces in each of (n, h, w, 3) uint8 RGB frames, in their pixels."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Enrolled:
+    """tensors: those of FaceTensors by name; frames: count pictures (SIZE, SIZE, 3) uint8 RGB, made one by one."""
+
+    tensors: dict[str, NDArray[Any]]
+    frames: Iterator[Picture]
+    count: int
+
+
+def enrol(path: Path, finder: FaceFinder, workspace: Path) -> Enrolled:
+    """Check the file and the face, and prepare the avatar; workspace must stay until the last frame is made.
+
+    Raises:
+        MediaError, LandmarksError, PortraitError: with the reason and the mend.
+    """
+    return _enrol_still(picture(open_media(path, workspace)), finder)
+
+
+def _enrol_still(image: Picture, finder: FaceFinder) -> Enrolled:
+    height, width = image.shape[:2]
+    face = only_face(find_in_picture(image, finder))
+    check_size(face, width, height)
+    check_pose(fit_pose(canonical_mouth().landmarks, face))
+    check_mouth(image, face)
+    near, to_near = enlarged(image, frame_face(face, width, height))
+    face = face.moved(to_near)
+    fitted, pose = _fit(face)
+    closed = close_lips(canonical_mouth(), near, fitted)
+    framing = Framing(*_corner(near), float(SIZE))
+    loop = StillLoop(closed, face, framing)
+    tensors = mouth_tensors(fitted, pose, light_of(near, face))
+    tensors["alignment"] = loop.alignment(fitted.crop)
+    return Enrolled(tensors, loop.frames(), FRAMES)
+
+
+def find_in_picture(image: Picture, finder: FaceFinder) -> list[FaceLandmarks]:
+    """The faces of one picture. Where none is seen in the whole, small ones are looked for in its parts."""
+    whole = finder.find(image[None])[0]
+    if whole:
+        return whole
+    height, width = (round(TILE * side) for side in image.shape[:2])
+    for top in (0, image.shape[0] - height):
+        for left in (0, image.shape[1] - width):
+            tile = np.ascontiguousarray(image[top : top + height, left : left + width])
+            found = finder.find(tile[None])[0]
+            if found:
+                return [face.moved(np.array([[1.0, 0, left], [0, 1.0, top]])) for face in found]
+    return []
+
+
+def enlarged(image: Picture, framing: Framing) -> tuple[Picture, Floats]:
+    """The framing's square with a MARGIN around it at the frame's scale, and (2, 3) the way there from image."""
+    scale = framing.scale
+    corner = np.array([framing.left, framing.top]) - MARGIN / scale
+    side = SIZE + 2 * MARGIN
+    to_near = scale * np.array([[1.0, 0.0, -corner[0]], [0.0, 1.0, -corner[1]]])
+    if scale < 1:  # a warp looks at a few pixels only: blur away what would alias
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.4 / scale), np.uint8)
+    pixels = to_near.copy()
+    pixels[:, 2] += 0.5 * scale - 0.5
+    flags = cv2.INTER_CUBIC
+    near = cv2.warpAffine(image, pixels, (side, side), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(near, np.uint8), to_near
+
+
+def mouth_tensors(fit: MouthFit, pose: HeadPose, light: Floats) -> dict[str, NDArray[Any]]:
+    """All tensors but the alignment."""
+    canonical = canonical_mouth()
+    upper, lower, cavity = fitted_plates(canonical, fit, pose, light)
+    return {
+        "mesh": fit.mesh.astype(np.float32),
+        "basis": fit.basis.astype(np.float32),
+        "triangles": canonical.triangles,
+        "inner_upper": canonical.inner_upper,
+        "inner_lower": canonical.inner_lower,
+        "mask": moving_mask(fit.mesh, fit.basis, canonical.triangles),
+        "interior_upper": upper,
+        "interior_lower": lower,
+        "jaw": fit.jaw.astype(np.float32),
+        "cavity": cavity,
+        "interocular": np.array(fit.interocular, np.float32),
+    }
+
+
+def _fit(face: FaceLandmarks) -> tuple[MouthFit, HeadPose]:
+    canonical = canonical_mouth()
+    pose = fit_pose(canonical.landmarks, face)
+    return fit_mouth(canonical, face, pose), pose
+
+
+def _corner(near: Picture) -> tuple[float, float]:
+    return (near.shape[1] - SIZE) / 2, (near.shape[0] - SIZE) / 2
