@@ -32,14 +32,10 @@ class Camera:
         """(…, 3) points of the scene → (…, 2) pixels; pixel (i, j) has its centre at (i + ½, j + ½)."""
         offset = np.asarray(points, np.float64) - (self.x, self.y, self.z)
         scale = self.focal / -offset[..., 2]
-        return np.stack(
-            [self.width / 2 + scale * offset[..., 0], self.height / 2 - scale * offset[..., 1]], axis=-1
-        )
+        return np.stack([self.width / 2 + scale * offset[..., 0], self.height / 2 - scale * offset[..., 1]], axis=-1)
 
 
-def frame_face(
-    outer_eye_corners: NDArray[np.floating], distance: float, eye_span: float, eye_row: float
-) -> Camera:
+def frame_face(outer_eye_corners: NDArray[np.floating], distance: float, eye_span: float, eye_row: float) -> Camera:
     """The camera that shows the outer eye corners (2, 3) eye_span pixels apart, centred, on row eye_row."""
     centre = np.asarray(outer_eye_corners, np.float64).mean(axis=0)
     span = float(np.linalg.norm(np.subtract(*outer_eye_corners[:, :2])))
