@@ -1,0 +1,71 @@
+"""A camera's faults, the same for all pictures of one sitting: resolution, blur, colour, noise, JPEG. Knows no faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Camera:
+    """size: pixels of a picture's side; blur and motion: deviations in pixels; gains (3,); noise: of 255; quality of
+    JPEG, 0 for none."""
+
+    size: int
+    exposure: float
+    blur: float
+    gains: NDArray[np.float64]
+    contrast: float
+    saturation: float
+    shot_noise: float
+    read_noise: float
+    quality: int
+
+
+def random_camera(draw: np.random.Generator, sizes: tuple[int, int]) -> Camera:
+    poor = draw.random()
+    return Camera(
+        size=int(draw.integers(*sizes)),
+        exposure=float(np.exp(draw.normal(0, 0.22))),
+        blur=draw.uniform(0.2, 0.5) + 0.8 * draw.random() * float(poor < 0.25),
+        gains=np.exp(draw.normal(0, 0.06, 3)),
+        contrast=draw.uniform(0.85, 1.2),
+        saturation=draw.uniform(0.75, 1.2),
+        shot_noise=draw.uniform(0, 3.5) * float(draw.random() < 0.6),
+        read_noise=draw.uniform(0, 3.0) * float(draw.random() < 0.6),
+        quality=int(draw.integers(45, 98)) * int(draw.random() < 0.6),
+    )
+
+
+def take(camera: Camera, radiance: NDArray[np.float32], draw: np.random.Generator) -> NDArray[np.uint8]:
+    """(H, H, 3) linear radiance → (size, size, 3) uint8 sRGB; draw gives this picture's own noise."""
+    small = cv2.resize(radiance, (camera.size, camera.size), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), camera.blur) * (camera.exposure * camera.gains).astype(np.float32)
+    picture = srgb(_shoulder(small))
+    grey = picture.mean(axis=2, keepdims=True)
+    picture = grey + camera.saturation * (picture - grey)
+    picture = 255 * (0.45 + camera.contrast * (picture - 0.45))
+    deviation = np.sqrt(camera.read_noise**2 + camera.shot_noise**2 * np.clip(picture, 0, 255) / 255)
+    grain = draw.standard_normal(picture.shape, np.float32)
+    grain = 0.7 * grain.mean(axis=2, keepdims=True) * np.float32(1.7) + 0.5 * grain
+    whole = np.round(np.clip(picture + deviation * grain, 0, 255)).astype(np.uint8)
+    return _through_jpeg(whole, camera.quality) if camera.quality else whole
+
+
+def srgb(linear: NDArray[np.float32]) -> NDArray[np.float32]:
+    low = np.clip(linear, 0, None)
+    return np.where(low <= 0.0031308, 12.92 * low, 1.055 * low ** np.float32(1 / 2.4) - 0.055)
+
+
+def _shoulder(radiance: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Straight up to 0.6, then softly towards 1."""
+    above = np.maximum(radiance - np.float32(0.6), 0)
+    return np.minimum(radiance, 0.6) + 0.4 * (1 - np.exp(-2 * above))
+
+
+def _through_jpeg(picture: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    coded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.ascontiguousarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1])
