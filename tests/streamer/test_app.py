@@ -383,6 +383,22 @@ async def test_meters_are_shown(folder: Path) -> None:
             assert f"# TYPE lipcast_{name} histogram" in text
 
 
+async def test_logs_show_no_offer_and_no_address(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG", "streamer"):
+        async with House(folder) as house:
+            await house.ready()
+            session = (await house.join()).json()
+            viewer = (await house.watch(session["watch_url"])).json()
+            await house.join(sdp=CHROMIUM.replace("m=video", "m=audio"))
+            await house.delete(viewer["url"])
+            await house.delete(session["url"])
+    told = "\n".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records if "streamer" in record.name)
+    assert "session begins" in told
+    watch_id, viewer_id = session["watch_url"].rpartition("/")[2], viewer["url"].rpartition("/")[2]
+    for secret in (session["id"], watch_id, viewer_id, "a=ice-pwd", "a=fingerprint", "a=candidate"):
+        assert secret not in told
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),

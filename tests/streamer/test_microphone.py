@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from streamer.config import AudioConfig
 from streamer.microphone import LONGEST_HOLD_FRAMES, PAUSE_MS, Heard, Microphone
@@ -118,3 +119,18 @@ def test_the_age_of_the_newest_packet() -> None:
     mic.packet(0, opus_packets(voice(0.02))[0], now=7.0)
     assert mic.newest_age(7.5) == 0.5
     assert mic.packets == 1
+
+
+@pytest.mark.parametrize("stall_s", [0.1, 0.3, 1.0])
+def test_a_voice_that_was_held_up_is_in_time_again_within_five_seconds(stall_s: float) -> None:
+    mic, packets = microphone(), opus_packets(voice(10.0))
+    held = range(100, 100 + round(stall_s / 0.02))
+    for index in range(0, len(packets), 2):
+        arriving = [place for place in (index, index + 1) if place not in held]
+        if index == held.stop + held.stop % 2:
+            arriving = [*held, *arriving]
+        for place in arriving:
+            mic.packet(960 * place, packets[place], now=0.0)
+        mic.pull()
+        if index == held.stop + 250:
+            assert mic.buffer.depth_ms <= 20
