@@ -41,7 +41,7 @@ def only_face(faces: Sequence[FaceLandmarks]) -> FaceLandmarks:
     return by_size[0]
 
 
-def check_size(face: FaceLandmarks, width: int, height: int) -> None:
+def check_size(face: FaceLandmarks, width: float, height: float) -> None:
     """
     Raises:
         PortraitError: the face is too small, too near, or partly outside the picture.

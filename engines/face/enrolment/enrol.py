@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from engines.face.enrolment.canonical import canonical_mouth
 from engines.face.enrolment.checks import check_mouth, check_pose, check_size, only_face
+from engines.face.enrolment.clip_loop import aligned, calmest, smoothed, there_and_back
 from engines.face.enrolment.closing import close_lips
 from engines.face.enrolment.framing import SIZE, Framing, frame_face
 from engines.face.enrolment.landmarks import FaceLandmarks
 from engines.face.enrolment.mask import moving_mask
-from engines.face.enrolment.media import open_media, picture
+from engines.face.enrolment.media import FRAME_RATE, SCAN_STEP, Media, open_media, picture, scan, stretch
 from engines.face.enrolment.mouth_fit import MouthFit, fit_mouth
 from engines.face.enrolment.plates import fitted_plates, light_of
 from engines.face.enrolment.pose import HeadPose, fit_pose
@@ -51,7 +52,8 @@ def enrol(path: Path, finder: FaceFinder, workspace: Path) -> Enrolled:
     Raises:
         MediaError, LandmarksError, PortraitError: with the reason and the mend.
     """
-    return _enrol_still(picture(open_media(path, workspace)), finder)
+    media = open_media(path, workspace)
+    return _enrol_clip(media, finder) if media.is_clip else _enrol_still(picture(media), finder)
 
 
 def _enrol_still(image: Picture, finder: FaceFinder) -> Enrolled:
@@ -69,6 +71,26 @@ def _enrol_still(image: Picture, finder: FaceFinder) -> Enrolled:
     tensors = mouth_tensors(fitted, pose, light_of(near, face))
     tensors["alignment"] = loop.alignment(fitted.crop)
     return Enrolled(tensors, loop.frames(), FRAMES)
+
+
+def _enrol_clip(media: Media, finder: FaceFinder) -> Enrolled:
+    small, scale = scan(media)
+    calm = calmest(finder.find(small), FRAME_RATE / SCAN_STEP)
+    full = calm.face.moved(scale * np.eye(2, 3))
+    height, width = (scale * side for side in small.shape[1:3])
+    check_size(full, width, height)
+    framing = frame_face(full, width, height)
+    frames = stretch(media, calm.first * SCAN_STEP, calm.count * SCAN_STEP, framing.box, SIZE)
+    faces = smoothed([only_face(found) for found in finder.find(frames)])
+    rest = min(range(len(faces)), key=lambda index: faces[index].mouth_gap)
+    image = np.asarray(frames[rest])
+    fitted, pose = _fit(faces[rest])
+    check_pose(pose)
+    check_mouth(image, faces[rest])
+    tensors = mouth_tensors(fitted, pose, light_of(image, faces[rest]))
+    order = there_and_back(len(frames))
+    tensors["alignment"] = aligned(faces[rest], faces, fitted.crop)[order]
+    return Enrolled(tensors, (np.asarray(frames[index]) for index in order), len(order))
 
 
 def find_in_picture(image: Picture, finder: FaceFinder) -> list[FaceLandmarks]:

@@ -39,7 +39,7 @@ class Framing:
         return self.scale * np.array([[1.0, 0.0, -self.left], [0.0, 1.0, -self.top]])
 
 
-def frame_face(face: FaceLandmarks, width: int, height: int) -> Framing:
+def frame_face(face: FaceLandmarks, width: float, height: float) -> Framing:
     """The square for a face in a picture of that size; as near to the ideal one as the picture allows."""
     side = SIZE * max(face.interocular / WANTED, 1 / ENLARGED)
     side = min(side, width, height)
