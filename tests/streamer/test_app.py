@@ -14,9 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engines.face.avatar import FaceAvatar
+from engines.loader import Presenters
 from streamer.bodies import MAX_BODY
-from streamer.config import Config, ServerConfig
+from streamer.config import Config, ServerConfig, WebRtcConfig
 from streamer.headers import HEADERS
+from streamer.wiring import Stage
 from tests.fakes import FakeClock, settle
 from tests.streamer.house import AVATAR, House
 from tests.streamer.wire.call import until
@@ -325,15 +328,17 @@ async def test_a_viewer_whose_offer_is_refused_takes_no_place(folder: Path) -> N
 
 
 async def test_a_viewer_who_never_connects_is_forgotten(folder: Path) -> None:
-    async with House(folder) as house:
+    patient = WebRtcConfig(connect_timeout_s=2.0, media_silence_timeout_s=100.0)
+    async with House(folder, Config(webrtc=patient)) as house:
         await house.ready()
-        url = (await house.join()).json()["watch_url"]
-        await advance(house, 5)
-        await house.watch(url)
-        await advance(house, house.server.config.webrtc.connect_timeout_s - 6)
-        await house.join()  # a session that stays
+        session = (await house.join()).json()
+        assert house.server.sessions is not None
+        house.server.sessions.find(session["id"]).session.connected()
+        await house.watch(session["watch_url"])
+        await advance(house, 1.5)
         assert house.value("viewers") == 1
         await house.pass_until(lambda: house.value("viewers") == 0)
+        assert (await house.get(session["url"])).json()["state"] == "live"
 
 
 async def test_when_the_speaker_leaves_the_viewers_are_told(folder: Path) -> None:
@@ -368,6 +373,35 @@ async def test_a_server_that_stops_ends_its_sessions(folder: Path) -> None:
         await house.watch(session["watch_url"])
     assert house.value("sessions") == 0
     assert house.value("session_ends_total", reason="server-stopped") == 1
+
+
+async def test_who_joins_while_the_server_begins_to_stop_is_refused(folder: Path) -> None:
+    async with House(folder) as house:
+        await house.ready()
+        sessions = house.server.sessions
+        assert sessions is not None
+        joining = asyncio.create_task(house.join())
+        await until(lambda: sessions._joining)
+        await sessions.drain()
+        answer = await joining
+        assert answer.status_code == 503
+        assert "shutting down" in problem(answer)["detail"]
+        assert (await house.join()).status_code == 503
+
+
+class BrokenPresenters(Presenters):
+    def load(self, name: str) -> FaceAvatar:
+        raise RuntimeError("secret/path is damaged")
+
+
+async def test_what_nobody_thought_of_is_a_problem_that_tells_nothing(folder: Path) -> None:
+    async with House(folder) as house:
+        await house.ready()
+        house.server.stage = Stage(house.engine, BrokenPresenters(folder))
+        answer = await house.join()
+        assert answer.status_code == 500
+        assert "secret" not in json.dumps(problem(answer))
+        assert house.value("joins_total", outcome="RuntimeError") == 1
 
 
 async def test_meters_are_shown(folder: Path) -> None:

@@ -257,6 +257,16 @@ def test_packets_may_change_their_length() -> None:
     np.testing.assert_array_equal(sound, wave(0, 3 * FRAME))
 
 
+def test_a_packet_that_another_has_already_covered_is_late() -> None:
+    jitter = buffer()
+    jitter.insert(0, packet(0, FRAME))
+    insert(jitter, [1, 2, 3])
+    sound = joined([jitter.pull(FRAME) for _ in range(2)])
+    np.testing.assert_array_equal(sound, wave(0, 2 * FRAME))
+    jitter.pull(FRAME)
+    assert jitter.late_packets == 1
+
+
 @pytest.mark.parametrize(
     ("difference", "signed"), [(0, 0), (1, 1), (-1, -1), ((1 << 32) - 1, -1), (1 << 31, -(1 << 31))]
 )

@@ -67,6 +67,12 @@ async def test_a_voice_moves_the_picture_and_is_heard_by_all(folder: Path) -> No
         assert seen["voiced"]
         assert house.value("join_seconds_count") == 1
 
+        passing = Client()
+        await passing.accept((await house.watch(joined["watch_url"], await passing.offer())).json()["sdp"])
+        await until(lambda: passing.received["video"])
+        await passing.close()
+        await until(lambda: house.value("viewers") == 1)
+
         await house.post(joined["url"] + "/interrupt")
         await house.delete(joined["url"])
         await until(lambda: viewer.connection.connectionState == "closed")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aioice import stun
 from aioice.ice import Connection
+from aiortc.rtp import AnyRtcpPacket, RtcpByePacket, RtcpSenderInfo, RtcpSrPacket
 
 from streamer.clock import MediaClock
 from streamer.wire.hooks import (
@@ -63,6 +64,29 @@ async def test_the_wall_clock_follows_the_monotonic_one() -> None:
     clock = FakeClock()
     wall = WallClock(clock)
     assert wall.ntp(clock.now() + 1.5) - wall.ntp(clock.now()) == 3 << 31
+
+
+class FakeSender:
+    """As much of the library's sender as the hooks touch."""
+
+    def __init__(self) -> None:
+        self._RTCRtpSender__rtp_timestamp = 0
+        self.sent: list[AnyRtcpPacket] = []
+
+    async def _send_rtcp(self, packets: list[AnyRtcpPacket]) -> None:
+        self.sent += packets
+
+
+async def test_before_the_media_clock_is_known_no_report_is_sent() -> None:
+    sender, outgoing = FakeSender(), media(FakeClock())
+    fake: Any = sender
+    outgoing.install(fake)
+    report = RtcpSrPacket(ssrc=1, sender_info=RtcpSenderInfo(0, 0, 0, 0))
+    await fake._send_rtcp([report])
+    assert sender.sent == []
+    goodbye = RtcpByePacket(sources=[1])
+    await fake._send_rtcp([goodbye])
+    assert sender.sent == [goodbye]
 
 
 @dataclass
