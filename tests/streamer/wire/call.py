@@ -39,7 +39,7 @@ async def until(condition: Callable[[], object]) -> None:
 class Client:
     """A browser's part: sends a microphone if it has one, receives sound and picture."""
 
-    def __init__(self, microphone: MediaStreamTrack | None = None) -> None:
+    def __init__(self, microphone: MediaStreamTrack | None = None, video: str = "video/VP8") -> None:
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self.received: dict[str, list[Any]] = {"audio": [], "video": []}
         self._readers: list[asyncio.Task[None]] = []
@@ -48,7 +48,10 @@ class Client:
             self.connection.addTrack(microphone)
         else:
             self.connection.addTransceiver("audio", direction="recvonly")
-        self.connection.addTransceiver("video", direction="recvonly")
+        screen = self.connection.addTransceiver("video", direction="recvonly")
+        known = RTCRtpReceiver.getCapabilities("video")
+        assert known is not None
+        screen.setCodecPreferences([codec for codec in known.codecs if codec.mimeType == video])
 
     async def offer(self) -> str:
         await self.connection.setLocalDescription(await self.connection.createOffer())
@@ -78,7 +81,7 @@ class Client:
 class Call:
     """`async with` connects both ends and closes them."""
 
-    def __init__(self, config: WebRtcConfig | None = None) -> None:
+    def __init__(self, config: WebRtcConfig | None = None, video: str = "video/VP8") -> None:
         self.clock = MonotonicClock()
         self.media = MediaClock(self.clock.now())
         self.packets: list[tuple[int, bytes]] = []
@@ -97,10 +100,10 @@ class Call:
                 on_dropped_datagram=lambda: self.told.append("dropped"),
             ),
         )
-        self.client = Client(AudioStreamTrack())
+        self.client = Client(AudioStreamTrack(), video)
         self.answer = ""
         self._sounds = opus_packets(voice(1.0))
-        self._encoder = VideoEncoder("video/VP8", *SIZE, 25)
+        self._encoder = VideoEncoder(video, *SIZE, 25)
         self._frame = 0
 
     async def __aenter__(self) -> Call:

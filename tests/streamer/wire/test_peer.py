@@ -40,6 +40,14 @@ async def test_sound_and_picture_go_out_and_the_microphone_comes_in() -> None:
         assert call.peer.video_mime_type == "video/VP8"
 
 
+@pytest.mark.parametrize("video", ["video/VP8", "video/H264"])
+async def test_either_codec_reaches_a_client_that_has_only_that(video: str) -> None:
+    async with Call(video=video) as call:
+        await call.play(lambda: len(call.client.received["video"]) > 2)
+        assert call.peer.video_mime_type == video
+        assert abs(float(call.client.received["video"][-1].to_ndarray(format="rgb24").mean()) - 128) < 4
+
+
 @both_loops
 async def test_a_client_that_leaves_is_noticed() -> None:
     async with Call() as call:
