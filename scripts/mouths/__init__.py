@@ -1,1 +1,1 @@
-"""Mouths by the thousand for training: quick pictures of random people talking. Knows no network that learns from them."""
+"""Mouths by the thousand for training: quick pictures of random people talking. Knows no network."""

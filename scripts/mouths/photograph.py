@@ -1,4 +1,4 @@
-"""A camera's faults, the same for all pictures of one sitting: resolution, blur, colour, noise, JPEG. Knows no faces."""
+"""A camera's faults, the same for a whole sitting: resolution, blur, colour, noise, JPEG. Knows no faces."""
 
 from __future__ import annotations
 
@@ -44,26 +44,33 @@ def take(camera: Camera, radiance: NDArray[np.float32], draw: np.random.Generato
     """(H, H, 3) linear radiance → (size, size, 3) uint8 sRGB; draw gives this picture's own noise."""
     small = cv2.resize(radiance, (camera.size, camera.size), interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), camera.blur) * (camera.exposure * camera.gains).astype(np.float32)
-    picture = srgb(_shoulder(small))
-    grey = picture.mean(axis=2, keepdims=True)
-    picture = grey + camera.saturation * (picture - grey)
-    picture = 255 * (0.45 + camera.contrast * (picture - 0.45))
-    deviation = np.sqrt(camera.read_noise**2 + camera.shot_noise**2 * np.clip(picture, 0, 255) / 255)
-    grain = draw.standard_normal(picture.shape, np.float32)
-    grain = 0.7 * grain.mean(axis=2, keepdims=True) * np.float32(1.7) + 0.5 * grain
-    whole = np.round(np.clip(picture + deviation * grain, 0, 255)).astype(np.uint8)
+    picture = _srgb(_shoulder(small))
+    grey = cv2.transform(picture, np.full((1, 3), 1 / 3, np.float32))[..., None]
+    picture = grey + np.float32(camera.saturation) * (picture - grey)
+    picture = np.float32(255) * (np.float32(0.45) + np.float32(camera.contrast) * (picture - np.float32(0.45)))
+    if camera.read_noise or camera.shot_noise:
+        picture += _grain(camera, picture, draw)
+    whole = np.round(np.clip(picture, 0, 255)).astype(np.uint8)
     return _through_jpeg(whole, camera.quality) if camera.quality else whole
 
 
-def srgb(linear: NDArray[np.float32]) -> NDArray[np.float32]:
+def _grain(camera: Camera, picture: NDArray[np.float32], draw: np.random.Generator) -> NDArray[np.float32]:
+    """Noise that grows with light, mostly the same in all colours."""
+    deviation = np.sqrt(camera.read_noise**2 + camera.shot_noise**2 * np.clip(picture, 0, 255) / np.float32(255))
+    grain = draw.standard_normal((*picture.shape[:2], 4), np.float32)
+    return np.asarray(deviation * (np.float32(0.7) * grain[..., 3:] + np.float32(0.5) * grain[..., :3]), np.float32)
+
+
+def _srgb(linear: NDArray[np.float32]) -> NDArray[np.float32]:
     low = np.clip(linear, 0, None)
-    return np.where(low <= 0.0031308, 12.92 * low, 1.055 * low ** np.float32(1 / 2.4) - 0.055)
+    curve = np.float32(1.055) * cv2.pow(low, 1 / 2.4) - np.float32(0.055)
+    return np.where(low <= 0.0031308, np.float32(12.92) * low, curve)
 
 
 def _shoulder(radiance: NDArray[np.float32]) -> NDArray[np.float32]:
     """Straight up to 0.6, then softly towards 1."""
     above = np.maximum(radiance - np.float32(0.6), 0)
-    return np.minimum(radiance, 0.6) + 0.4 * (1 - np.exp(-2 * above))
+    return np.minimum(radiance, np.float32(0.6)) + np.float32(0.4) * (1 - np.exp(-2 * above))
 
 
 def _through_jpeg(picture: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""A z-buffer: which triangle every pixel shows, and values interpolated over it. Knows nothing of heads and of light."""
+"""A z-buffer: which triangle every pixel shows, and values interpolated over it. Knows no heads and no light."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ FARTHEST = np.float32(-1e9)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cover:
-    """triangle (H, W) int32, −1 where nothing is seen; weights (H, W, 3) float32 of its corners; depth (H, W) float32,
-    greater is nearer."""
+    """triangle (H, W) int32, −1 where nothing is seen; weights (H, W, 3) float32 of its corners; depth (H, W)
+    float32, greater is nearer."""
 
     triangle: NDArray[np.int32]
     weights: Floats
@@ -24,7 +24,8 @@ class Cover:
 
 
 def cover(points: Floats, triangles: NDArray[np.int32], height: int, width: int) -> Cover:
-    """points (V, 3) float32: x right and y down in pixels, whose centres lie at ½, and nearness."""
+    """points (V, 3): x right and y down in pixels, whose centres lie at ½, and nearness. Triangles that turn their back,
+    clockwise ones on y up, are not seen."""
     ids = np.full((height, width), -1, np.int32)
     weights = np.zeros((height, width, 3), np.float32)
     depth = np.full((height, width), FARTHEST, np.float32)
@@ -58,7 +59,7 @@ def _cover(
         xb, yb, zb = points[b, 0], points[b, 1], points[b, 2]
         xc, yc, zc = points[c, 0], points[c, 1], points[c, 2]
         area = (xb - xa) * (yc - ya) - (xc - xa) * (yb - ya)
-        if abs(area) < 1e-9:
+        if area > -1e-6:
             continue
         left = max(0, int(np.floor(min(xa, xb, xc) - 0.5)))
         right = min(width - 1, int(np.ceil(max(xa, xb, xc) - 0.5)))

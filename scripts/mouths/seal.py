@@ -39,7 +39,7 @@ class Lips:
         self._close = self._sealing(head)
 
     def pose(self, head: HeadModel, expression: Mapping[str, float]) -> NDArray[np.float32]:
-        """(26719, 3): the head with an expression, by the names that HeadModel.vertices takes; lips apart or touching."""
+        """(26719, 3): the head with an expression as HeadModel.vertices takes it; lips apart or touching."""
         posed = head.vertices(expression)
         posed[self._near] += np.float32(expression.get("mouthClose", 0.0)) * self._close
         loops = self._loops(posed)

@@ -21,14 +21,14 @@ from scripts.mouths.backdrop import random_backdrop
 from scripts.mouths.light import random_lighting
 from scripts.mouths.person import Person
 from scripts.mouths.photograph import Camera, random_camera, take
-from scripts.mouths.raster import interpolate
 from scripts.mouths.region import Region
-from scripts.mouths.shading import Seen, Shader, look_at
+from scripts.mouths.shading import Shader
 from scripts.mouths.texture import SkinTexture
 
 PIVOT = np.array([0.0, -5.0, 0.0])  # where the neck carries the head
 WINDOW = 1.125  # side of the picture in sides of the crop: room for the head to sway
 SUPERSAMPLING = 2
+METER = 4  # the light is metered on a picture this much smaller
 LIPS = slice(48, 68)  # of the 68 landmarks
 
 Floats = NDArray[np.float64]
@@ -69,12 +69,11 @@ class Sitting:
         self._pinhole = Pinhole(y=-4.0, z=float(draw.uniform(55, 140)), focal=1000.0)
         self._offset, self._zoom = np.zeros(2), 1.0
         self.crop = self._frame(draw)
-        scale = self._zoom * self._pinhole.focal / (self._pinhole.z - 10)
+        self._scale = self._zoom * self._pinhole.focal / (self._pinhole.z - 10)  # raster pixels per centimetre
         self._light = random_lighting(draw)
-        self._shader = Shader(region, person, skin, self._light, scale)
+        self._shader = Shader(region, person, skin, self._light, head.neutral[region.used, 1])
         self._backdrop = random_backdrop(draw, self.raster)
-        self._neutral = head.neutral[region.used, 1:2]
-        self.camera = self._metered(random_camera(draw, (round(0.8 * WINDOW * size), self.raster + 1)), draw)
+        self.camera = self._metered(random_camera(draw, (round(0.8 * WINDOW * size), self.raster + 1)))
 
     def view(self, points: NDArray[np.floating], stance: Stance | None = None) -> Floats:
         """(…, 3) points of the unturned head → (…, 2) raster pixels, in the first stance unless said otherwise."""
@@ -83,10 +82,9 @@ class Sitting:
 
     def picture(self, expression: Mapping[str, float], stance: Stance, draw: np.random.Generator) -> Picture:
         """A photograph of a moment. expression: as HeadModel.vertices takes it; draw: for the camera's noise."""
-        posed, seen, scene = self._see(expression, stance)
-        lips = scene_height(posed, self.head, stance)
-        neutral = interpolate(seen.cover, self.region.triangles, self._neutral)[..., 0]
-        shaded = self._shader.shade(seen, scene, lips, neutral)
+        posed, scene = self._posed(expression, stance)
+        seen = self._shader.look(scene, self.view(posed[self.region.used], stance), self.raster)
+        shaded = self._shader.shade(seen, scene, self._lips_front(posed, stance), self._scale)
         alpha = shaded.alpha[..., None]
         radiance = self._backdrop + alpha * (shaded.radiance - self._backdrop)
         marks = posed[self.head.landmarks68[LIPS]]
@@ -100,8 +98,8 @@ class Sitting:
         chosen = (region.part >= 1) & (region.part <= 2) & (region.jaw[first] == on_jaw)
         if not on_jaw:
             chosen &= region.mean[first, 1] > -2.9 - 1.0 * (region.part == 1)
-        seen = look_at(region, scene, self.view(posed[region.used]), self.raster, chosen)
-        radiance = self._shader.shade_bare(seen, scene_height(posed, self.head, self.stance))
+        seen = self._shader.look(scene, self.view(posed[region.used]), self.raster, chosen)
+        radiance = self._shader.shade_bare(seen, self._lips_front(posed, self.stance), self._scale)
         hit = seen.part >= 0
         if hit.any():
             radiance[~hit] = radiance[hit].mean(axis=0)
@@ -115,19 +113,16 @@ class Sitting:
         clean = replace(self.camera, size=8, shot_noise=0.0, read_noise=0.0, quality=0)
         return take(clean, dim, np.random.default_rng(0))[4, 4]
 
-    def _see(
-        self, expression: Mapping[str, float], stance: Stance
-    ) -> tuple[NDArray[np.float32], Seen, NDArray[np.float32]]:
-        posed, scene = self._posed(expression, stance)
-        pixels = self.view(posed[self.region.used], stance)
-        return posed, look_at(self.region, scene, pixels, self.raster), scene
-
     def _posed(
         self, expression: Mapping[str, float], stance: Stance
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """All vertices of the unturned head, and the region's in the scene."""
         posed = self.region.lips.pose(self.head, expression)
         return posed, place(posed[self.region.used], stance).astype(np.float32)
+
+    def _lips_front(self, posed: NDArray[np.float32], stance: Stance) -> float:
+        """z of the lips' front in the scene."""
+        return float(place(posed[self.head.landmarks68[INNER_LIP]], stance)[:, 2].max())
 
     def _frame(self, draw: np.random.Generator) -> Crop:
         """Point the camera: the crop, a little off as detected ones are, lies in the middle of the raster."""
@@ -139,11 +134,12 @@ class Sitting:
         edge = self.raster * (1 - 1 / WINDOW) / 2
         return Crop(edge, edge, self.raster / WINDOW)
 
-    def _metered(self, camera: Camera, draw: np.random.Generator) -> Camera:
+    def _metered(self, camera: Camera) -> Camera:
         """Exposed as cameras do: most of the way to a middle grey, dark skin a little darker than light skin."""
-        _, seen, scene = self._see(self.rest, self.stance)
-        neutral = np.zeros(seen.part.shape, np.float32)
-        shaded = self._shader.shade(seen, scene, float(scene[:, 2].max()), neutral)
+        posed, scene = self._posed(self.rest, self.stance)
+        small = self.raster // METER
+        seen = self._shader.look(scene, self.view(posed[self.region.used]) / METER, small)
+        shaded = self._shader.shade(seen, scene, self._lips_front(posed, self.stance), self._scale / METER)
         level = float(shaded.radiance[seen.part == 0].mean())
         return replace(camera, exposure=camera.exposure * (0.24 / max(level, 1e-3)) ** 0.7)
 
@@ -156,11 +152,6 @@ def place(points: NDArray[np.floating], stance: Stance) -> Floats:
     )
     share = ramp(rest[..., 1] + 0.35 * (rest[..., 2] - 2.0), -13.5, -5.8)[..., None]
     return np.asarray(rest + share * (turned - rest))
-
-
-def scene_height(posed: NDArray[np.float32], head: HeadModel, stance: Stance) -> float:
-    """z of the lips' front in the scene."""
-    return float(place(posed[head.landmarks68[INNER_LIP]], stance)[:, 2].max())
 
 
 def random_stance(draw: np.random.Generator) -> Stance:

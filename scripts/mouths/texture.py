@@ -1,4 +1,4 @@
-"""A person's skin as a texture: colour, relief and roughness on the cylinder of region.py. Knows no light and no pose."""
+"""A person's skin as a texture: colour, relief and roughness on region.py's cylinder. Knows no light and no pose."""
 
 from __future__ import annotations
 
@@ -14,27 +14,26 @@ from scripts.mouths.region import ARC, BOTTOM, TEXTURE_HEIGHT, TEXTURE_WIDTH, TO
 
 SHAPE = (TEXTURE_HEIGHT, TEXTURE_WIDTH)
 TEXEL = (TOP - BOTTOM) / TEXTURE_HEIGHT  # centimetres
-FRECKLE = np.array([0.62, 0.50, 0.42])  # what a freckle leaves of the skin's colour
-FLUSH = np.array([1.06, 0.78, 0.78])
+FRECKLE = np.array([0.62, 0.50, 0.42], np.float32)  # what a freckle leaves of the skin's colour
+FLUSH = np.array([1.06, 0.78, 0.78], np.float32)
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SkinTexture:
-    """colour (H, W, 3): linear RGB reflectance; surface (H, W, 3): slope across, slope down, roughness;
-    streaks (H, W): the lips' fine lines, about [−1, 1]."""
+    """colour (H, W, 3): linear RGB reflectance; surface (H, W, 4): slope across, slope down, roughness, and the
+    lips' fine lines, about [−1, 1]."""
 
     colour: Floats
     surface: Floats
-    streaks: Floats
 
 
 def paint_skin(person: Person) -> SkinTexture:
     draw = np.random.default_rng(person.seed)
     mottle = 0.6 * noise(draw, 0.9) + 0.4 * noise(draw, 0.35)
     pores = noise(draw, 0.10)
-    colour = person.skin * (1 + 0.07 * mottle + 0.05 * person.pores * pores)[..., None]
+    colour = person.skin.astype(np.float32) * (1 + 0.07 * mottle + 0.05 * person.pores * pores)[..., None]
     colour = _tint(colour, person.redness * np.clip(_places().flush * (1 + 0.5 * mottle), 0, 1), FLUSH)
     spots = np.clip((noise(draw, draw.uniform(0.14, 0.24)) - 0.35) / 0.25, 0, 1)
     colour = _tint(colour, person.freckles * spots * np.clip(_places().sun + 0.2, 0, 1), FRECKLE)
@@ -44,9 +43,10 @@ def paint_skin(person: Person) -> SkinTexture:
     relief = 0.006 * person.pores * pores + 0.012 * person.pores * noise(draw, 0.3) + 0.01 * person.beard * hairs
     slope_across, slope_down = np.gradient(relief, TEXEL, axis=(1, 0))
     roughness = 0.55 - 0.2 * person.gloss * _places().oily + 0.06 * mottle
-    surface = np.stack([slope_across, slope_down, roughness + 0.2 * growth * person.beard], axis=2)
     streaks = noise(draw, 0.12, stretch=6.0)
-    return SkinTexture(np.clip(colour, 0.004, 0.9).astype(np.float32), surface.astype(np.float32), streaks)
+    rough = roughness + 0.2 * growth * person.beard
+    surface = np.stack([slope_across, slope_down, rough, streaks], axis=2)
+    return SkinTexture(np.clip(colour, 0.004, 0.9).astype(np.float32), surface.astype(np.float32))
 
 
 def noise(draw: np.random.Generator, size: float, stretch: float = 1.0) -> Floats:
@@ -63,10 +63,11 @@ def _grow_beard(
     """Stubble: dots and a shade below the skin. Beard: streaks of hair over it. Returns the hairs' relief too."""
     dots = np.clip(noise(draw, 0.06) - 0.15, 0, 1)
     hairs = noise(draw, 0.07, stretch=5.0) + 0.5 * noise(draw, 0.2, stretch=2.0)
+    dark = person.hair.astype(np.float32)
     shade = person.stubble * growth * (0.30 + 0.55 * dots)
-    colour = colour + shade[..., None] * (person.hair - colour)
+    colour = colour + shade[..., None] * (dark - colour)
     cover = np.clip(person.beard * growth * (0.75 + 0.6 * hairs), 0, 1)
-    strand = person.hair * (1.1 + 0.7 * hairs)[..., None]
+    strand = dark * (1.1 + 0.7 * hairs)[..., None]
     return colour + cover[..., None] * (strand - colour), hairs * growth
 
 
@@ -75,12 +76,12 @@ def _moles(colour: NDArray[np.floating], draw: np.random.Generator) -> NDArray[n
     for _ in range(int(draw.integers(0, 5))):
         at = (int(draw.integers(150, SHAPE[1] - 150)), int(draw.integers(60, 340)))
         cv2.circle(dark, at, int(draw.integers(2, 5)), 1.0, -1)
-    return _tint(colour, draw.uniform(0.3, 0.8) * cv2.GaussianBlur(dark, (0, 0), 1.5), np.array([0.35, 0.25, 0.2]))
+    return _tint(
+        colour, draw.uniform(0.3, 0.8) * cv2.GaussianBlur(dark, (0, 0), 1.5), np.array([0.35, 0.25, 0.2], np.float32)
+    )
 
 
-def _tint(
-    colour: NDArray[np.floating], amount: NDArray[np.floating], tint: NDArray[np.float64]
-) -> NDArray[np.floating]:
+def _tint(colour: NDArray[np.floating], amount: NDArray[np.floating], tint: Floats) -> NDArray[np.floating]:
     return colour * (1 + amount[..., None] * (tint - 1))
 
 
