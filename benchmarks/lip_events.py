@@ -5,6 +5,7 @@ Rows are video frames of 40 ms; row t is the mouth at 40 t + 20 ms.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,17 +14,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.motion import COEFFICIENTS, LipMotion
+from engines.motion import COEFFICIENTS, VISEMES, LipMotion
 
 ROW = 0.04  # s
 EARLY, LATE = 0.08, 0.04  # s before the start and after the end of a sound within which its gesture counts
 SHUT = 0.012  # aperture, in distances between the eyes: 1 mm on the canonical head
-TUCKED = 0.18  # mouthRollLower; the label of a full f is 0.65
+TUCKED = 0.35  # mouthRollLower, and more than mouthPress; the label of a full f is 0.65
 ROUNDED = 0.30  # mouthPucker; the label of a full u is 0.75
-CLOSING_SOUNDS = frozenset({"P", "B", "M"})
-NEARLY_CLOSING_SOUNDS = CLOSING_SOUNDS | {"F", "V", "SIL", "W"}
-TUCK_SOUNDS = frozenset({"F", "V"})
-ROUND_SOUNDS = frozenset({"UW", "UH", "OW", "W", "SH", "ZH", "AO", "OY", "CH", "JH"})
+# Sounds by ARPAbet in recordings, by viseme in synthetic speech.
+CLOSING_SOUNDS = frozenset({"P", "B", "M", "PP"})
+NEARLY_CLOSING_SOUNDS = CLOSING_SOUNDS | {"F", "V", "SIL", "W", "FF", "sil"}
+TUCK_SOUNDS = frozenset({"F", "V", "FF"})
+ROUND_SOUNDS = frozenset({"UW", "UH", "OW", "W", "SH", "ZH", "AO", "OY", "CH", "JH", "ou", "oh"})
+ALSO_ROUNDED = ROUND_SOUNDS | {"R", "ER", "RR"}  # English r may be rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,12 @@ def read_sounds(path: Path) -> list[Sound]:
     return [Sound(p["b"], p["b"] + p["d"], p["t"]) for word in words for p in word["w"]]
 
 
+def sounds_of(visemes: NDArray[np.uint8], rate: int) -> list[Sound]:
+    """The visemes of a label, (frames,) at rate a second, as sounds."""
+    edges = [0, *(np.flatnonzero(np.diff(visemes)) + 1).tolist(), len(visemes)]
+    return [Sound(a / rate, b / rate, VISEMES[visemes[a]]) for a, b in itertools.pairwise(edges)]
+
+
 def track(rows: Sequence[LipMotion], name: str) -> NDArray[np.float64]:
     """A coefficient, or aperture or width, over the rows."""
     if name in ("aperture", "width"):
@@ -98,11 +107,13 @@ def closures(rows: Sequence[LipMotion], sounds: Sequence[Sound]) -> Count:
 
 
 def tucks(rows: Sequence[LipMotion], sounds: Sequence[Sound]) -> Count:
-    return count_gestures(track(rows, "mouthRollLower") > TUCKED, sounds, TUCK_SOUNDS, TUCK_SOUNDS)
+    lower_lip = track(rows, "mouthRollLower")
+    tucked = (lower_lip > TUCKED) & (lower_lip > track(rows, "mouthPress"))
+    return count_gestures(tucked, sounds, TUCK_SOUNDS, TUCK_SOUNDS)
 
 
 def roundings(rows: Sequence[LipMotion], sounds: Sequence[Sound]) -> Count:
-    return count_gestures(track(rows, "mouthPucker") > ROUNDED, sounds, ROUND_SOUNDS, ROUND_SOUNDS)
+    return count_gestures(track(rows, "mouthPucker") > ROUNDED, sounds, ROUND_SOUNDS, ALSO_ROUNDED)
 
 
 def _near(times: NDArray[np.float64], sound: Sound) -> NDArray[np.bool_]:

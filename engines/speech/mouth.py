@@ -16,6 +16,12 @@ from numpy.typing import NDArray
 
 from engines.motion import COEFFICIENTS, VISEMES, LipMotion
 
+# Belief in p b m from which the lips begin to shut, and at which they are shut: the mean of open and shut, which a
+# network trained on squares gives where it is unsure, is a mouth ajar that no talker shows.
+SHUTTING, SHUT = 0.3, 0.6
+_CLOSING_VISEME = VISEMES.index("PP")
+_CLOSE = COEFFICIENTS.index("mouthClose")
+
 TABLE = Path(__file__).with_name("canonical_mouth.json")
 
 
@@ -47,6 +53,15 @@ def lip_motion(coefficients: NDArray[np.float32], visemes: NDArray[np.float32]) 
     """A motion whose aperture and width follow from its coefficients: (14,) in [0, 1], (15,) summing to 1."""
     aperture, width = canonical_mouth().measure(coefficients)
     return LipMotion(coefficients, float(aperture), float(width), visemes)
+
+
+def shut_at_closures(coefficients: NDArray[np.float32], visemes: NDArray[np.float32]) -> None:
+    """Shut the lips, in place, as far as the visemes say p b m; the jaw stays where it is."""
+    belief = min(max((float(visemes[_CLOSING_VISEME]) - SHUTTING) / (SHUT - SHUTTING), 0.0), 1.0)
+    if belief:
+        mouth = canonical_mouth()
+        more = belief * mouth.measure(coefficients)[0] / -mouth.change[_CLOSE, 0]
+        coefficients[_CLOSE] = min(coefficients[_CLOSE] + more, 1.0)
 
 
 def closed_mouth() -> LipMotion:

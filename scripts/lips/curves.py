@@ -27,8 +27,9 @@ OPENING_REACH = (0.050, 0.055)
 JAW_REACH = (0.065, 0.070)
 ROUNDING_REACH = (0.100, 0.075)  # lips round longest ahead (Schwartz and Savariaux 2014)
 ONSET_REACH = 0.085  # of the first phone after a pause: the preparatory gesture
+OFFSET_REACH = 0.085  # of the last phone before one: lips close at leisure
 CORE = 0.25  # of a phone's length on either side of its middle, at full weight
-SILENCE_EDGE = 0.060  # s of a pause at either end that belong to opening and closing
+SILENCE_EDGE = 0.080  # s of a pause at either end that belong to opening and closing
 
 GLOTTAL_STOP = 0.09  # s: a shorter silence inside speech does not reach the lips
 SHORT_PAUSE = 0.35  # s: lips stay ajar
@@ -107,7 +108,8 @@ class _Blend:
         before = np.array([_reach_before(segments, i, reach[0]) for i in range(len(segments))], np.float32)[:, None]
         away = t[None] - middle
         outside = np.maximum(np.abs(away) - core, 0)
-        self._dominance = np.exp(-outside / np.where(away < 0, before, np.float32(reach[1])))
+        after = np.array([_reach_after(segments, i, reach[1]) for i in range(len(segments))], np.float32)[:, None]
+        self._dominance = np.exp(-outside / np.where(away < 0, before, after))
         self._length = np.array([s.end - s.start for s in segments], np.float32)
 
     def __call__(
@@ -155,6 +157,11 @@ def _core(segment: Segment) -> float:
 def _reach_before(segments: Sequence[Segment], i: int, usual: float) -> float:
     after_pause = i > 0 and segments[i - 1].phone == SILENCE
     return max(usual, ONSET_REACH) if after_pause else usual
+
+
+def _reach_after(segments: Sequence[Segment], i: int, usual: float) -> float:
+    before_pause = i + 1 < len(segments) and segments[i + 1].phone == SILENCE
+    return max(usual, OFFSET_REACH) if before_pause else usual
 
 
 def _strength(segment: Segment, effort: Track) -> float:

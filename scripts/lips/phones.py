@@ -36,8 +36,8 @@ def _consonant(viseme: str, opening: float, weight: float, jaw: float = 3.0, jaw
     return Phone(viseme, opening, weight, jaw, jaw_weight)
 
 
-_BILABIAL = Phone("PP", 0.0, 3.0, 3.0, 0.3, 0.0, 0.15)
-_LABIODENTAL = Phone("FF", 1.6, 2.5, 2.5, 0.6, 0.0, 0.5)
+_BILABIAL = Phone("PP", 0.0, 1.6, 3.0, 0.3, 0.0, 0.15)
+_LABIODENTAL = Phone("FF", 1.6, 1.5, 2.5, 0.6, 0.0, 0.5)
 _ALVEOLAR_STOP = _consonant("DD", 5.0, 0.5, 2.5)
 _VELAR = _consonant("kk", 6.5, 0.25, 4.0, 0.2)
 _DENTAL = Phone("TH", 5.0, 0.6, 3.0, 0.5, tongue=0.6)
@@ -87,7 +87,7 @@ PHONES: dict[str, Phone] = {
     "ʒ": _PALATAL_SIBILANT,
     "r": Phone("RR", 5.0, 0.6, 3.5, 0.4, 0.45, 0.7),
     "j": Phone("ih", 5.8, 0.6, 3.0, 0.5, 0.0, 0.4, 0.8),
-    "w": Phone("ou", 2.8, 1.6, 3.0, 0.5, 1.0, 1.6),
+    "w": Phone("ou", 2.8, 1.3, 3.0, 0.5, 1.0, 1.6),
     "ɾ": _consonant("DD", 5.8, 0.35, 3.5, 0.3),
     "ʔ": Phone("kk", 6.0, 0.05, 4.0, 0.05, 0.0, 0.02),
 }

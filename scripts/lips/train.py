@@ -23,7 +23,7 @@ from scripts.lips.network import DELAYS, HOPS, LipNetwork
 PEAK_RATE = 2e-3  # learning rate
 WARM_UP = 200  # steps
 CENTIMETRES = 8.92  # of one unit of aperture: losses are about 1 then
-OPENING_LOSS, SPEED_LOSS, SHAPE_LOSS, VISEME_LOSS, CLOSURE_LOSS = 4.0, 2.0, 6.0, 0.08, 4.0
+OPENING_LOSS, SPEED_LOSS, SHAPE_LOSS, VISEME_LOSS, CLOSURE_LOSS = 4.0, 2.0, 30.0, 0.12, 12.0
 SHUT = 0.004  # aperture, in distances between the eyes (0.4 mm)
 PAUSE_CHUNKS = 5  # at the start of a clip, not scored: the normaliser has heard nothing yet
 SAVE_EVERY = 100  # steps

@@ -1,0 +1,60 @@
+"""The canonical mouth: opening and width from coefficients, and lips that shut where p b m are believed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.motion import COEFFICIENTS, VISEMES
+from engines.speech.mouth import canonical_mouth, closed_mouth, lip_motion, shut_at_closures
+
+FACEKIT = Path(__file__).parents[4] / "shared/ict_facekit"
+
+
+def mouth(**values: float) -> np.ndarray:
+    return np.array([values.get(name, 0.0) for name in COEFFICIENTS], np.float32)
+
+
+def visemes(**values: float) -> np.ndarray:
+    return np.array([values.get(name, 0.0) for name in VISEMES], np.float32)
+
+
+def test_jaw_opens_and_close_closes() -> None:
+    measure = canonical_mouth().measure
+    assert measure(mouth(jawOpen=0.4))[0] == pytest.approx(0.13, abs=0.01)
+    assert measure(mouth(jawOpen=0.4, mouthClose=0.4))[0] == 0
+
+
+def test_pucker_narrows_and_stretch_widens() -> None:
+    rest, narrow, wide = (
+        canonical_mouth().measure(mouth(**v))[1] for v in ({}, {"mouthPucker": 1.0}, {"mouthStretch": 1.0})
+    )
+    assert narrow < rest - 0.05
+    assert wide > rest + 0.05
+
+
+def test_closed_mouth_is_at_rest_and_silent() -> None:
+    motion = closed_mouth()
+    assert motion.aperture == 0
+    assert motion.visemes[VISEMES.index("sil")] == 1
+
+
+@pytest.mark.parametrize(("belief", "opening"), [(0.1, 1.0), (0.45, 0.5), (0.9, 0.0)])
+def test_lips_shut_as_far_as_p_b_m_are_believed(belief: float, opening: float) -> None:
+    coefficients, sounds = mouth(jawOpen=0.3), visemes(PP=belief, aa=1 - belief)
+    before = lip_motion(coefficients.copy(), sounds).aperture
+    shut_at_closures(coefficients, sounds)
+    assert lip_motion(coefficients, sounds).aperture == pytest.approx(opening * before, abs=1e-4)
+    assert coefficients[COEFFICIENTS.index("jawOpen")] == np.float32(0.3)
+
+
+def test_table_is_what_the_head_model_measures() -> None:
+    if not FACEKIT.is_dir():
+        pytest.skip("needs ICT-FaceKit beside the repository, in ../shared/ict_facekit")
+    from scripts.lips.mouth_table import measure
+
+    shipped = Path("engines/speech/canonical_mouth.json").read_text()
+    assert measure(FACEKIT) == json.loads(shipped)
