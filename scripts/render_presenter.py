@@ -55,7 +55,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=Path("build/presenters"), help="finished frames are kept here")
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--samples", type=int, default=12, help="paths a pixel")
-    parser.add_argument("--crf", type=int, default=20, help="H.264 quality of the loop, lower is better")
+    parser.add_argument("--crf", type=int, default=14, help="H.264 quality of the loop, lower is better")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--variant", default="llvm_ad_rgb", help="of Mitsuba; scalar_rgb needs no LLVM but is slow")
     return parser.parse_args()
