@@ -21,8 +21,14 @@ OPENED = 0.2  # inter-ocular distances between the lips; a broad smile has 0.1
 BYSTANDER = 0.5  # a face so much smaller than the first is background
 
 # Lips differ from the skin around them. Distances are CIELAB's, in which 2.3 is just seen.
-LIP_CONTRAST = 3.0
+LIP_CONTRAST = 2.0
 LIGHTNESS_SHARE = 0.5  # lightness is shadow as well, and counts half
+
+# Of the skin's pixels LIT_QUANTILE are darker than its lit places; those must reach DARKEST of 255, or noise is all
+# that an enlarged picture would show. For the lips' contrast they are taken to LIT.
+LIT_QUANTILE = 0.9
+DARKEST = 40.0
+LIT = 200.0
 
 Picture = NDArray[np.uint8]
 
@@ -79,8 +85,10 @@ def check_pose(pose: HeadPose) -> None:
 def check_mouth(picture: Picture, face: FaceLandmarks) -> None:
     """
     Raises:
-        PortraitError: the mouth is wide open or covered.
+        PortraitError: the face is too dark, or the mouth wide open or covered.
     """
+    if lit_skin(picture, face) < DARKEST:
+        raise PortraitError("the face is too dark; give a well-lit picture")
     gap = face.mouth_gap / face.interocular
     if gap > OPENED:
         raise PortraitError("the mouth is wide open; give a picture with lips closed or nearly closed")
@@ -98,11 +106,19 @@ def lip_contrast(picture: Picture, face: FaceLandmarks) -> float:
     middle = outer.mean(axis=0)
     lips = _filled(picture, outer) & ~_filled(picture, inner)
     ring = _filled(picture, middle + 1.5 * (outer - middle)) & ~_filled(picture, middle + 1.2 * (outer - middle))
-    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     if not lips.any() or not ring.any():
         return 0.0
-    apart = np.median(lab[lips], axis=0) - np.median(lab[ring], axis=0)
+    colours = np.array([[np.median(picture[part], axis=0) for part in (lips, ring)]], np.float32)
+    lab = cv2.cvtColor(colours * (LIT / max(lit_skin(picture, face), 1.0) / 255), cv2.COLOR_RGB2LAB)
+    apart = lab[0, 0] - lab[0, 1]
     return float(np.hypot(LIGHTNESS_SHARE * apart[0], np.hypot(apart[1], apart[2])))
+
+
+def lit_skin(picture: Picture, face: FaceLandmarks) -> float:
+    """How bright the lit places of the face are, 0..255."""
+    outline = np.concatenate([face.curve("jaw"), face.eye_corners[::-1]])
+    skin = picture[_filled(picture, outline)]
+    return float(np.quantile(skin.mean(axis=1), LIT_QUANTILE)) if len(skin) else 0.0
 
 
 def _filled(picture: Picture, outline: NDArray[np.float64]) -> NDArray[np.bool_]:

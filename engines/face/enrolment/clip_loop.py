@@ -57,8 +57,8 @@ def calmest(faces: Sequence[Sequence[FaceLandmarks]], frame_rate: float) -> Calm
             break
     if best is None:
         raise PortraitError(
-            f"the clip has no {SHORTEST_S:.0f} s in which one person looks at the camera, mouth closed and nearly "
-            "still; give a clip of somebody who listens"
+            f"the clip has no {SHORTEST_S:.0f} s on end in which the person is nearly still, lips together: they are "
+            f"together in {100 * still.mean():.0f} % of the pictures; give a clip of somebody who listens"
         )
     _, first, count = best
     points = np.stack([face.points for face in track[first : first + count] if face])

@@ -40,7 +40,7 @@ def _shaded(picture: Picture, seam: Floats, gap: Floats, interocular: float) -> 
         ends = [tuple(round(16 * value) for value in point) for point in (start, end)]
         cv2.line(light, ends[0], ends[1], dark, max(1, round(1.5 * half)), cv2.LINE_AA, 4)
     soft = cv2.GaussianBlur(light, (0, 0), max(0.6, half))
-    return np.rint(picture * soft[..., None]).astype(np.uint8)
+    return np.asarray(np.rint(picture * soft[..., None]), np.uint8)
 
 
 def _pixels(crop: Floats, points: Floats) -> Floats:

@@ -39,14 +39,12 @@ def ask(module: str, request: Mapping[str, Any]) -> Answer:
     Raises:
         ChildError: the function raised a ValueError, whose message this is, or the child was stopped by its limits.
     """
-    environment: dict[str, str] = {
-        **dict.fromkeys(PROXIES, NOWHERE),
-        "PYTHONPATH": os.pathsep.join([str(ROOT), *(path for path in sys.path if path)]),
-        "PATH": os.environ.get("PATH", ""),
-        "OPENBLAS_NUM_THREADS": "2",  # each maps memory of its own
-        "OPENCV_FFMPEG_CAPTURE_OPTIONS": "protocol_whitelist;file",
-        "OPENCV_LOG_LEVEL": "SILENT",
-    }
+    environment = dict.fromkeys(PROXIES, NOWHERE)
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *(path for path in sys.path if path)])
+    environment["PATH"] = os.environ.get("PATH", "")
+    environment["OPENBLAS_NUM_THREADS"] = "2"  # each maps memory of its own
+    environment["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "protocol_whitelist;file"
+    environment["OPENCV_LOG_LEVEL"] = "SILENT"
     words = [sys.executable, "-m", module, json.dumps(request)]
     try:
         child = subprocess.run(

@@ -61,7 +61,7 @@ def scan(media: Media) -> tuple[Frames, float]:
     Raises:
         MediaError: it cannot be decoded, is cut off or too long.
     """
-    count = CLIP_S * FRAME_RATE // SCAN_STEP
+    count = CLIP_S * FRAME_RATE // SCAN_STEP + 1  # one more than the longest has: the child sees that it goes on
     frames, full = _decode(media, "scan.raw", {"side": SCAN_SIDE, "step": SCAN_STEP, "start": 0, "count": count})
     return frames, max(full) / max(frames.shape[1:3])
 

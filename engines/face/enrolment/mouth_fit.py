@@ -134,7 +134,7 @@ def _on_outline(jaw: Floats, middle: Floats, points: Floats) -> Floats:
 
     def direction(at: Floats) -> Floats:
         # From straight up, anticlockwise in the picture: monotonic along the jaw from left to right.
-        return np.arctan2(middle[0] - at[:, 0], middle[1] - at[:, 1]) % (2 * np.pi)
+        return np.asarray(np.arctan2(middle[0] - at[:, 0], middle[1] - at[:, 1]) % (2 * np.pi))
 
     fine = along(jaw, np.linspace(0, 1, 200))
     angles = np.maximum.accumulate(direction(fine))

@@ -45,9 +45,9 @@ def fitted_plates(
         colour = plate.astype(np.float32)
         alpha = colour[..., 3:] / 255
         colour[..., :3] = alpha * np.minimum(colour[..., :3] * gain, 250)
-        moved = cv2.warpAffine(colour, pixels, (size, size), flags=cv2.INTER_LINEAR)
-        moved[..., :3] /= np.maximum(moved[..., 3:] / 255, 1e-3)
-        plates.append(np.rint(np.clip(moved, 0, 255)).astype(np.uint8))
+        moved = np.asarray(cv2.warpAffine(colour, pixels, (size, size), flags=cv2.INTER_LINEAR), np.float32)
+        straight = moved[..., :3] / np.maximum(moved[..., 3:] / 255, 1e-3)
+        plates.append(np.rint(np.clip(np.dstack([straight, moved[..., 3]]), 0, 255)).astype(np.uint8))
     cavity = np.rint(np.clip(canonical.cavity * gain, 0, 255)).astype(np.uint8)
     return plates[0], plates[1], cavity
 

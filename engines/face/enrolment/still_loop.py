@@ -20,6 +20,7 @@ FRAMES = 200  # 8 s at 25 frames/s
 BLINKS = (49, 142)  # frames at which the lids begin to fall: uneven, as people's are
 BLINK = (0.35, 0.85, 1.0, 1.0, 0.8, 0.5, 0.25, 0.1)  # closure frame by frame: down in 80 ms, up in 200
 
+COARSE = 8  # pixels; movement changes over tens of them
 GRID = 32  # steps of the crop along which its movement is measured
 
 NO_MAP = np.empty(0, np.float32)  # x and y come in one map
@@ -41,9 +42,8 @@ class StillLoop:
     def frames(self) -> Iterator[Picture]:
         """(SIZE, SIZE, 3) uint8 RGB, FRAMES of them."""
         lids = [close_eyes(self._picture, self._face, closure) for closure in BLINK]
-        row, column = np.mgrid[0:SIZE, 0:SIZE].astype(np.float64)
-        there = np.stack([column + 0.5 + self._framing.left, row + 0.5 + self._framing.top], axis=-1)
-        sway = Sway(self._body, there)
+        there, coarse = self._places(1), self._places(COARSE)
+        sway = Sway(self._body, coarse)
         for index in range(FRAMES):
             picture = self._picture
             for begin in BLINKS:
@@ -51,10 +51,16 @@ class StillLoop:
                     picture = lids[index - begin]
             # What is seen at a place came from where the movement at that place points back to; movements are small
             # beside the widths over which they change, so that one look is near enough (0.1 pixel).
-            source = (there - sway.at(index / FRAMES) - 0.5).astype(np.float32)
+            moved = cv2.resize(sway.at(index / FRAMES), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
+            source = there - moved - np.float32(0.5)
             yield np.asarray(
                 cv2.remap(picture, source, NO_MAP, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101), np.uint8
             )
+
+    def _places(self, step: int) -> NDArray[np.float32]:
+        """The middles of squares of step × step pixels of the frame, (n, n, 2), in the picture's pixels."""
+        middles = np.arange(SIZE // step, dtype=np.float32) * step + np.float32(step / 2)
+        return np.stack(np.meshgrid(middles + self._framing.left, middles + self._framing.top), axis=-1)
 
     def alignment(self, crop: Floats) -> NDArray[np.float32]:
         """(FRAMES, 2, 3): where a crop of the resting picture, (2, 3) to its pixels, is in each frame.

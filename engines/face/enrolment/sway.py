@@ -28,7 +28,7 @@ HEAD_HEIGHT, HEAD_WIDTH = 1.05, 1.2
 FADE = 1.1  # half-axes over which the head's movement fades into what lies behind
 PIVOT = 0.5  # face heights below the chin: what the head leans about
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,13 @@ class Sway:
     def at(self, moment: float) -> Floats:
         """(..., 2) pixels by which each point has moved; moment in [0, 1) of the loop."""
         body, unit = self._body, self._body.unit
-        breath = np.sin(np.pi * BREATHS * moment) ** 2  # in and out, from rest to rest
+        breath = float(np.sin(np.pi * BREATHS * moment) ** 2)  # in and out, from rest to rest
         lean = _wave(LEAN, moment)
-        offset = self._points - body.pivot
+        offset = self._points - np.array(body.pivot, self._points.dtype)
         leaning = lean * np.stack([-offset[..., 1], offset[..., 0]], axis=-1)
-        lift = -BREATH_LIFT * unit * breath
-        shift = (unit * _wave(ASIDE, moment), unit * _wave(UP, moment) + BREATH_HEAD * lift)
+        # Plain numbers keep the points' own precision.
+        lift = float(-BREATH_LIFT * unit * breath)
+        shift = np.array([unit * _wave(ASIDE, moment), unit * _wave(UP, moment) + BREATH_HEAD * lift], offset.dtype)
         moved = np.asarray(self._head * (leaning + shift))
         moved[..., 0] += self._face * unit * _wave(TURN, moment)
         moved[..., 0] += self._shoulders * BREATH_WIDTH * breath * (self._points[..., 0] - body.centre[0])
