@@ -50,11 +50,20 @@ def _write_in_parallel(facekit: Path, folder: Path, plan: Plan, missing: Sequenc
             progress(jobs[job].samples)
 
 
+def build_people(facekit: Path, size: int) -> People:
+    """Everybody, in pictures of size pixels.
+
+    Raises:
+        FileNotFoundError: the face model is not in facekit.
+    """
+    return People(_region(facekit), size)
+
+
 def _write(
     facekit: Path, folder: Path, plan: Plan, shard: Shard, drawn: Callable[[int], None] = lambda _: None
 ) -> None:
     with _one_thread():
-        write_shard(folder, plan, shard, People(_region(facekit), plan.size), drawn)
+        write_shard(folder, plan, shard, build_people(facekit, plan.size), drawn)
 
 
 @cache

@@ -59,6 +59,19 @@ def speech(draw: np.random.Generator, frames: int) -> list[LipMotion]:
     ]
 
 
+def free(draw: np.random.Generator, shapes: int, frames: int) -> list[LipMotion]:
+    """Successive frames: random shapes one after the other, frames from each to the next, on straight ways."""
+    keys = np.stack([random_motion(draw).coefficients for _ in range(shapes)])
+    at = np.linspace(0, shapes - 1, (shapes - 1) * frames + 1)
+    tracks = [np.interp(at, np.arange(shapes), column) for column in keys.T]
+    return [unspoken(row) for row in np.stack(tracks, axis=1).astype(np.float32)]
+
+
+def unspoken(coefficients: NDArray[np.float32]) -> LipMotion:
+    """A motion that belongs to no sound: all visemes are as likely. coefficients: (14,)."""
+    return lip_motion(coefficients, np.full(len(VISEMES), 1 / len(VISEMES), np.float32))
+
+
 def random_motion(draw: np.random.Generator) -> LipMotion:
     """One frame: of speech, free, or a gesture."""
     kind = draw.random()
@@ -77,15 +90,10 @@ def random_motion(draw: np.random.Generator) -> LipMotion:
             values[name] = draw.uniform(low, high)
         values["jawOpen"] *= 0.5
         values["mouthClose"] *= values["jawOpen"]
-    row = np.array([values[name] for name in COEFFICIENTS], np.float32)
-    return lip_motion(row, _unknown())
+    return unspoken(np.array([values[name] for name in COEFFICIENTS], np.float32))
 
 
 def _one_hot(viseme: int) -> NDArray[np.float32]:
     row = np.zeros(len(VISEMES), np.float32)
     row[viseme] = 1
     return row
-
-
-def _unknown() -> NDArray[np.float32]:
-    return np.full(len(VISEMES), 1 / len(VISEMES), np.float32)

@@ -25,9 +25,9 @@ class People:
 
     def __call__(self, who: Who, count: int) -> Iterator[tuple[Sample, NDArray[np.float32]]]:
         person = random_person(who.draw(0))
-        head, skin = self._region.head(person.identity), paint_skin(person)
+        skin = paint_skin(person)
         for sitting_number in range(-(-count // PER_SITTING)):
             draw = who.draw(sitting_number + 1)
-            subject = enrol(Sitting(self._region, head, person, skin, draw, self._size), draw, self._size)
+            subject = enrol(Sitting(self._region, person, skin, draw, self._size), draw, self._size)
             for number in range(min(PER_SITTING, count - sitting_number * PER_SITTING)):
                 yield random_sample(subject, who.draw(sitting_number + 1, number + 1)), person.identity

@@ -24,8 +24,8 @@ class Cover:
 
 
 def cover(points: Floats, triangles: NDArray[np.int32], height: int, width: int) -> Cover:
-    """points (V, 3): x right and y down in pixels, whose centres lie at ½, and nearness. Triangles that turn their back,
-    clockwise ones on y up, are not seen."""
+    """points (V, 3): x right and y down in pixels, whose centres lie at ½, and nearness. Triangles that turn their back
+    are not seen."""
     ids = np.full((height, width), -1, np.int32)
     weights = np.zeros((height, width, 3), np.float32)
     depth = np.full((height, width), FARTHEST, np.float32)

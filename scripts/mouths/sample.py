@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,7 +66,7 @@ def enrol(sitting: Sitting, draw: np.random.Generator, size: int) -> Subject:
     for name, on_jaw in (("interior_upper", False), ("interior_lower", True)):
         tensors[name] = np.rint(cut(sitting.plate(on_jaw), at_rest, size)).astype(np.uint8)
     tensors["cavity"] = sitting.cavity()
-    tensors["mask"] = composite_mask(size)
+    tensors["mask"] = composite_mask()
     tensors["alignment"] = at_rest[None].astype(np.float32)
     face = check_tensors(Path("sample"), tensors, 1)
     picture = sitting.picture(sitting.rest, sitting.stance, draw)
@@ -85,7 +86,7 @@ def sample(subject: Subject, motion: LipMotion, stance: Stance, draw: np.random.
     alignment = align(subject, stance)
     structure = subject.frames.draw(quiet.image, alignment * _to_image(sitting), motion)
     target = _picture_cut(sitting, truth, alignment, size)
-    mask = subject.face.mask
+    mask = np.asarray(cv2.resize(subject.face.mask, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
     outside = 1 - mask[..., None] / np.float32(255)
     return Sample(
         reference=subject.reference,

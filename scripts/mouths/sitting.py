@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from scripts.heads.camera import Camera as Pinhole
 from scripts.heads.camera import rigid_pose, transform
-from scripts.heads.model import INNER_LIP, HeadModel
+from scripts.heads.model import INNER_LIP
 from scripts.heads.mouth_mesh import Crop, face_crop
 from scripts.heads.skin import ramp
 from scripts.mouths.backdrop import random_backdrop
@@ -59,12 +59,19 @@ class Sitting:
     """raster: pixels of the side that is drawn; crop: the mouth's crop on the raster in the first stance."""
 
     def __init__(
-        self, region: Region, head: HeadModel, person: Person, skin: SkinTexture, draw: np.random.Generator, size: int
+        self,
+        region: Region,
+        person: Person,
+        skin: SkinTexture,
+        draw: np.random.Generator,
+        size: int,
+        stance: Stance | None = None,
     ) -> None:
-        """size: of the crops that are wanted, pixels."""
-        self.region, self.head, self.person = region, head, person
+        """size: of the crops that are wanted, pixels; stance: the first one, random unless given."""
+        self.region, self.person = region, person
+        self.head = head = region.head(person.identity)
         self.raster = round(WINDOW * size * SUPERSAMPLING)
-        self.stance = random_stance(draw)
+        self.stance = stance or random_stance(draw)
         self.rest = random_rest(draw)
         self._pinhole = Pinhole(y=-4.0, z=float(draw.uniform(55, 140)), focal=1000.0)
         self._offset, self._zoom = np.zeros(2), 1.0
