@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 LONGEST_S = 0.6  # an answer later than this belongs to no event
 QUIET_S = 0.15  # before an event: what closed lips and silence look like
 HALF = 0.5  # an event has begun when half of its height is reached …
-CLOSED = 0.25  # … and is over when a quarter is left
+CLOSED = 0.4  # … and is over when less is left: a swaying head alone darkens the mouth's place by up to 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +60,7 @@ def delays(trace: Trace, events: list[float], duration: float) -> list[float | N
 
 
 def fall_time(trace: Trace, moment: float, low: float, high: float) -> float | None:
-    """How long after `moment` the trace has fallen for good, for 0.2 s, below a quarter between low and high."""
+    """How long after `moment` the trace has fallen for good, for 0.2 s, below CLOSED between low and high."""
     after = trace.between(moment, moment + LONGEST_S)
     above = after.times[after.values > low + CLOSED * (high - low)]
     if not len(after.times) or (len(above) and above[-1] > moment + LONGEST_S - 0.2):
