@@ -166,6 +166,7 @@ async def look_by_client(
     spoken = np.sqrt(np.add.reduceat(sound.samples.astype(np.float64) ** 2, place) / 120)
     seen = Seen(
         lips=Trace(lips[:, 0], lips[:, 1]),
+        numbers=Trace(lips[:, 0], browser.frame_numbers(np.asarray(client.timestamps))),
         microphone=Trace(began + place / 48_000, spoken).between(began, lips[-1, 0]),
         sound=Trace(levels[:, 0], levels[:, 1]),
         shown=[float(time) for time in lips[:, 0]],
@@ -207,7 +208,8 @@ def summarise(seen: Seen, sound: TestSound, options: argparse.Namespace) -> dict
     heard = [delay for delay in answers if delay is not None]
     frames = seen.lips.between(steady, seen.interrupts[0] if seen.interrupts else np.inf)
     drawn = drawn_openings(load_lip_encoder(options.lookahead_ms // FRAME_MS), sound)
-    match = match_frames(longest_calm(seen.lips, steady, seen.interrupts), began, drawn)
+    calm = longest_calm(seen.lips, steady, seen.interrupts)
+    match = match_frames(calm, seen.numbers.between(float(calm.times[0]), np.inf), began, drawn)
     offsets = match.delays - np.median(heard)
     gaps = np.diff(seen.lips.between(steady, np.inf).times)
     return {

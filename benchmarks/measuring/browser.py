@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from playwright.async_api import Page, Route, async_playwright
 
 from benchmarks.measuring.mouth import Box
@@ -32,6 +33,7 @@ FLAGS = (
     "--autoplay-policy=no-user-gesture-required",
 )
 INTERRUPT_EVERY_MS = 4_300
+TICKS_PER_FRAME = 3600  # of the 90 kHz clock of video over RTP, at 25 fps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +41,7 @@ class Seen:
     """Everything the page noted; times in seconds of the page's clock."""
 
     lips: Trace
+    numbers: Trace  # which frame was shown: its presentation time in frames, from any beginning
     microphone: Trace
     sound: Trace
     shown: list[float]  # when each frame was shown
@@ -143,7 +146,7 @@ async def observe(opened: Page, url: str, box: Box, seconds: float, relay: Relay
 async def collect(opened: Page, joined: float, burst: float | None) -> Seen:
     noted = await opened.evaluate(
         """async () => ({
-            lips: probe.lips, levels: probe.levels, interrupts: probe.interrupts,
+            lips: probe.lips, frames: probe.frames, levels: probe.levels, interrupts: probe.interrupts,
             stats: Object.fromEntries([...(await window.lipcast.pc.getStats()).values()]
               .filter((s) => s.type === "inbound-rtp").map((s) => [s.kind, s])),
         })"""
@@ -152,6 +155,7 @@ async def collect(opened: Page, joined: float, burst: float | None) -> Seen:
 
     return Seen(
         lips=Trace(lips[:, 0] / 1000, lips[:, 1]),
+        numbers=Trace(lips[:, 0] / 1000, frame_numbers(np.asarray(noted["frames"], np.float64)[:, 1])),
         microphone=level(noted["levels"]["microphone"]),
         sound=level(noted["levels"]["sound"]),
         shown=[float(time) for time in lips[:, 0] / 1000],
@@ -160,6 +164,12 @@ async def collect(opened: Page, joined: float, burst: float | None) -> Seen:
         join_to_first_frame_s=joined,
         stats=noted["stats"],
     )
+
+
+def frame_numbers(rtp_timestamps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """RTP timestamps, which wrap at 2^32, to frames since the first."""
+    since = np.mod(rtp_timestamps - rtp_timestamps[0] + 2**31, 2**32) - 2**31
+    return np.round(since / TICKS_PER_FRAME)
 
 
 def level(blocks: list[list[float]]) -> Trace:

@@ -92,6 +92,7 @@ class Client:
         self.url = url
         self.session = ""
         self.lips: list[tuple[float, float]] = []
+        self.timestamps: list[float] = []  # RTP timestamp of each frame in `lips`
         self.interrupts: list[float] = []
         self.join_to_first_frame_s = 0.0
         self.first_frame = asyncio.Event()
@@ -134,6 +135,7 @@ class Client:
             seen = completed[-2][1] if len(completed) > 1 else now
             picture = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
             self.lips.append((min(seen, now), openness(picture, self._box)))
+            self.timestamps.append(float(frame.pts or 0))
 
     async def interrupt(self) -> None:
         self.interrupts.append(time.perf_counter())

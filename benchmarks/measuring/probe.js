@@ -4,7 +4,7 @@ window.probe = {
   context: null,
   offset: Infinity, // performance.now() − context time, of the fastest recent message: that with the least waiting
   lips: [], // [time shown, openness]
-  frames: [], // [time shown, presented frames]
+  frames: [], // [time shown, RTP timestamp]: which frame it was
   levels: {}, // name → [[context time, level, when the page heard of it]]
   interrupts: [], // [time asked, time answered]
   hidden: 0,
@@ -35,7 +35,7 @@ window.probe = {
       for (let place = 0; place < pixels.length; place += 4) sum += pixels[place] + pixels[place + 1] + pixels[place + 2];
       const shown = Math.max(metadata.expectedDisplayTime, now);
       this[series].push([shown, 1 - sum / (pixels.length / 4) / 3 / 255]);
-      if (series === "lips") this.frames.push([shown, metadata.presentedFrames]);
+      if (series === "lips") this.frames.push([shown, metadata.rtpTimestamp]);
       video.requestVideoFrameCallback(look);
     };
     video.requestVideoFrameCallback(look);

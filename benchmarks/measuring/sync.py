@@ -39,13 +39,13 @@ def drawn_openings(encoder: LipEncoder, sound: TestSound) -> dict[float, NDArray
     return drawn
 
 
-def match_frames(lips: Trace, sound_began: float, drawn: dict[float, NDArray[np.float64]]) -> Match:
+def match_frames(lips: Trace, numbers: Trace, sound_began: float, drawn: dict[float, NDArray[np.float64]]) -> Match:
     """Find what was shown when.
 
-    lips: one value for each shown frame; frames that were never shown leave a hole in the times.
+    lips: how open the mouth was in each shown frame; numbers: which frame each was, and perhaps later ones.
     sound_began: when the microphone played the test sound's first sample, on the same clock.
     """
-    places = np.round((lips.times - lips.times[0]) / FRAME_S).astype(int)
+    places = (numbers.values[: len(lips.values)] - numbers.values[0]).astype(int)
     latest = int((lips.times[0] - sound_began) / FRAME_S)
     best = Match(-1.0, np.zeros(0))
     for phase, openings in drawn.items():
