@@ -58,7 +58,8 @@ def test_a_vowel_opens_the_mouth_and_silence_closes_it(engine: WarpEngine) -> No
 
 def test_reset_closes_the_mouth_on_the_next_frame(engine: WarpEngine) -> None:
     stream = engine.open(AVATAR)
-    spoken = 8
-    assert moved(engine, stream, vowel(spoken), 0)[-1] > OPEN
+    quiet = np.zeros(15 * FRAME_SAMPLES, np.float32)
+    spoken = np.concatenate([quiet, vowel(8)])
+    assert max(moved(engine, stream, spoken, 0)[-3:]) > OPEN
     stream.reset()
-    assert max(moved(engine, stream, np.zeros(10 * FRAME_SAMPLES, np.float32), spoken)) < CLOSED
+    assert max(moved(engine, stream, quiet, len(spoken) // FRAME_SAMPLES)) < CLOSED
