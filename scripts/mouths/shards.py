@@ -75,7 +75,8 @@ def write_shard(folder: Path, plan: Plan, shard: Shard, draw: Draw, drawn: Calla
     for who, count in plan.people(shard):
         rows += [_row(sample, who, shape) for sample, shape in draw(who, count)]
         drawn(count)
-    tensors = {name: np.stack([row[name] for row in rows]) for name in SCHEMA}
+    # safetensors writes memory as it lies, whatever the strides say.
+    tensors = {name: np.ascontiguousarray(np.stack([row[name] for row in rows])) for name in SCHEMA}
     part = folder / f"{shard.name}.part"
     save_file(tensors, part)
     part.rename(folder / shard.name)
