@@ -39,7 +39,8 @@ def ask(module: str, request: Mapping[str, Any]) -> Answer:
     Raises:
         ChildError: the function raised a ValueError, whose message this is, or the child was stopped by its limits.
     """
-    environment = dict.fromkeys(PROXIES, NOWHERE)
+    environment: dict[str, str] = {}
+    environment.update(dict.fromkeys(PROXIES, NOWHERE))
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *(path for path in sys.path if path)])
     environment["PATH"] = os.environ.get("PATH", "")
     environment["OPENBLAS_NUM_THREADS"] = "2"  # each maps memory of its own
