@@ -50,8 +50,9 @@ def import_avatar(path: Path, own: Path, force: bool) -> Path:
         for name, content in unpacked(path).items():
             (fresh / name).write_bytes(content)
         check_foreign_avatar(fresh)
-        target = own / read_avatar_name(fresh)
-        check_name(target.name)
+        name = read_avatar_name(fresh)
+        check_name(name)
+        target = own / name
         expect_replaceable(target, force)
         if target.exists():
             target.rename(old)

@@ -39,8 +39,7 @@ def ask(module: str, request: Mapping[str, Any]) -> Answer:
     Raises:
         ChildError: the function raised a ValueError, whose message this is, or the child was stopped by its limits.
     """
-    environment: dict[str, str] = {}
-    environment.update(dict.fromkeys(PROXIES, NOWHERE))
+    environment = dict.fromkeys(PROXIES, NOWHERE)
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *(path for path in sys.path if path)])
     environment["PATH"] = os.environ.get("PATH", "")
     environment["OPENBLAS_NUM_THREADS"] = "2"  # each maps memory of its own
@@ -70,7 +69,7 @@ def answer(work: Callable[[Answer], Answer]) -> None:
     limit(resource.RLIMIT_NOFILE, DESCRIPTORS)
     limit(resource.RLIMIT_CORE, 0)
     try:
-        said = {"answer": work(json.loads(sys.argv[1]))}
+        said: Answer = {"answer": work(json.loads(sys.argv[1]))}
     except ValueError as error:
         said = {"error": str(error)}
     except MemoryError:
