@@ -106,7 +106,7 @@ def compare(subject: Subject, motion: LipMotion, draw: np.random.Generator, tall
     """A structure frame and the picture of the same moment, the head having swayed since the avatar was made."""
     drawn = sample(subject, motion, swayed(subject.sitting.stance, draw), draw)
     squares = ((drawn.structure.astype(np.float64) - drawn.target) ** 2).mean(axis=2)
-    mouth = cv2.dilate(drawn.regions[..., (0, 2)].max(axis=2), np.ones((9, 9), np.uint8))
+    mouth = np.asarray(cv2.dilate(drawn.regions[..., (0, 2)].max(axis=2), np.ones((9, 9), np.uint8)), np.uint8)
     tally.psnr.append(_psnr(squares, drawn.mask))
     tally.mouth_psnr.append(_psnr(squares, mouth))
     size = len(mouth)

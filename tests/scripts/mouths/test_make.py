@@ -15,7 +15,7 @@ pytest.importorskip("numba", reason="numba draws the mouths: install the train e
 
 from scripts.mouths import make as maker
 from scripts.mouths.plan import Plan
-from scripts.mouths.shards import INDEX, SCHEMA, OtherDataset, read_shard
+from scripts.mouths.shards import INDEX, SCHEMA, OtherDataset, begin, read_shard, write_shard
 
 PLAN = Plan(samples=6, seed=5, size=32, per_identity=2, per_shard=2)
 SHARDS = ["train-0000.safetensors", "val-0000.safetensors", "test-0000.safetensors"]
@@ -92,17 +92,17 @@ def test_the_index_counts_and_hashes_the_shards(made: Path) -> None:
 
 def test_killed_it_goes_on_and_ends_with_the_same_files(facekit: Path, made: Path, tmp_path: Path) -> None:
     folder = tmp_path / "set"
-    region = maker.build_people(facekit, PLAN.size)
+    people = maker.build_people(facekit, PLAN.size)
     killed: list[int] = []
 
     def kill(count: int) -> None:
         killed.append(count)
         raise KeyboardInterrupt
 
-    missing = maker.begin(folder, PLAN)
-    maker.write_shard(folder, PLAN, missing[0], region, lambda _: None)
+    missing = begin(folder, PLAN)
+    write_shard(folder, PLAN, missing[0], people, lambda _: None)
     with pytest.raises(KeyboardInterrupt):
-        maker.write_shard(folder, PLAN, missing[1], region, kill)
+        write_shard(folder, PLAN, missing[1], people, kill)
     (folder / f"{missing[1].name}.part").write_bytes(b"half a shard")
     assert killed == [2]
     kept = (folder / SHARDS[0]).stat().st_mtime_ns
