@@ -169,7 +169,7 @@ async def collect(opened: Page, joined: float, burst: float | None) -> Seen:
 def frame_numbers(rtp_timestamps: NDArray[np.float64]) -> NDArray[np.float64]:
     """RTP timestamps, which wrap at 2^32, to frames since the first."""
     since = np.mod(rtp_timestamps - rtp_timestamps[0] + 2**31, 2**32) - 2**31
-    return np.round(since / TICKS_PER_FRAME)
+    return np.asarray(np.round(since / TICKS_PER_FRAME), np.float64)
 
 
 def level(blocks: list[list[float]]) -> Trace:

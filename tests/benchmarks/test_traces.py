@@ -62,9 +62,9 @@ def test_shown_frames_are_matched_with_their_own_sound(late: float) -> None:
     drawn = {0.0: rng.uniform(0, 1, 200), 0.02: opening}
     numbers = np.delete(np.arange(100), [40, 41])  # two frames were never shown
     began, delay = 5.0, 0.15
-    times = began + 0.02 + (numbers + 10) * 0.04 + delay
+    times = np.asarray(began + 0.02 + (numbers + 10) * 0.04 + delay, np.float64)
     times[60:] += late  # the path slows down by more than half a frame
-    match = match_frames(Trace(times, opening[numbers + 10]), Trace(times, numbers.astype(float)), began, drawn)
+    match = match_frames(Trace(times, opening[numbers + 10]), Trace(times, numbers.astype(np.float64)), began, drawn)
     assert match.correlation == pytest.approx(1.0)
     assert match.delays[:60] == pytest.approx(delay)
     assert match.delays[60:] == pytest.approx(delay + late)
