@@ -1,0 +1,38 @@
+"""Rebuilds the lip encoder from nothing: corpus, clips, training, export, measurement. Goes on where it stopped.
+
+Usage: python -m scripts.lips.build FOLDER [--steps 3200]
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+
+def stages(folder: Path, steps: int) -> list[tuple[str, ...]]:
+    """The modules to run and their arguments, in order."""
+    corpus, clips, checkpoint = str(folder / "corpus"), str(folder / "clips"), str(folder / "lips.pt")
+    return [
+        ("scripts.lips.corpus", corpus, "--shards", "64", "--utterances", "160"),
+        ("scripts.lips.dataset", corpus, clips),
+        ("scripts.lips.train", clips, checkpoint, "--batch", "24", "--steps", str(steps)),
+        ("scripts.lips.export", checkpoint),
+        ("benchmarks.lips", "--corpus", corpus),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="rebuild the lip encoder")
+    parser.add_argument("folder", type=Path, help="for the corpus, the clips and the checkpoint: 4 GB")
+    parser.add_argument("--steps", type=int, default=3200)
+    args = parser.parse_args()
+    args.folder.mkdir(parents=True, exist_ok=True)
+    for module, *arguments in stages(args.folder, args.steps):
+        print(f"== {module}", flush=True)
+        subprocess.run((sys.executable, "-m", module, *arguments), check=True)
+
+
+if __name__ == "__main__":
+    main()
