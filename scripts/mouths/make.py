@@ -29,25 +29,27 @@ def make(facekit: Path, folder: Path, plan: Plan, workers: int = 1) -> None:
         FileNotFoundError: the face model is not in facekit.
         OtherDataset: the folder was begun with other settings.
     """
+    build_people(facekit, plan.size)  # before anything is written: the model may not be there
     missing = begin(folder, plan)
     progress = _progress(plan.samples, sum(shard.samples for shard in missing))
     if workers < 2:
         for shard in missing:
             _write(facekit, folder, plan, shard, progress)
     else:
-        _write_in_parallel(facekit, folder, plan, missing, workers)
+        _write_in_parallel(facekit, folder, plan, missing, workers, progress)
     finish(folder, plan)
     print(f"{plan.samples} samples in {folder}", file=sys.stderr)
 
 
-def _write_in_parallel(facekit: Path, folder: Path, plan: Plan, missing: Sequence[Shard], workers: int) -> None:
-    progress = _progress(plan.samples, sum(shard.samples for shard in missing))
+def _write_in_parallel(
+    facekit: Path, folder: Path, plan: Plan, missing: Sequence[Shard], workers: int, drawn: Callable[[int], None]
+) -> None:
     # Spawned: numba's and the matrix library's threads do not survive a fork.
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         jobs = {pool.submit(_write, facekit, folder, plan, shard): shard for shard in missing}
         for job in as_completed(jobs):
             job.result()
-            progress(jobs[job].samples)
+            drawn(jobs[job].samples)
 
 
 def build_people(facekit: Path, size: int) -> People:

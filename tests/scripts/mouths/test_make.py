@@ -119,6 +119,7 @@ def test_a_folder_of_other_settings_is_refused(facekit: Path, made: Path) -> Non
         maker.make(facekit, made, Plan(samples=6, seed=6, size=32, per_identity=2, per_shard=2))
 
 
-def test_without_the_face_model_nothing_is_written_but_the_reason(tmp_path: Path) -> None:
+def test_without_the_face_model_nothing_is_written(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="--facekit"):
         maker.make(tmp_path / "nowhere", tmp_path / "set", PLAN)
+    assert not (tmp_path / "set").exists()
