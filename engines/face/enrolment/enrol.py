@@ -25,7 +25,6 @@ from engines.face.enrolment.pose import HeadPose, fit_pose
 from engines.face.enrolment.still_loop import FRAMES, StillLoop
 
 MARGIN = 40  # pixels of the frame's scale around it that are kept, for what movement brings into view
-TILE = 0.6  # of the picture's sides: where a small face is looked for when none was found in the whole
 
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -58,7 +57,7 @@ def enrol(path: Path, finder: FaceFinder, workspace: Path) -> Enrolled:
 
 def _enrol_still(image: Picture, finder: FaceFinder) -> Enrolled:
     height, width = image.shape[:2]
-    face = only_face(find_in_picture(image, finder))
+    face = only_face(finder.find(image[None])[0])
     check_size(face, width, height)
     check_pose(fit_pose(canonical_mouth().landmarks, face))
     check_mouth(image, face)
@@ -91,21 +90,6 @@ def _enrol_clip(media: Media, finder: FaceFinder) -> Enrolled:
     order = there_and_back(len(frames))
     tensors["alignment"] = aligned(faces[rest], faces, fitted.crop)[order]
     return Enrolled(tensors, (np.asarray(frames[index]) for index in order), len(order))
-
-
-def find_in_picture(image: Picture, finder: FaceFinder) -> list[FaceLandmarks]:
-    """The faces of one picture. Where none is seen in the whole, small ones are looked for in its parts."""
-    whole = finder.find(image[None])[0]
-    if whole:
-        return whole
-    height, width = (round(TILE * side) for side in image.shape[:2])
-    for top in (0, image.shape[0] - height):
-        for left in (0, image.shape[1] - width):
-            tile = np.ascontiguousarray(image[top : top + height, left : left + width])
-            found = finder.find(tile[None])[0]
-            if found:
-                return [face.moved(np.array([[1.0, 0, left], [0, 1.0, top]])) for face in found]
-    return []
 
 
 def enlarged(image: Picture, framing: Framing) -> tuple[Picture, Floats]:

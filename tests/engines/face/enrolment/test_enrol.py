@@ -9,10 +9,10 @@ import pytest
 
 from engines.face.enrolment.canonical import canonical_mouth
 from engines.face.enrolment.closing import close_lips
-from engines.face.enrolment.enrol import enlarged, enrol, find_in_picture
+from engines.face.enrolment.enrol import enlarged, enrol
 from engines.face.enrolment.errors import LandmarksError, PortraitError
 from engines.face.enrolment.framing import SIZE, WANTED, Framing, frame_face
-from engines.face.enrolment.landmarks import FaceLandmarks
+from engines.face.enrolment.landmarker import distinct, from_parts, parts_of_picture
 from engines.face.enrolment.mouth_fit import fit_mouth
 from engines.face.enrolment.pose import fit_pose
 from engines.face.geometry import MouthGeometry
@@ -43,22 +43,15 @@ def test_a_turned_face_is_refused(tmp_path: Path) -> None:
         enrol(save_picture(tmp_path / "p.png", drawn(of)), KnownFaces(of), tmp_path)
 
 
-class LooksAtParts:
-    """Sees the face only where it is at least a quarter of the picture."""
-
-    def __init__(self, of: FaceLandmarks) -> None:
-        self.of = of
-        self.asked: list[tuple[int, ...]] = []
-
-    def find(self, frames: np.ndarray) -> list[list[FaceLandmarks]]:
-        self.asked.append(frames.shape)
-        return [[self.of] if frames.shape[1] < 500 and len(self.asked) == 4 else []]
-
-
-def test_a_small_face_is_looked_for_in_parts() -> None:
-    """The fourth look is at the lower left part."""
-    found = find_in_picture(np.zeros((512, 512, 3), np.uint8), LooksAtParts(face()))
-    np.testing.assert_allclose(found[0].points, face().points + np.array([0, 512 - 307]))
+def test_faces_of_a_pictures_parts_are_told_apart_and_cut_ones_left_out() -> None:
+    tiles, corners = parts_of_picture(np.zeros((600, 1000, 3), np.uint8))
+    assert tiles.shape == (4, 360, 600, 3)
+    assert corners == [(0, 0), (400, 0), (0, 240), (400, 240)]
+    small = face(scale=40).moved(np.array([[1.0, 0, 0], [0, 1.0, -100]]))
+    cut = small.moved(np.array([[1.0, 0, -240], [0, 1.0, 0]]))
+    found = from_parts([[small], [cut], [], [small]], corners, (360, 600))
+    np.testing.assert_allclose(found[1].points, small.points + np.array([400, 240]))
+    assert len(distinct([small, *found])) == 2
 
 
 def test_a_framing_shows_head_and_shoulders() -> None:
