@@ -53,5 +53,5 @@ def _direction(azimuth: float, elevation: float) -> NDArray[np.float64]:
 
 def _white(draw: np.random.Generator) -> Colour:
     """From candle to overcast sky: warm gains red and loses blue."""
-    warmth = draw.normal(0, 0.16)
+    warmth = draw.normal(0, 0.11)
     return np.exp([warmth, draw.normal(0, 0.03), -warmth])

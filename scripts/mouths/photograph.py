@@ -31,7 +31,7 @@ def random_camera(draw: np.random.Generator, sizes: tuple[int, int]) -> Camera:
         size=int(draw.integers(*sizes)),
         exposure=float(np.exp(draw.normal(0, 0.22))),
         blur=draw.uniform(0.2, 0.5) + 0.8 * draw.random() * float(poor < 0.25),
-        gains=np.exp(draw.normal(0, 0.06, 3)),
+        gains=np.exp(draw.normal(0, 0.045, 3)),
         contrast=draw.uniform(0.85, 1.2),
         saturation=draw.uniform(0.75, 1.2),
         shot_noise=draw.uniform(0, 3.5) * float(draw.random() < 0.6),

@@ -117,7 +117,7 @@ class Shader:
         relief = cv2.remap(self._skin.surface, x, y, cv2.INTER_LINEAR)
         streaks = relief[..., 3]
         edge = np.float32(person.lip_edge)
-        lip = np.clip((edge * (np.float32(0.5) + np.float32(0.35) * streaks) - seen.lip) / edge, 0, 1)
+        lip = np.clip((edge * (np.float32(0.5) + np.float32(0.2) * streaks) - seen.lip) / edge, 0, 1)
         lip = lip * lip * (3 - 2 * lip)
         red = person.lips.astype(np.float32) * (1 + np.float32(0.12) * streaks)[..., None]
         albedo += lip[..., None] * (red - albedo)
