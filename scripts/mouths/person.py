@@ -46,7 +46,7 @@ class Person:
 
 
 def random_person(draw: np.random.Generator) -> Person:
-    tone = draw.uniform(0, len(SKINS) - 1) ** 1.0
+    tone = draw.uniform(0, len(SKINS) - 1)
     base = np.stack([np.interp(tone, range(len(SKINS)), SKINS[:, c]) for c in range(3)])
     skin = base * np.exp(draw.normal(0, (0.05, 0.07, 0.10)))
     bearded = draw.random() < 0.45
@@ -76,7 +76,8 @@ def random_person(draw: np.random.Generator) -> Person:
 
 def _lips(skin: Colour, draw: np.random.Generator) -> Colour:
     """Lips are skin with more blood in it, or painted."""
-    natural = skin * np.array([draw.uniform(0.72, 1.0), draw.uniform(0.42, 0.78), draw.uniform(0.48, 0.82)])
+    green = draw.uniform(0.42, 0.74)
+    natural = skin * np.array([draw.uniform(0.76, 1.0), green, green * draw.uniform(0.98, 1.22)])
     if draw.random() < 0.15:
         paint = LIPSTICKS[draw.integers(len(LIPSTICKS))] * np.exp(draw.normal(0, 0.25, 3))
         natural = natural + draw.uniform(0.4, 0.95) * (paint - natural)
