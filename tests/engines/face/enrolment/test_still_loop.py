@@ -89,6 +89,24 @@ def test_closed_eyes_show_skin_and_nothing_else_changes() -> None:
     assert changed[:, 0].max() <= FACE.curve("left_eye_lower")[:, 1].max() + 5
 
 
+def test_the_rim_of_glasses_stays_where_it_is() -> None:
+    picture = drawn(FACE)
+    for corners in (FACE.eye_corners[:2], FACE.eye_corners[2:]):
+        x, y = corners.mean(axis=0)
+        cv2.ellipse(picture, (int(x), int(y)), (24, 20), 0, 0, 360, (30, 30, 30), 2)
+    shut = close_eyes(picture, FACE, 1.0)
+    rim = picture.max(axis=2) < 60
+    rim[int(FACE.eye_corners[:, 1].mean()) - 8 :] = False  # its upper part
+    assert (shut.max(axis=2)[rim] < 90).mean() > 0.95
+
+
+def test_glasses_on_the_lids_stop_the_blink() -> None:
+    picture = drawn(FACE)
+    x, y = FACE.eye_corners[:2].mean(axis=0)
+    cv2.ellipse(picture, (int(x), int(y)), (24, 13), 0, 0, 360, (30, 30, 30), 3)
+    assert close_eyes(picture, FACE, 1.0) is picture
+
+
 def test_lids_fall_gradually() -> None:
     picture = drawn(FACE)
     white = [(close_eyes(picture, FACE, closure).min(axis=2) > 215)[EYES].sum() for closure in (0, 0.3, 0.6, 1)]
