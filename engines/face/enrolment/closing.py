@@ -34,12 +34,12 @@ def close_lips(canonical: CanonicalMouth, picture: Picture, fit: MouthFit) -> Pi
 def _shaded(picture: Picture, seam: Floats, gap: Floats, interocular: float) -> Picture:
     """Darken the line where lips meet that did not meet before: parted lips have no shadow between them to bend."""
     half = SEAM_WIDTH * interocular
-    light = np.ones(picture.shape[:2], np.float32)
+    light = np.full(picture.shape[:2], 255, np.uint8)
     for start, end, apart in zip(seam[:-1], seam[1:], (gap[:-1] + gap[1:]) / 2, strict=True):
         dark = 1 - SEAM_DARKNESS * float(np.clip(apart / (4 * half), 0, 1))
         ends = [tuple(round(16 * value) for value in point) for point in (start, end)]
-        cv2.line(light, ends[0], ends[1], dark, max(1, round(1.5 * half)), cv2.LINE_AA, 4)
-    soft = cv2.GaussianBlur(light, (0, 0), max(0.6, half))
+        cv2.line(light, ends[0], ends[1], round(255 * dark), max(1, round(1.5 * half)), cv2.LINE_AA, 4)
+    soft = cv2.GaussianBlur(light.astype(np.float32) / 255, (0, 0), max(0.6, half))
     return np.asarray(np.rint(picture * soft[..., None]), np.uint8)
 
 

@@ -22,12 +22,14 @@ def moving_mask(mesh: Floats, basis: Floats, triangles: NDArray[np.int32]) -> ND
     field = np.zeros((SIZE, SIZE), np.float32)
     values = reach[triangles].mean(axis=1)
     order = np.argsort(values)
+    ranked = np.concatenate([[0], values[order]]).astype(np.float32)
+    layer = np.zeros((SIZE, SIZE), np.int32)  # numbers are painted: OpenCV 5 rounds colours of float pictures
     for pose in (mesh, *(mesh + move for move in basis)):
         corners = np.rint(pose[triangles] * SIZE * 16 - 8).astype(np.int32)
-        layer = np.zeros_like(field)
-        for number in order:
-            cv2.fillConvexPoly(layer, corners[number], float(values[number]), cv2.LINE_8, 4)
-        field = np.maximum(field, layer)
+        layer.fill(0)
+        for rank, number in enumerate(order, start=1):
+            cv2.fillConvexPoly(layer, corners[number], rank, cv2.LINE_8, 4)
+        field = np.maximum(field, ranked[layer])
     weight = np.clip((field - STILL) / (MOVING - STILL), 0, 1)
     soft = cv2.GaussianBlur(weight, (0, 0), FEATHER * SIZE)
     axis = (np.arange(SIZE) + 0.5) / SIZE
