@@ -23,8 +23,6 @@ BLINK = (0.35, 0.85, 1.0, 1.0, 0.8, 0.5, 0.25, 0.1)  # closure frame by frame: d
 COARSE = 8  # pixels; movement changes over tens of them
 GRID = 32  # steps of the crop along which its movement is measured
 
-NO_MAP = np.empty(0, np.float32)  # x and y come in one map
-
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
@@ -54,7 +52,10 @@ class StillLoop:
             moved = cv2.resize(sway.at(index / FRAMES), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
             source = there - moved - np.float32(0.5)
             yield np.asarray(
-                cv2.remap(picture, source, NO_MAP, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101), np.uint8
+                cv2.remap(
+                    picture, source[..., 0], source[..., 1], cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101
+                ),
+                np.uint8,
             )
 
     def _places(self, step: int) -> NDArray[np.float32]:

@@ -117,7 +117,7 @@ def test_a_wider_mouth_moves_wider() -> None:
 def test_the_mask_covers_the_speaking_face_and_leaves_the_border() -> None:
     face_tensors = tensors_of(someone())
     jaw = face_tensors.mesh + 0.5 * face_tensors.basis[COEFFICIENTS.index("jawOpen")]
-    places = 256 * jaw[: RINGS * AROUND, None]
-    inside = cv2.remap(face_tensors.mask, places.astype(np.float32), np.empty(0, np.float32), cv2.INTER_LINEAR)
+    places = np.asarray(256 * jaw[: RINGS * AROUND, None], np.float32)
+    inside = cv2.remap(face_tensors.mask, places[..., 0], places[..., 1], cv2.INTER_LINEAR)
     assert inside.min() > 200
     assert not face_tensors.mask[[0, -1]].any()
