@@ -92,7 +92,7 @@ class EngineConfig:
     lookahead_ms: int = 80  # 0 to 160 in steps of one frame (40 ms)
     margin_ms: float = 10.0  # time from a chunk's end to the release of its unit: the engine's and encoder's share
     max_batch: int = 4
-    presenters: str = ""  # a folder of avatars; empty: those that ship
+    presenters: str = ""  # a folder of avatars; empty: those that ship and your own
     presenter: str = ""  # offered first; empty: the first by name
 
     def __post_init__(self) -> None:
