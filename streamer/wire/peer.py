@@ -82,7 +82,7 @@ class Peer:
         """The SDP answer, with all candidates in it.
 
         Raises:
-            TooLarge, BadOffer: the offer cannot be served. The connection is closed then.
+            TooLarge, BadOffer: the offer cannot be served. The caller closes the connection then.
         """
         checked = check_offer(
             offer, with_microphone=with_microphone, allow_loopback=self._config.allow_loopback_candidates
