@@ -27,7 +27,7 @@ from streamer.errors import NotReady
 from streamer.headers import SecurityHeaders
 from streamer.meters import Meters
 from streamer.sessions import Place, Sessions
-from streamer.wiring import Stage, load_stage
+from streamer.wiring import FRAME_RATE, Stage, load_stage
 from streamer.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ async def get_config(request: Request) -> Response:
                 {key: value for key, value in asdict(ice).items() if value} for ice in config.webrtc.ice_servers
             ],
             "lookahead_ms": config.engine.lookahead_ms,
-            "frame_rate": 25,
+            "frame_rate": FRAME_RATE,
             "max_sessions": config.server.max_sessions,
         }
     )

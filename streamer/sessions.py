@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from engines.api import Avatar
 from streamer.address import Address, new_address, watched_at
@@ -137,7 +138,10 @@ class Sessions:
         config, frame_rate = self._config, self._worker.engine.timing.frame_rate
         outlet = Outlet((avatar.width, avatar.height), frame_rate, config.video, config.audio, self._encoders)
         session = Session(avatar, config, self._worker, outlet, self._clock, self._meters)
-        peer = self._connect(session, "presenter", lambda: session.end("connection-lost"), session.hear)
+        lost = partial(session.end, "connection-lost")
+        peer = self._connect(
+            session, "presenter", on_connected=session.connected, on_closed=lost, on_packet=session.hear
+        )
         try:
             answer = await peer.answer(offer, with_microphone=True)
         except BaseException:
@@ -146,15 +150,20 @@ class Sessions:
         return Place(address.id, address.watch_id, session, peer), answer
 
     def _connect(
-        self, session: Session, name: str, on_closed: Callable[[], None], on_packet: Callable[[int, bytes], None]
+        self,
+        session: Session,
+        name: str,
+        *,
+        on_connected: Callable[[], None],
+        on_closed: Callable[[], None],
+        on_packet: Callable[[int, bytes], None],
     ) -> Peer:
         """A connection whose pictures come from `session`; `name` tells the session's receivers apart."""
         outlet = session.outlet
 
         def connected() -> None:
             outlet.add(name, peer)
-            if name == "presenter":
-                session.connected()
+            on_connected()
 
         peer = Peer(
             self._config.webrtc,
@@ -218,7 +227,13 @@ class Sessions:
         if len(place.viewers) >= self._config.server.max_viewers:
             raise Full(f"{len(place.viewers)} people are watching; no more may", retry_after_s=RETRY_AFTER_S)
         viewer_id = secrets.token_urlsafe(16)
-        peer = self._connect(place.session, viewer_id, lambda: self._lost(place, viewer_id), lambda *_: None)
+        peer = self._connect(
+            place.session,
+            viewer_id,
+            on_connected=lambda: None,
+            on_closed=lambda: self._lost(place, viewer_id),
+            on_packet=lambda *_: None,
+        )
         viewer = place.viewers[viewer_id] = Viewer(viewer_id, peer)
         self._meters.viewers.inc()
         try:

@@ -11,9 +11,10 @@ from engines.api import Chunk, Engine
 from engines.loader import SHIPPED, Presenters, UnknownPresenter, load_engine, user_presenters
 from streamer.config import Config, EngineConfig
 
-__all__ = ["Stage", "UnknownPresenter", "load_stage", "lookahead_frames", "presenters_of"]
+__all__ = ["FRAME_RATE", "Stage", "UnknownPresenter", "load_stage", "lookahead_frames", "presenters_of"]
 
-FRAME_MS = 40  # one video frame at 25 fps
+FRAME_RATE = 25  # frames a second, of every engine
+FRAME_MS = 1000 // FRAME_RATE
 WARM_UP_FRAMES = 10  # the first calls of a runtime are slow; nobody should wait for them
 
 
