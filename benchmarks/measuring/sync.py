@@ -70,7 +70,8 @@ def when_sound_began(heard: list[float], sound: TestSound) -> float:
     best_error, best_start = np.inf, 0.0
     for first in range(len(onsets) - len(times) + 1):
         starts = times - onsets[first : first + len(times)]
-        error = float(np.abs(starts - np.median(starts)).max())
+        # Nine of ten must fit: a glitch of the fake microphone shifts a single vowel.
+        error = float(np.percentile(np.abs(starts - np.median(starts)), 90))
         if error < best_error:
             best_error, best_start = error, float(np.median(starts))
     if best_error > 0.05:
