@@ -1,0 +1,298 @@
+"""The Noise Sensor: a Gaussian prior on motion that finds flicker, pixel by pixel, and smooths it away in time.
+
+Knows nothing of networks, sound or clocks, and learns nothing. Paper: FreeTalkDiff, "Noise Sensor" and Theorem 1, written
+from the equations: standard deviations, and time that never wraps around. The real motion is that of the structure
+frames: the motion that was asked for must not count as noise.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+SOFTEST = 1e-6  # square pixels: keeps the kernel's exponent finite where there is no noise at all
+LEAST_FLOWS = 2  # fewer have no variance
+LEAST_VARIANCE = 1e-12  # square pixels: a flow that varies less explains nothing
+
+# Farnebäck's flow, as the paper's authors set it, with a window that suits pictures of FLOW_SIZE.
+FLOW_SIZE = 64  # pixels of the side on which motion is looked for; D is given in pixels of the picture all the same
+PYRAMID_SCALE, PYRAMID_LEVELS, WINDOW, ITERATIONS, NEIGHBOURS, SIGMA = 0.5, 3, 9, 2, 5, 1.2
+
+Floats = NDArray[np.float32]
+
+
+class Kernel(Enum):
+    """Which frames the filter looks at: so many before the one that it draws, and so many after it."""
+
+    CAUSAL = (2, 0)
+    CENTRED_3 = (1, 1)
+    CENTRED_5 = (2, 2)
+
+    @property
+    def history(self) -> int:
+        """Frames before the one that is drawn."""
+        history, _ = self.value
+        return int(history)
+
+    @property
+    def lookahead(self) -> int:
+        """Frames that must have come before a frame can be drawn: an engine adds them to its own look-ahead."""
+        _, lookahead = self.value
+        return int(lookahead)
+
+    @property
+    def offsets(self) -> range:
+        return range(-self.history, self.lookahead + 1)
+
+
+def kernel_weights(pattern: Floats, offsets: Sequence[int]) -> Floats:
+    """G(k) = softmax over k of −k² / 2D²: (len(offsets), H, W), summing to 1 at every pixel.
+
+    pattern: D, (H, W) pixels, ≥ 0. Where D is 0 the frame itself has all the weight.
+    """
+    squares = np.square(np.asarray(offsets, np.float32))[:, None, None]
+    weights = np.exp(-squares / (2 * np.square(pattern)[None] + np.float32(SOFTEST)))
+    weights /= weights.sum(axis=0)
+    return np.asarray(weights, np.float32)
+
+
+def filter_clip(frames: Floats, pattern: Floats, kernel: Kernel) -> Floats:
+    """All frames of a clip at once, (T, H, W, C): what TemporalFilter gives one by one.
+
+    pattern: D, (H, W), the same for all. Before the first frame stands the first, after the last the last.
+    """
+    weights = kernel_weights(pattern, kernel.offsets)
+    smooth = np.zeros_like(frames)
+    for offset, weight in zip(kernel.offsets, weights, strict=True):
+        at = np.clip(np.arange(len(frames)) + offset, 0, len(frames) - 1)
+        smooth += weight[None, :, :, None] * frames[at]
+    return smooth
+
+
+class TemporalFilter:
+    """The filter of one stream, frame by frame; late by the kernel's look-ahead."""
+
+    __slots__ = ("_frames", "_kernel", "_waiting")
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._frames: deque[Floats] = deque(maxlen=len(kernel.offsets))
+        self._waiting = 0  # frames that came and have not been drawn
+
+    def reset(self) -> None:
+        """The next frame is the first."""
+        self._frames.clear()
+        self._waiting = 0
+
+    def step(self, frame: Floats, pattern: Floats) -> Floats | None:
+        """Take frame t, (H, W, C), which the caller no longer writes to; draw frame t − lookahead, or None before
+        there is one. pattern: D, (H, W), for the frame that is drawn."""
+        if not self._frames:
+            self._frames.extend([frame] * self._kernel.history)
+        self._frames.append(frame)
+        self._waiting += 1
+        if self._waiting <= self._kernel.lookahead:
+            return None
+        self._waiting -= 1
+        return self._drawn(pattern)
+
+    def flush(self, pattern: Floats) -> list[Floats]:
+        """Draw the frames that are still due, with the last one standing for those that will not come."""
+        rest = []
+        for to_come in range(self._kernel.lookahead if self._waiting else 0, 0, -1):
+            self._frames.append(self._frames[-1])
+            if to_come <= self._waiting:
+                rest.append(self._drawn(pattern))
+        self.reset()
+        return rest
+
+    def _drawn(self, pattern: Floats) -> Floats:
+        weights = kernel_weights(pattern, self._kernel.offsets)
+        drawn = np.zeros_like(self._frames[-1])
+        for weight, frame in zip(weights, self._frames, strict=True):
+            drawn += weight[..., None] * frame
+        return drawn
+
+
+def noise_pattern(fake: Floats, real: Floats) -> Floats:
+    """Theorem 1 over a clip: D, (H, W) pixels. fake, real: flows (T, H, W, 2) of what was drawn and what was wanted.
+
+    For either axis, σ_R² = σ_fake² − Cov(fake, real)² / σ_real², with unbiased moments; D² is their sum.
+
+    Raises:
+        ValueError: the flows are not of one shape, or fewer than two.
+    """
+    if fake.shape != real.shape or fake.ndim != 4 or len(fake) < LEAST_FLOWS:
+        raise ValueError(f"expected {LEAST_FLOWS} flows (H, W, 2) or more of either, not {fake.shape} and {real.shape}")
+    around_fake, around_real = fake - fake.mean(axis=0), real - real.mean(axis=0)
+    count = np.float32(len(fake) - 1)
+    covariance = (around_fake * around_real).sum(axis=0) / count
+    return _residual(np.square(around_fake).sum(axis=0) / count, np.square(around_real).sum(axis=0) / count, covariance)
+
+
+def _residual(fake: Floats, real: Floats, covariance: Floats) -> Floats:
+    """D of the moments (H, W, 2) of both axes."""
+    explained = np.square(covariance) / np.maximum(real, np.float32(LEAST_VARIANCE))
+    # Never below 0, by Cauchy and Schwarz; rounding does not know them.
+    return np.asarray(np.sqrt(np.maximum(fake - explained, 0).sum(axis=2)), np.float32)
+
+
+class RunningPattern:
+    """Moments of both flows at every pixel, flow by flow: after each the same as over all that came.
+
+    memory: flows after which the oldest begin to be forgotten; None: none ever is. Scenes change, sessions are long.
+    """
+
+    __slots__ = ("_count", "_covariance", "_fake", "_fake_mean", "_memory", "_real", "_real_mean")
+
+    def __init__(self, memory: int | None = None) -> None:
+        if memory is not None and memory < LEAST_FLOWS:
+            raise ValueError(f"expected a memory of {LEAST_FLOWS} flows or more, not {memory}")
+        self._memory = memory
+        self._count = 0
+
+    def update(self, fake: Floats, real: Floats) -> None:
+        """fake, real: (H, W, 2) flows between the same two moments, pixels a frame."""
+        if fake.shape != real.shape or fake.ndim != 3 or fake.shape[2] != 2:
+            raise ValueError(f"expected two flows of one shape (H, W, 2), not {fake.shape} and {real.shape}")
+        self._count += 1
+        if self._count == 1:
+            self._begin(fake, real)
+            return
+        share = np.float32(1 / min(self._count, self._memory or self._count))
+        from_fake, from_real = fake - self._fake_mean, real - self._real_mean
+        self._fake_mean += share * from_fake
+        self._real_mean += share * from_real
+        keep = 1 - share
+        # Means of products of deviations: x̄ moves by share·d, so d·d counts share·(1 − share).
+        for moment, product in (
+            (self._fake, from_fake * from_fake),
+            (self._real, from_real * from_real),
+            (self._covariance, from_fake * from_real),
+        ):
+            moment += share * product
+            moment *= keep
+
+    def pattern(self) -> Floats:
+        """D, (H, W) pixels; zeros until there are two flows.
+
+        Raises:
+            ValueError: no flow has come: not even the size is known.
+        """
+        if self._count == 0:
+            raise ValueError("expected one flow or more before the noise pattern is asked for")
+        if self._count < LEAST_FLOWS:
+            return np.zeros(self._fake.shape[:2], np.float32)
+        remembered = min(self._count, self._memory or self._count)
+        unbiased = np.float32(remembered / (remembered - 1))
+        return _residual(unbiased * self._fake, unbiased * self._real, unbiased * self._covariance)
+
+    def _begin(self, fake: Floats, real: Floats) -> None:
+        self._fake_mean, self._real_mean = fake.copy(), real.copy()
+        self._fake, self._real, self._covariance = (np.zeros_like(fake) for _ in range(3))
+
+
+class FlowMeter:
+    """The motion from each picture to the next, (FLOW_SIZE, FLOW_SIZE, 2), in pixels of the picture."""
+
+    __slots__ = ("_before",)
+
+    def __init__(self) -> None:
+        self._before: NDArray[np.uint8] | None = None
+
+    def reset(self) -> None:
+        self._before = None
+
+    def step(self, picture: NDArray[np.uint8]) -> Floats | None:
+        """picture: (S, S, 3) uint8 RGB. None for the first."""
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        small = np.asarray(cv2.resize(grey, (FLOW_SIZE, FLOW_SIZE), interpolation=cv2.INTER_AREA), np.uint8)
+        before, self._before = self._before, small
+        if before is None:
+            return None
+        flow = cv2.calcOpticalFlowFarneback(
+            before, small, np.zeros((FLOW_SIZE, FLOW_SIZE, 2), np.float32),
+            PYRAMID_SCALE, PYRAMID_LEVELS, WINDOW, ITERATIONS, NEIGHBOURS, SIGMA, 0,
+        )  # fmt: skip
+        return np.asarray(flow * np.float32(picture.shape[0] / FLOW_SIZE), np.float32)
+
+
+class CorrelatedNoise:
+    """Noise for the sampler that changes slowly: unit variance, and a share `correlation` of it from frame to frame.
+
+    Fresh noise flickers; the same noise for ever makes texture stick to the screen.
+    """
+
+    __slots__ = ("_correlation", "_draw", "_now", "_shape")
+
+    def __init__(self, shape: tuple[int, ...], correlation: float, seed: int) -> None:
+        """correlation: in [0, 1]; 0 is fresh noise for each frame, 1 the same for all."""
+        if not 0 <= correlation <= 1:
+            raise ValueError(f"expected a correlation within 0..1, not {correlation}")
+        self._shape = shape
+        self._correlation = np.float32(correlation)
+        self._draw = np.random.default_rng(seed)
+        self._now: Floats | None = None
+
+    def step(self) -> Floats:
+        """The noise of the next frame, freshly allocated."""
+        if self._now is None:
+            self._now = self._draw.standard_normal(self._shape, np.float32)
+        elif self._correlation < 1:
+            fresh = self._draw.standard_normal(self._shape, np.float32)
+            self._now = self._correlation * self._now + np.sqrt(1 - np.square(self._correlation)) * fresh
+        return self._now.copy()
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """How a Noise Sensor works. correlation: of the sampler's noise; memory: flows, see RunningPattern."""
+
+    kernel: Kernel = Kernel.CAUSAL
+    correlation: float = 0.98
+    memory: int | None = 125  # 5 s
+
+
+class NoiseSensor:
+    """The temporal part of one stream: finds D as frames come, and smooths them by it."""
+
+    __slots__ = ("_fake", "_filter", "_pattern", "_real", "_resized", "_running")
+
+    def __init__(self, prior: Prior, size: int) -> None:
+        """size: of the pictures' side, pixels."""
+        self._filter = TemporalFilter(prior.kernel)
+        self._fake, self._real = FlowMeter(), FlowMeter()
+        self._running = RunningPattern(prior.memory)
+        self._pattern: Floats = np.zeros((FLOW_SIZE, FLOW_SIZE), np.float32)
+        self._resized: Floats = np.zeros((size, size), np.float32)
+
+    @property
+    def pattern(self) -> Floats:
+        """D as known now, (S, S) pixels."""
+        return self._resized
+
+    def reset(self) -> None:
+        """Forget the frames, but not what was learnt of the noise: the presenter and the network stay the same."""
+        self._filter.reset()
+        self._fake.reset()
+        self._real.reset()
+
+    def step(self, drawn: Floats, fake: NDArray[np.uint8], real: NDArray[np.uint8]) -> Floats | None:
+        """What to show, (S, S, C), for the frame that is due; None before there is one.
+
+        drawn: (S, S, C), what is smoothed; fake: (S, S, 3) uint8, the picture that the network drew; real: the
+        structure frame of the same moment.
+        """
+        fake_flow, real_flow = self._fake.step(fake), self._real.step(real)
+        if fake_flow is not None and real_flow is not None:
+            self._running.update(fake_flow, real_flow)
+            self._pattern = self._running.pattern()
+            size = self._resized.shape[::-1]
+            self._resized = np.asarray(cv2.resize(self._pattern, size, interpolation=cv2.INTER_LINEAR), np.float32)
+        return self._filter.step(drawn, self._resized)
