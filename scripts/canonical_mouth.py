@@ -19,10 +19,10 @@ from safetensors.numpy import save_file
 
 from engines.motion import COEFFICIENTS
 from scripts.heads.figure import Figure
-from scripts.heads.looks import LOOKS
 from scripts.heads.model import OUTER_EYE_CORNERS, OUTER_LIP, HeadModel, load_facekit
 from scripts.heads.moment import Moment
 from scripts.heads.mouth_mesh import Crop, MouthMesh, build_mouth_mesh, canonical_mouth, mouth_tensors
+from scripts.heads.people import LOOKS
 from scripts.heads.presenter import _view as camera_view
 from scripts.heads.presenter import crop_of
 from scripts.render_presenter import CAVITY, portrait_camera

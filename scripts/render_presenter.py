@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from scripts.heads.camera import Camera, frame_face
 from scripts.heads.figure import Figure
 from scripts.heads.idle import REST, Idle, idle
-from scripts.heads.looks import LOOKS, Look
+from scripts.heads.looks import Look
 from scripts.heads.model import OUTER_EYE_CORNERS, HeadModel, load_facekit
 from scripts.heads.moment import Moment
+from scripts.heads.people import LOOKS
 
 FRAME_RATE = 25
 DISTANCE = 110.0  # centimetres from the eyes to the camera
@@ -88,7 +89,11 @@ def _render_loop(figure: Figure, camera: Camera, loop: Idle, work: Path, samples
             if scene is None:
                 scene = Scene(figure, camera, pose, str(work))
             scene.move(pose)
-            image = develop(trace(scene, Quality(samples, max(4, samples * 2 // 3)), scatter, look.seed), room)
+            image = develop(
+                trace(scene, Quality(samples, max(4, samples * 2 // 3)), scatter, look.seed),
+                room,
+                look.lighting.exposure,
+            )
             # Renamed when whole: a stopped run leaves no half picture.
             cv2.imwrite(str(work / "next.png"), image[..., ::-1])
             (work / "next.png").rename(path)

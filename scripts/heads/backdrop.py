@@ -25,16 +25,12 @@ def paint_room(room: Room, width: int, height: int, seed: int) -> NDArray[np.flo
         shelf = np.maximum(shelf, ((x > left) & (x < left + 0.06) & (y > top) & (y < 0.74)).astype(np.float32))
     shelf = np.maximum(shelf, ((x > 0.66) & (y > 0.74) & (y < 0.77)).astype(np.float32))
     leaf = ((x - 0.06) / 0.10) ** 2 + ((y - 0.66) / 0.22) ** 2 < 1
-    picture = picture * (1 - 0.45 * _soft(shelf, 0.022 * width)[..., None])
+    picture = picture * (1 - room.shelf * _soft(shelf, 0.022 * width)[..., None])
     picture = picture * (
-        1 - 0.40 * _soft(leaf.astype(np.float32), 0.035 * width)[..., None] * np.array([1.0, 0.72, 0.9])
+        1 - room.plant * _soft(leaf.astype(np.float32), 0.035 * width)[..., None] * np.array([1.0, 0.72, 0.9])
     )
 
-    for at_x, at_y, size, strength in (
-        (0.865, 0.26, 0.060, 0.85),
-        (0.10, 0.20, 0.035, 0.20),
-        (0.76, 0.13, 0.025, 0.25),
-    ):
+    for at_x, at_y, size, strength in room.lamps:
         disc = ((x - at_x) ** 2 + (y - at_y) ** 2 < size**2).astype(np.float32)
         halo = np.exp(-((x - at_x) ** 2 + (y - at_y) ** 2) / (2 * (3.2 * size) ** 2))
         picture = picture + glow * strength * (0.45 * _soft(disc, 0.010 * width) + 0.35 * halo)[..., None]

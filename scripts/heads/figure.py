@@ -10,14 +10,14 @@ from scipy.spatial import cKDTree
 
 from scripts.heads.brows import Bound, brows, lashes
 from scripts.heads.camera import rigid_pose, transform
-from scripts.heads.clothes import Garment, knit
 from scripts.heads.eyes import Eyeball, eyeballs, outside
-from scripts.heads.hair import grow
 from scripts.heads.looks import Look
 from scripts.heads.model import EYE_SOCKETS, FACE, HeadModel
 from scripts.heads.moment import Moment
+from scripts.heads.pieces import Piece, neck_share
 from scripts.heads.skin import SkinMaps, paint, ramp
 from scripts.heads.strands import Strands
+from scripts.heads.styles import dressed, grown
 from scripts.heads.surface import Subdivision, normals, subdivide
 
 SKIN_SIZE = EYE_SOCKETS.stop  # face, neck, mouth socket and eye sockets are one surface
@@ -27,13 +27,16 @@ PIVOT = np.array([0.0, -5.0, 0.0])  # where the neck carries the head
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pose:
-    """Positions at one instant, in the scene: (V, 3) of each surface and (N, K, 3) of each bundle of strands."""
+    """Positions at one instant, in the scene: (V, 3) of each surface and (N, K, 3) of each bundle of strands.
+
+    pieces and bound by the names that Figure has for them; hair is None where no strand is seen.
+    """
 
     skin: NDArray[np.float64]
     eyes: list[NDArray[np.float64]]
-    garment: NDArray[np.float64]
-    hair: NDArray[np.float64]
-    brows: NDArray[np.float64]
+    pieces: dict[str, NDArray[np.float64]]
+    hair: NDArray[np.float64] | None
+    bound: dict[str, NDArray[np.float64]]
     lashes: NDArray[np.float64]
 
 
@@ -50,9 +53,11 @@ class Figure:
         self._lids = np.flatnonzero((on_face > 0.999) & (np.abs(self.rest - (0, 3.6, 9)).max(axis=1) < 6.0))
         self.maps: SkinMaps = paint(model, self.rest, look)
         self.eyeballs: list[Eyeball] = eyeballs(model, look.eyes, look.seed)
-        self.garment: Garment = knit(look.clothes, look.seed)
-        self.hair: Strands = grow(self.rest, self.maps.scalp, look.hair, look.seed)
-        self.brows: Bound = brows(model, self.rest, normals(self.rest, self.triangles), look.seed)
+        strands, of_hair = grown(look.hair, self.rest, self.maps.scalp, look.seed)
+        self.hair: Strands | None = strands
+        self.pieces: dict[str, Piece] = {**of_hair, **dressed(look.clothes, look.seed)}
+        # Hairs that the skin carries, by name.
+        self.bound: dict[str, Bound] = {"brows": brows(model, self.rest, normals(self.rest, self.triangles), look.seed)}
         self.lashes: Bound = lashes(model, look.seed)
         self._lash_roots = cKDTree(self.rest[self._lids]).query(self.lashes.strands.points[:, 0])[1]
 
@@ -74,9 +79,9 @@ class Figure:
         return Pose(
             skin=self.place(skin, moment),
             eyes=[self.place(eye, moment) for eye in eyes],
-            garment=self.place(self.garment.vertices, moment, on_body=True),
-            hair=self.place(self.hair.points, moment),
-            brows=self.place(self.brows.moved(skin), moment),
+            pieces={name: self.place(piece.vertices, moment, piece.share) for name, piece in self.pieces.items()},
+            hair=self.place(self.hair.points, moment) if self.hair else None,
+            bound={name: self.place(hairs.moved(skin), moment) for name, hairs in self.bound.items()},
             lashes=self.place(lash, moment),
         )
 
@@ -92,16 +97,18 @@ class Figure:
         lift = np.array([0.0, 0.05 * moment.breath, 0.02 * moment.breath])
         return rigid_pose(moment.yaw, moment.pitch, moment.roll, PIVOT, lift)
 
-    def place(self, points: NDArray[np.floating], moment: Moment, on_body: bool = False) -> NDArray[np.float64]:
-        """Points (…, 3) of the head at rest, in the scene: the head turns, the chest breathes, the neck is between."""
+    def place(
+        self, points: NDArray[np.floating], moment: Moment, share: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """Points (…, 3) of the head at rest, in the scene: the head turns, the chest breathes, the neck is between.
+
+        share: (…,) how much the head carries of each; None: as it carries skin and hair there.
+        """
         rest = np.asarray(points, np.float64)
         lift = 0.13 * ramp(np.hypot(rest[..., 0], rest[..., 2]), 2.0, 10.0) + 0.03
         body = rest + moment.breath * np.stack([0.004 * rest[..., 0], lift, 0.6 * lift], axis=-1)
-        if on_body:
-            return body
-        # Chin and nape carry the same weight: the line between neck and head slopes down to the back.
-        share = ramp(rest[..., 1] + 0.35 * (rest[..., 2] - 2.0), -13.5, -5.8)[..., None]
-        return transform(self.head_pose(moment), rest) * share + body * (1 - share)
+        carried = (neck_share(rest) if share is None else share)[..., None]
+        return transform(self.head_pose(moment), rest) * carried + body * (1 - carried)
 
 
 def _seen(triangles: NDArray[np.int32], points: NDArray[np.float64]) -> NDArray[np.int32]:

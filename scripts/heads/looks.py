@@ -1,4 +1,4 @@
-"""What a presenter looks like: identity, skin, eyes, hair, clothes, room. Plain values; knows no renderer.
+"""What a presenter looks like: identity, skin, eyes, hair, clothes, light, room. Plain values; knows no renderer.
 
 Colours are linear RGB reflectances in [0, 1] unless said otherwise; lengths are the head model's centimetres.
 """
@@ -47,7 +47,9 @@ class Eyes:
 
 
 @dataclass(frozen=True, slots=True)
-class Hair:
+class LongHair:
+    """Parted, loose, falling over the shoulders."""
+
     colour: Colour  # absorption, per length of the strand's radius: dark hair absorbs more
     root: Colour  # reflectance of the scalp below
     parting: float  # x of the parting at the hairline
@@ -57,18 +59,45 @@ class Hair:
 
 
 @dataclass(frozen=True, slots=True)
-class Clothes:
+class Jumper:
+    """Knitted, with a ribbed round collar."""
+
     colour: Colour
     neckline: float  # y of the collar's front
 
 
+# One class for each style; styles.py knows what makes it.
+Hair = LongHair
+Clothes = Jumper
+
+
+@dataclass(frozen=True, slots=True)
+class Lighting:
+    """How much brighter than usual each lamp, the air and the exposure are."""
+
+    key: float = 1.0
+    fill: float = 1.0
+    top: float = 1.0
+    rims: float = 1.0
+    ambient: float = 1.0
+    exposure: float = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
-    """The backdrop, linear RGB radiance at its centre and edge, and the glow of a lamp behind."""
+    """The backdrop, linear RGB radiance at its centre and edge, and the glow of the lamps behind."""
 
     near: Colour
     far: Colour
     glow: Colour
+    # Each lamp's x, y and size in parts of the picture, and its strength.
+    lamps: tuple[tuple[float, float, float, float], ...] = (
+        (0.865, 0.26, 0.060, 0.85),
+        (0.10, 0.20, 0.035, 0.20),
+        (0.76, 0.13, 0.025, 0.25),
+    )
+    shelf: float = 0.45  # how dark the shelf on the right is, and the plant on the left
+    plant: float = 0.40
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +112,4 @@ class Look:
     clothes: Clothes
     room: Room
     seed: int
-
-
-MIRA = Look(
-    name="mira",
-    title="Mira",
-    description="A woman in her thirties, long dark hair, a knitted jumper, a warm room.",
-    identity=Identity(seeds=(14, 6, 17, 2), blend=0.5),
-    skin=Skin(
-        base=(0.52, 0.275, 0.170),
-        blush=(1.08, 0.80, 0.78),
-        shade=(0.86, 0.78, 0.80),
-        lips=(0.42, 0.135, 0.115),
-        freckles=0.35,
-        brow=(0.06, 0.037, 0.026),
-        scatter=(0.24, 0.11, 0.07),
-    ),
-    eyes=Eyes(iris=(0.075, 0.034, 0.015), rim=(0.16, 0.075, 0.03)),
-    hair=Hair(colour=(0.50, 0.92, 1.7), root=(0.035, 0.02, 0.014), parting=1.8, strands=16000, length=-18.0, wave=0.6),
-    clothes=Clothes(colour=(0.055, 0.16, 0.17), neckline=-14.6),
-    room=Room(near=(0.30, 0.27, 0.24), far=(0.06, 0.055, 0.055), glow=(0.95, 0.62, 0.34)),
-    seed=7,
-)
-
-LOOKS: dict[str, Look] = {look.name: look for look in (MIRA,)}
+    lighting: Lighting = Lighting()

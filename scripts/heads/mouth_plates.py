@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from scripts.heads.camera import Camera
 from scripts.heads.figure import Figure
+from scripts.heads.materials import attribute, twosided
 from scripts.heads.model import GUMS_AND_TONGUE, INNER_LIP, LOWER_TEETH, UPPER_TEETH
 from scripts.heads.moment import Moment
 from scripts.heads.mouth_mesh import Crop
 from scripts.heads.picture import denoise, srgb, tone
-from scripts.heads.scene import AMBIENT, attribute, lights, mesh, rgb, sensor
+from scripts.heads.scene import lights, mesh, sensor
 from scripts.heads.skin import ramp
 from scripts.heads.surface import smooth_noise, subdivide
 
@@ -52,8 +53,7 @@ def _plate(
     scene: dict[str, Any] = {
         "type": "scene",
         "sensor": sensor(fine),
-        "ambient": {"type": "constant", "radiance": rgb(AMBIENT)},
-        **lights(),
+        **lights(figure.look.lighting),
         "teeth": _surface(figure, head, np.arange(teeth.start, teeth.stop), front),
     }
     soft = np.arange(GUMS_AND_TONGUE.start, GUMS_AND_TONGUE.stop)
@@ -98,9 +98,7 @@ def _surface(figure: Figure, head: NDArray[np.float64], chosen: NDArray[np.int64
         "roughness": 0.28 if is_tooth else 0.4,
         "specular": 0.45,
     }
-    shape = mesh(vertices, fine.triangles, material)
-    shape.add_attribute("vertex_albedo", 3, np.clip(albedo, 0.002, 0.9).ravel().astype(np.float32))
-    return shape
+    return mesh(vertices, fine.triangles, twosided(material), np.clip(albedo, 0.002, 0.9))
 
 
 def _paint(figure: Figure, head: NDArray[np.float64], chosen: NDArray[np.int64], front: float) -> NDArray[np.float64]:

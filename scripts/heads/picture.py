@@ -17,7 +17,8 @@ import mitsuba_oidn
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.heads.scene import Scene, attribute
+from scripts.heads.materials import attribute
+from scripts.heads.scene import Scene
 
 EXPOSURE = 1.22
 TEAR_REFLECTANCE = 0.09  # water's is 0.02; a little more keeps the eyes alive at this size
@@ -133,9 +134,9 @@ def _within(plane: NDArray[np.float32], weight: NDArray[np.float32], sigma: floa
     return np.asarray(total / np.maximum(share, 1e-4), np.float32)
 
 
-def develop(light: Light, backdrop: NDArray[np.float32]) -> NDArray[np.uint8]:
+def develop(light: Light, backdrop: NDArray[np.float32], exposure: float = 1.0) -> NDArray[np.uint8]:
     """Figure over backdrop, tone curve, slight vignette: (H, W, 3) uint8 sRGB."""
-    radiance = (light.radiance + backdrop * (1 - light.alpha)) * EXPOSURE
+    radiance = (light.radiance * exposure + backdrop * (1 - light.alpha)) * EXPOSURE
     height, width = radiance.shape[:2]
     y, x = np.mgrid[0:height, 0:width]
     edge = ((x + 0.5) / width - 0.5) ** 2 + ((y + 0.5) / height - 0.5) ** 2

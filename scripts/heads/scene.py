@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from scripts.heads.camera import Camera
 from scripts.heads.figure import Figure, Pose
+from scripts.heads.looks import Lighting
+from scripts.heads.materials import MATERIALS, attribute, matt, twosided
 from scripts.heads.strands import Strands
 
 # Softboxes: centre, aim, half width and half height in centimetres, linear RGB radiance.
@@ -34,25 +36,21 @@ class Scene:
             "type": "scene",
             "integrator": {"type": "path", "max_depth": 5, "hide_emitters": True},
             "sensor": sensor(camera),
-            "ambient": {"type": "constant", "radiance": rgb(AMBIENT)},
-            **lights(),
-            "backing": _backing(),
-            "skin": mesh(pose.skin, figure.triangles, {"type": "diffuse", "reflectance": attribute("albedo")}),
-            "garment": mesh(pose.garment, figure.garment.triangles, _wool()),
-            "brows": strands(figure.brows.strands, f"{folder}/brows.txt", _fibre(figure.look.skin.brow)),
+            **lights(figure.look.lighting),
+            "skin": mesh(pose.skin, figure.triangles, matt(), maps.albedo),
             "lashes": strands(figure.lashes.strands, f"{folder}/lashes.txt", _fibre((0.012, 0.009, 0.008))),
         }
-        self.hair = figure.hair.split(len(HAIR_SHADES))
-        for index, (lock, shade) in enumerate(zip(self.hair, HAIR_SHADES, strict=True)):
-            colour = tuple(shade * absorption for absorption in figure.look.hair.colour)
+        for name, piece in figure.pieces.items():
+            parts[name] = mesh(pose.pieces[name], piece.triangles, MATERIALS[piece.material](), piece.albedo)
+        for name, hairs in figure.bound.items():
+            parts[name] = strands(hairs.strands, f"{folder}/{name}.txt", _fibre(figure.look.skin.brow))
+        self.hair = figure.hair.split(len(HAIR_SHADES)) if figure.hair else []
+        for index, lock in enumerate(self.hair):
+            colour = tuple(HAIR_SHADES[index] * absorption for absorption in figure.look.hair.colour)
             parts[f"hair{index}"] = strands(lock, f"{folder}/hair{index}.txt", _hair(colour))
         for index, (ball, vertices) in enumerate(zip(figure.eyeballs, pose.eyes, strict=True)):
-            eye = mesh(vertices, ball.surface.triangles, _wet())
-            eye.add_attribute("vertex_albedo", 3, ball.albedo.ravel().astype(np.float32))
-            parts[f"eye{index}"] = eye
-        parts["skin"].add_attribute("vertex_albedo", 3, maps.albedo.ravel().astype(np.float32))
+            parts[f"eye{index}"] = mesh(vertices, ball.surface.triangles, _wet(), ball.albedo)
         parts["skin"].add_attribute("vertex_roughness", 1, maps.roughness.astype(np.float32))
-        parts["garment"].add_attribute("vertex_albedo", 3, figure.garment.albedo.ravel().astype(np.float32))
         self.skin = parts["skin"]
         self.eyes = [parts["eye0"], parts["eye1"]]
         self.figure = figure
@@ -62,14 +60,14 @@ class Scene:
     def move(self, pose: Pose) -> None:
         """Place every shape anew."""
         p, figure = self._parameters, self.figure
-        for name, vertices in (("skin", pose.skin), ("garment", pose.garment)):
+        surfaces = {"skin": pose.skin, "eye0": pose.eyes[0], "eye1": pose.eyes[1], **pose.pieces}
+        for name, vertices in surfaces.items():
             p[f"{name}.vertex_positions"] = mi.Float(vertices.ravel().astype(np.float32))
-        for index, vertices in enumerate(pose.eyes):
-            p[f"eye{index}.vertex_positions"] = mi.Float(vertices.ravel().astype(np.float32))
-        placed = np.array_split(pose.hair, len(self.hair))
-        bundles = {f"hair{index}": (lock, placed[index]) for index, lock in enumerate(self.hair)}
-        bundles["brows"] = (figure.brows.strands, pose.brows)
+        bundles = {name: (hairs.strands, pose.bound[name]) for name, hairs in figure.bound.items()}
         bundles["lashes"] = (figure.lashes.strands, pose.lashes)
+        if pose.hair is not None:
+            placed = np.array_split(pose.hair, len(self.hair))
+            bundles |= {f"hair{index}": (lock, placed[index]) for index, lock in enumerate(self.hair)}
         for name, (bundle, points) in bundles.items():
             p[f"{name}.control_points"] = mi.Float(bundle.padded(points).ravel().astype(np.float32))
         p.update()
@@ -77,10 +75,6 @@ class Scene:
 
 def rgb(colour: tuple[float, ...]) -> dict[str, Any]:
     return {"type": "rgb", "value": list(colour)}
-
-
-def attribute(name: str) -> dict[str, Any]:
-    return {"type": "mesh_attribute", "name": f"vertex_{name}"}
 
 
 def sensor(camera: Camera) -> dict[str, Any]:
@@ -102,27 +96,40 @@ def sensor(camera: Camera) -> dict[str, Any]:
     }
 
 
-def lights() -> dict[str, Any]:
+def lights(lighting: Lighting) -> dict[str, Any]:
+    """The softboxes and the air's light."""
     transform = mi.ScalarTransform4f()
-    return {
+    gain = {"key": lighting.key, "fill": lighting.fill, "top": lighting.top}
+    boxes = {
         name.replace(" ", "_"): {
             "type": "rectangle",
             "to_world": transform.look_at(list(at), list(aim), [0, 1, 0]) @ transform.scale([*size, 1.0]),
-            "emitter": {"type": "area", "radiance": rgb(radiance)},
+            "emitter": {"type": "area", "radiance": _scaled(radiance, gain.get(name, lighting.rims))},
         }
         for name, (at, aim, size, radiance) in LIGHTS.items()
     }
+    return {"ambient": {"type": "constant", "radiance": _scaled(AMBIENT, lighting.ambient)}, **boxes}
 
 
-def mesh(vertices: NDArray[np.floating], triangles: NDArray[np.int32], bsdf: dict[str, Any]) -> Any:
-    """A triangle mesh with smooth normals."""
+def _scaled(colour: tuple[float, ...], gain: float) -> dict[str, Any]:
+    return rgb(tuple(gain * value for value in colour))
+
+
+def mesh(
+    vertices: NDArray[np.floating],
+    triangles: NDArray[np.int32],
+    bsdf: dict[str, Any],
+    albedo: NDArray[np.floating],
+) -> Any:
+    """A triangle mesh with smooth normals; albedo: (V, 3), which the material may take."""
     properties = mi.Properties()
-    properties["bsdf"] = mi.load_dict({"type": "twosided", "inner": bsdf})
+    properties["bsdf"] = mi.load_dict(bsdf)
     shape = mi.Mesh("mesh", len(vertices), len(triangles), properties, has_vertex_normals=True)
     parameters = mi.traverse(shape)
     parameters["faces"] = mi.UInt32(triangles.ravel().astype(np.uint32))
     parameters["vertex_positions"] = mi.Float(vertices.ravel().astype(np.float32))
     parameters.update()
+    shape.add_attribute("vertex_albedo", 3, albedo.ravel().astype(np.float32))
     return shape
 
 
@@ -132,32 +139,8 @@ def strands(bundle: Strands, path: str, bsdf: dict[str, Any]) -> dict[str, Any]:
     return {"type": "bsplinecurve", "filename": path, "bsdf": bsdf}
 
 
-def _backing() -> dict[str, Any]:
-    """A dark sheet behind the hair of the nape: through real hair, which is denser, no room would be seen."""
-    place = mi.ScalarTransform4f().translate([0, -10, -8]) @ mi.ScalarTransform4f().scale([6.6, 11, 1])
-    return {"type": "rectangle", "to_world": place, "bsdf": _fibre((0.01, 0.008, 0.007))}
-
-
-def _wool() -> dict[str, Any]:
-    return {
-        "type": "principled",
-        "base_color": attribute("albedo"),
-        "roughness": 0.85,
-        "specular": 0.2,
-        "sheen": 1.0,
-        "sheen_tint": 0.4,
-    }
-
-
 def _wet() -> dict[str, Any]:
-    return {
-        "type": "principled",
-        "base_color": attribute("albedo"),
-        "roughness": 0.35,
-        "specular": 0.3,
-        "clearcoat": 0.0,
-        "clearcoat_gloss": 0.97,
-    }
+    return twosided({"type": "principled", "base_color": attribute("albedo"), "roughness": 0.35, "specular": 0.3})
 
 
 def _hair(absorption: tuple[float, ...]) -> dict[str, Any]:
@@ -171,4 +154,4 @@ def _hair(absorption: tuple[float, ...]) -> dict[str, Any]:
 
 
 def _fibre(colour: tuple[float, ...]) -> dict[str, Any]:
-    return {"type": "twosided", "inner": {"type": "diffuse", "reflectance": rgb(colour)}}
+    return twosided({"type": "diffuse", "reflectance": rgb(colour)})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from scripts.heads.looks import Clothes
-from scripts.heads.surface import smooth_noise, triangulate
+from scripts.heads.cloth import grid_normals, grid_triangles
+from scripts.heads.looks import Jumper
+from scripts.heads.pieces import Piece
+from scripts.heads.surface import smooth_noise
 
 AROUND, ALONG = 900, 200  # vertices of the grid: about a millimetre apart
 TURN = 0.62  # part of the full turn that is made: the back is never seen
@@ -35,14 +35,7 @@ RINGS = np.array(
 COLLAR_END = 0.125
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Garment:
-    vertices: NDArray[np.float64]
-    triangles: NDArray[np.int32]
-    albedo: NDArray[np.float64]
-
-
-def knit(clothes: Clothes, seed: int) -> Garment:
+def knit(clothes: Jumper, seed: int) -> Piece:
     """The jumper at rest, in the head model's space."""
     at, angle = np.meshgrid(np.linspace(0, 1, ALONG) ** 1.15, TURN * np.linspace(-np.pi, np.pi, AROUND), indexing="ij")
     width, front, back, side_y, front_y, back_y = (
@@ -56,10 +49,11 @@ def knit(clothes: Clothes, seed: int) -> Garment:
     ends = np.where(cosine > 0, front_y, back_y)
     y = clothes.neckline + side_y * sine**2 + ends * cosine**2
     points = np.stack([x, y, z], axis=2)
-    points = points + _grid_normals(points) * _relief(points, at, angle, seed)[..., None]
+    points = points + grid_normals(points) * _relief(points, at, angle, seed)[..., None]
     flat = points.reshape(-1, 3)
     fleck = smooth_noise(flat, 0.12, seed) * 0.10 + smooth_noise(flat, 0.5, seed + 1) * 0.06
-    return Garment(flat, _grid_triangles(), np.array(clothes.colour) * (1 + fleck)[:, None])
+    albedo = np.array(clothes.colour) * (1 + fleck)[:, None]
+    return Piece(flat, grid_triangles(ALONG, AROUND), albedo, "wool", np.zeros(len(flat)))
 
 
 def _relief(
@@ -73,17 +67,3 @@ def _relief(
     stitches = 0.030 * columns**0.6 + 0.014 * rows
     folds = 0.22 * smooth_noise(points.reshape(-1, 3) * (0.5, 1.0, 0.5), 2.6, seed + 2).reshape(at.shape)
     return np.where(collar, ribs, stitches + folds * np.clip((at - COLLAR_END) / 0.15, 0, 1))
-
-
-def _grid_normals(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    along = np.gradient(points, axis=0)
-    around = np.gradient(points, axis=1)
-    normal = np.cross(along, around)
-    return normal / np.maximum(np.linalg.norm(normal, axis=2, keepdims=True), 1e-9)
-
-
-def _grid_triangles() -> NDArray[np.int32]:
-    row, column = np.meshgrid(np.arange(ALONG - 1), np.arange(AROUND - 1), indexing="ij")
-    here, right = row * AROUND + column, row * AROUND + column + 1
-    quads = np.stack([here, here + AROUND, right + AROUND, right], axis=2).reshape(-1, 4)
-    return triangulate(quads.astype(np.int32))

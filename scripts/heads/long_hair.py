@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 from scipy.spatial import cKDTree
 
-from scripts.heads.looks import Hair
+from scripts.heads.looks import LongHair
+from scripts.heads.pieces import Piece, neck_share
 from scripts.heads.skin import ramp
+from scripts.heads.skull import SKULL_CENTRE, Skull, fit_skull, unit
 from scripts.heads.strands import Strands, join, taper
 from scripts.heads.surface import smooth_noise
 
-SKULL_CENTRE = np.array([0.0, 4.0, 0.0])
 ALONG_SKULL, HANGING = 12, 10  # control points of the two parts of a strand
 # How the curtain beside the face hangs: heights, and there the distance from the middle of the innermost and the
 # outermost layer, and the depth of the foremost strands.
@@ -26,48 +27,6 @@ CURTAIN_HEIGHTS = (4.6, 2.0, -1.5, -5.0, -9.0, -12.5, -15.5, -19.0)
 CURTAIN_INNER = (6.8, 6.45, 6.3, 6.5, 6.6, 6.7, 6.8, 6.6)
 CURTAIN_OUTER = (8.3, 9.3, 9.6, 9.5, 9.5, 9.7, 9.9, 9.3)
 CURTAIN_DEPTH = (4.0, 3.4, 3.0, 2.8, 2.8, 3.2, 4.6, 5.9)
-DEGREE = 6  # of the polynomial in the direction that gives the skull's radius
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Skull:
-    """Radius of the smooth skull by direction from SKULL_CENTRE."""
-
-    weights: NDArray[np.float64]
-
-    def radius(self, direction: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(_monomials(direction) @ self.weights)
-
-    def surface(self, direction: NDArray[np.float64], lift: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Points (N, 3) of the skull in unit directions (N, 3), lifted off it by centimetres (N,)."""
-        return SKULL_CENTRE + direction * (self.radius(direction) + lift)[:, None]
-
-
-def _monomials(direction: NDArray[np.float64]) -> NDArray[np.float64]:
-    x, y, z = direction.T
-    # x² + y² + z² is 1, so powers of z above the first add nothing.
-    return np.stack(
-        [
-            x**i * y**j * z**k
-            for i in range(DEGREE + 1)
-            for j in range(DEGREE + 1 - i)
-            for k in (0, 1)
-            if i + j + k <= DEGREE
-        ],
-        axis=1,
-    )
-
-
-def fit_skull(points: NDArray[np.float64]) -> Skull:
-    """points: (V, 3) vertices of the neutral head; ears, face and neck are left out."""
-    ear = (np.abs(points[:, 0]) > 6.4) & (np.abs(points[:, 1] - 1.5) < 4.2) & (np.abs(points[:, 2]) < 3.2)
-    chosen = points[
-        ~ear & (points[:, 1] > -4.0) & (points[:, 2] < 10.0) & (np.abs(points - (0, 4, 0)).max(axis=1) > 5.0)
-    ]
-    offset = chosen - SKULL_CENTRE
-    radius = np.linalg.norm(offset, axis=1)
-    weights, *_ = np.linalg.lstsq(_monomials(offset / radius[:, None]), radius, rcond=None)
-    return Skull(weights)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +44,7 @@ class _Roots:
         return self.around < 112
 
 
-def grow(points: NDArray[np.float64], scalp: NDArray[np.float64], hair: Hair, seed: int) -> Strands:
+def grow(points: NDArray[np.float64], scalp: NDArray[np.float64], hair: LongHair, seed: int) -> Strands:
     """points (V, 3) of the neutral fine head and scalp (V,) in [0, 1] → strands, with a fringe of short ones."""
     rng = np.random.default_rng(seed)
     skull = fit_skull(points)
@@ -98,7 +57,14 @@ def grow(points: NDArray[np.float64], scalp: NDArray[np.float64], hair: Hair, se
     return join([_style(skull, roots, hair, rng), _baby_hairs(skull, points[rng.choice(edge, 1400)], rng)])
 
 
-def _style(skull: Skull, roots: NDArray[np.float64], hair: Hair, rng: np.random.Generator) -> Strands:
+def backing() -> Piece:
+    """A dark sheet behind the hair of the nape: through real hair, which is denser, no room would be seen."""
+    corners = np.array([(-6.6, -21.0, -8.0), (6.6, -21.0, -8.0), (6.6, 1.0, -8.0), (-6.6, 1.0, -8.0)])
+    triangles = np.array([(0, 1, 2), (0, 2, 3)], np.int32)
+    return Piece(corners, triangles, np.tile((0.01, 0.008, 0.007), (4, 1)), "matt", neck_share(corners))
+
+
+def _style(skull: Skull, roots: NDArray[np.float64], hair: LongHair, rng: np.random.Generator) -> Strands:
     count = len(roots)
     guides = roots[rng.choice(count, 600, replace=False)]
     clump = cKDTree(guides).query(roots)[1]
@@ -122,7 +88,7 @@ def _style(skull: Skull, roots: NDArray[np.float64], hair: Hair, rng: np.random.
     return Strands(strand, taper(count, strand.shape[1], 0.024, 0.014))
 
 
-def _sort(roots: NDArray[np.float64], layer: NDArray[np.float64], hair: Hair, rng: np.random.Generator) -> _Roots:
+def _sort(roots: NDArray[np.float64], layer: NDArray[np.float64], hair: LongHair, rng: np.random.Generator) -> _Roots:
     line = hair.parting * ramp(roots[:, 2], -6.0, 7.0) + rng.normal(0, 0.10, len(roots))
     side = np.where(roots[:, 0] > line, 1.0, -1.0)
     start = roots - SKULL_CENTRE
@@ -130,24 +96,24 @@ def _sort(roots: NDArray[np.float64], layer: NDArray[np.float64], hair: Hair, rn
     return _Roots(roots, layer, side, around)
 
 
-def _lay(skull: Skull, roots: _Roots, hair: Hair, rng: np.random.Generator) -> NDArray[np.float64]:
+def _lay(skull: Skull, roots: _Roots, hair: LongHair, rng: np.random.Generator) -> NDArray[np.float64]:
     """Control points (N, K, 3) of strands."""
     count = len(roots.points)
-    start = _unit(roots.points - SKULL_CENTRE)
+    start = unit(roots.points - SKULL_CENTRE)
     high = np.clip((roots.points[:, 1] - 4.0) / 10.0, 0, 1)
     hung = _curtain(roots, hair, rng)
     behind = _direction(roots.side, 120 + 50 * ramp(roots.around, 100, 180) + rng.normal(0, 5, count), -0.35)
-    end = np.where(roots.curtain[:, None], _unit(hung[:, 0] - SKULL_CENTRE), behind)
+    end = np.where(roots.curtain[:, None], unit(hung[:, 0] - SKULL_CENTRE), behind)
     low = ramp(roots.points[:, 1], 3.5, -1.0)[:, None] * ~roots.curtain[:, None]
-    end = _unit(end * (1 - low) + start * low)  # roots of the nape hang at once
-    arch = _unit(start + end + np.stack([0.25 * roots.side, 0.45 * high, -0.25 * high], axis=1))
+    end = unit(end * (1 - low) + start * low)  # roots of the nape hang at once
+    arch = unit(start + end + np.stack([0.25 * roots.side, 0.45 * high, -0.25 * high], axis=1))
     reach = np.linalg.norm(hung[:, 0] - SKULL_CENTRE, axis=1) - skull.radius(end)
     lift_end = np.where(roots.curtain, reach, 0.3 + 0.9 * roots.layer)
     # The skull is a little smoother than the scalp: begin on the scalp all the same.
     gap = roots.points - skull.surface(start, np.zeros(count))
     path = []
     for t in np.linspace(0, 1, ALONG_SKULL):
-        towards = _unit(start * (1 - t) ** 2 + 2 * t * (1 - t) * 1.25 * arch + end * t * t)
+        towards = unit(start * (1 - t) ** 2 + 2 * t * (1 - t) * 1.25 * arch + end * t * t)
         bump = (0.25 + 0.75 * roots.layer) * high * (1.0 * np.sin(np.pi * min(1.0, 0.15 + 1.1 * t)) * ramp(t, 0, 0.22))
         laid = skull.surface(towards, 0.12 * ramp(t, 0, 0.1) + lift_end * ramp(t, 0.0, 0.9) + bump)
         path.append(laid + gap * (1 - ramp(t, 0.0, 0.6)))
@@ -156,17 +122,13 @@ def _lay(skull: Skull, roots: _Roots, hair: Hair, rng: np.random.Generator) -> N
     return np.concatenate([np.stack(path, axis=1), tail], axis=1)
 
 
-def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
 def _direction(side: NDArray[np.float64], around: NDArray[np.float64], height: float) -> NDArray[np.float64]:
     flat = float(np.sqrt(1 - height**2))
     angle = np.radians(around)
     return np.stack([side * flat * np.sin(angle), np.full(len(side), height), flat * np.cos(angle)], axis=1)
 
 
-def _curtain(roots: _Roots, hair: Hair, rng: np.random.Generator) -> NDArray[np.float64]:
+def _curtain(roots: _Roots, hair: LongHair, rng: np.random.Generator) -> NDArray[np.float64]:
     """(N, 1 + HANGING, 3): from beside the temple down over the shoulder, for every strand."""
     count = len(roots.points)
     back = np.clip(roots.around / 112 + rng.normal(0, 0.08, count), 0, 1) ** 1.5  # 0 hangs foremost
@@ -191,7 +153,7 @@ def _tail(
     start: NDArray[np.float64],
     before: NDArray[np.float64],
     side: NDArray[np.float64],
-    hair: Hair,
+    hair: LongHair,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
     """(N, HANGING, 3) points below start, for strands of the back: down behind neck and shoulders."""
@@ -234,7 +196,7 @@ def _baby_hairs(skull: Skull, roots: NDArray[np.float64], rng: np.random.Generat
     height = rng.uniform(0.1, 0.4, count)
     path = []
     for t in np.linspace(0, 1, points):
-        at = _unit(roots + back * length * t - SKULL_CENTRE)
+        at = unit(roots + back * length * t - SKULL_CENTRE)
         path.append(skull.surface(at, 0.02 + height * t))
     laid = np.stack(path, axis=1)
     laid = laid + (roots - laid[:, 0])[:, None] * np.linspace(1, 0.3, points)[None, :, None]
