@@ -43,7 +43,7 @@ from engines.speech.loader import load_lip_encoder
 
 FRAME_MS = 40
 SETTLE_S = 3.0  # a browser aligns tracks after the second sender report; what comes before is not steady
-INTERRUPT_EVERY_S = 4.3
+INTERRUPT_EVERY_S = browser.INTERRUPT_EVERY_MS / 1000
 RECOVERY_S = 5.0  # after a burst of loss, the delay must be what it was
 
 
@@ -51,7 +51,7 @@ def main() -> int:
     options = words().parse_args()
     presenters = Presenters(Path(options.presenters) if options.presenters else SHIPPED)
     avatar = presenters.load(options.avatar or next(iter(presenters.all)))
-    sound = make_sound(options.seconds + 60)
+    sound = make_sound(options.seconds + 120)
     with running(options.url, server_arguments(options)) as server:
         seen, cost = asyncio.run(measure(server, options, sound, mouth_box(avatar), avatar.name))
         result = summarise(seen, sound, options) | cost | {"mode": "browser" if options.browser else "aiortc"}
@@ -63,7 +63,7 @@ def main() -> int:
 
 def words() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.latency", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--seconds", type=float, default=20, help="how long to look (default 20)")
+    parser.add_argument("--seconds", type=float, default=20, help="how long to look, interruptions apart (default 20)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the result there")
     parser.add_argument("--browser", action="store_true", help="drive headless Chromium instead of an aiortc client")
     parser.add_argument("--loss", type=float, default=0.0, metavar="SHARE", help="of media packets dropped, both ways")
@@ -179,9 +179,10 @@ async def look_by_client(
 
 
 async def disturb(client: Client, seconds: float, relay: Relay | None) -> float | None:
-    """Let the time pass: with interruptions, or with a burst of loss in the middle, whose moment is returned."""
+    """Let the time pass: then interrupt, or lose everything for a while in the middle; when that began is returned."""
     if relay is None:
-        for _ in range(max(1, int(seconds / INTERRUPT_EVERY_S))):
+        await asyncio.sleep(seconds)
+        for _ in range(browser.INTERRUPTS):
             await asyncio.sleep(INTERRUPT_EVERY_S)
             await client.interrupt()
         await asyncio.sleep(1.0)

@@ -19,6 +19,7 @@ from engines.motion import COEFFICIENTS, VISEMES, LipMotion
 ROW = 0.04  # s
 EARLY, LATE = 0.08, 0.04  # s before the start and after the end of a sound within which its gesture counts
 SHUT = 0.012  # aperture, in distances between the eyes: 1 mm on the canonical head
+BEFORE_ONSET = 0.3  # s before a vowel in which lips may open for it
 TUCKED = 0.35  # mouthRollLower, and more than mouthPress; the label of a full f is 0.65
 ROUNDED = 0.30  # mouthPucker; the label of a full u is 0.75
 # Sounds by ARPAbet in recordings, by viseme in synthetic speech.
@@ -138,3 +139,18 @@ def correlation(one: NDArray[np.float64], other: NDArray[np.float64], lag: int =
 def best_lag(one: NDArray[np.float64], other: NDArray[np.float64], most: int = 6) -> int:
     """The lag in rows of the highest correlation, within ± most."""
     return max(range(-most, most + 1), key=lambda lag: correlation(one, other, lag))
+
+
+def rise(times: NDArray[np.float64], values: NDArray[np.float64], event: float, length: float) -> float:
+    """When the values reach half of their height during an event, first since 0.3 s before it, between samples.
+
+    Raises:
+        ValueError: they do not rise there.
+    """
+    first, last = np.searchsorted(times, (event - BEFORE_ONSET, event + length))
+    half = 0.5 * values[first:last].max()
+    above = first + int(np.argmax(values[first:last] >= half))
+    if above == first:
+        raise ValueError(f"expected a closed mouth {BEFORE_ONSET} s before {event:.2f} s that opens then")
+    share = (half - values[above - 1]) / (values[above] - values[above - 1])
+    return float(times[above - 1] + share * (times[above] - times[above - 1]))

@@ -21,16 +21,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.lip_events import (
+    ROW,
     Count,
     best_lag,
     closures,
     correlation,
     read_sounds,
+    rise,
     roundings,
     sounds_of,
     track,
     tucks,
 )
+from benchmarks.measuring.sound import VOWEL_S, make_sound
 from engines.speech.lips import motions
 from engines.speech.mouth import canonical_mouth
 from engines.speech.trained import DELAY_STEP_MS, LARGEST_DELAY_MS, TrainedEncoder, load_trained
@@ -172,6 +175,21 @@ def quiet(encoder: TrainedEncoder) -> Results:
     }
 
 
+def onset(encoder: TrainedEncoder) -> Results:
+    """When the opening at a vowel after silence has half of its height, less when the vowel has half its level.
+
+    Milliseconds; negative: the lips lead. A motion counts at the middle of its frame. The sound and its places
+    within a frame are those of benchmarks.latency.
+    """
+    sound = make_sound(20.0)
+    lags: list[float] = []
+    for phase in range(0, 40, 8):  # ms
+        rows = motions(encoder, np.ascontiguousarray(sound.samples[48 * phase :: 3]))
+        times = ROW * (np.arange(len(rows)) + 0.5) + phase / 1000
+        lags += [1000 * (rise(times, track(rows, "aperture"), at, VOWEL_S) - at) for at in sound.onsets]
+    return {"onset_lag_ms": float(np.mean(lags)), "onset_lag_ms_p95": float(np.percentile(lags, 95))}
+
+
 def cost(encoder: TrainedEncoder, chunks: int = 1000) -> Results:
     """Processor time of one chunk, one thread."""
     sound = (0.1 * np.random.default_rng(0).standard_normal((chunks, 640))).astype(np.float32)
@@ -217,7 +235,7 @@ def main() -> None:
         results |= synthetic(args.corpus, args.clips)
     else:
         print("no --corpus: nothing is measured on held-out synthetic voices")
-    results |= quiet(encoder) | cost(encoder) | about()
+    results |= onset(encoder) | quiet(encoder) | cost(encoder) | about()
     show(results)
     line = json.dumps(results)
     if args.json:

@@ -33,6 +33,7 @@ FLAGS = (
     "--autoplay-policy=no-user-gesture-required",
 )
 INTERRUPT_EVERY_MS = 4_300
+INTERRUPTS = 10  # after the calm part
 TICKS_PER_FRAME = 3600  # of the 90 kHz clock of video over RTP, at 25 fps
 
 
@@ -113,7 +114,8 @@ async def join(opened: Page, url: str) -> float:
 
 
 async def observe(opened: Page, url: str, box: Box, seconds: float, relay: Relay | None) -> Seen:
-    """Join, then note what is seen and heard for `seconds`: with interruptions, or through a lossy relay."""
+    """Join, then note what is seen and heard: undisturbed for `seconds` and then with interruptions, or for `seconds`
+    through a lossy relay. The matching of frames with their sound needs the long calm."""
     joined = await join(opened, url)
     await opened.evaluate(
         """async (box) => {
@@ -124,23 +126,27 @@ async def observe(opened: Page, url: str, box: Box, seconds: float, relay: Relay
         }""",
         asdict(box),
     )
-    if relay is None:
-        await asyncio.sleep(4)
-        threshold = await opened.evaluate(
-            "() => { const v = probe.lips.map((l) => l[1]).sort((a, b) => a - b);"
-            " return (v.at(Math.floor(v.length * 0.05)) + v.at(-1 - Math.floor(v.length * 0.05))) / 2; }"
-        )
-        arguments = {"every": INTERRUPT_EVERY_MS, "threshold": threshold}
-        await opened.evaluate(
-            "(a) => probe.interruptOften(window.lipcast.session.url, a.every, a.threshold)", arguments
-        )
-    await asyncio.sleep(seconds / 2)
     burst = None
-    if relay is not None:
+    if relay is None:
+        await asyncio.sleep(seconds)
+        await interrupt_often(opened)
+    else:
+        await asyncio.sleep(seconds / 2)
         burst = float(await opened.evaluate("() => performance.now() / 1000"))
         await relay.loss.burst()
-    await asyncio.sleep(seconds / 2)
+        await asyncio.sleep(seconds / 2)
     return await collect(opened, joined, burst)
+
+
+async def interrupt_often(opened: Page) -> None:
+    """Interrupt as often as INTERRUPTS says, each time just after the lips were seen to open."""
+    threshold = await opened.evaluate(
+        "() => { const v = probe.lips.map((l) => l[1]).sort((a, b) => a - b);"
+        " return (v.at(Math.floor(v.length * 0.05)) + v.at(-1 - Math.floor(v.length * 0.05))) / 2; }"
+    )
+    arguments = {"every": INTERRUPT_EVERY_MS, "threshold": threshold}
+    await opened.evaluate("(a) => probe.interruptOften(window.lipcast.session.url, a.every, a.threshold)", arguments)
+    await asyncio.sleep((INTERRUPTS + 0.5) * INTERRUPT_EVERY_MS / 1000)
 
 
 async def collect(opened: Page, joined: float, burst: float | None) -> Seen:
