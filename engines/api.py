@@ -34,22 +34,44 @@ class Timing:
     def samples_per_frame(self) -> int:
         return self.sample_rate // self.frame_rate
 
+    def checked(self, chunk: Chunk) -> Chunk:
+        """The chunk, if it is one.
+
+        Raises:
+            ValueError: its samples have the wrong length or type.
+        """
+        shape = (self.samples_per_frame,)
+        if chunk.samples.shape != shape or chunk.samples.dtype != np.float32:
+            raise ValueError(
+                f"chunk {chunk.index}: expected samples {shape} float32, "
+                f"not {chunk.samples.shape} {chunk.samples.dtype}"
+            )
+        return chunk
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
-    """The sound of exactly one video frame: (samples_per_frame,) float32 mono in [-1, 1]."""
+    """The sound of exactly one video frame: (samples_per_frame,) float32 mono in [-1, 1].
+
+    hurry: there is no time for a full picture of it; an engine that has a quicker one draws that.
+    """
 
     samples: NDArray[np.float32]
     index: int
     voiced: bool = True
+    hurry: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One picture: (height, width, 3) uint8 RGB. Owned by the receiver: the engine never writes to it again."""
+    """One picture: (height, width, 3) uint8 RGB. Owned by the receiver: the engine never writes to it again.
+
+    degraded: it is less than the engine can do, because its chunk was in a hurry.
+    """
 
     image: NDArray[np.uint8]
     index: int
+    degraded: bool = False
 
 
 class Avatar(Protocol):
@@ -76,11 +98,17 @@ class Engine(Protocol):
     @property
     def timing(self) -> Timing: ...
 
+    def prepare(self, avatar: Avatar) -> None:
+        """Work out what never changes of a presenter, once: slow the first time. Thread-safe, as open is.
+
+        Without it the first frame of the presenter's first session is slow.
+        """
+
     def open(self, avatar: Avatar) -> Stream:
         """Begin a session. Cheap: no file is read and no graph is built."""
 
     def step(self, batch: Sequence[tuple[Stream, Chunk]]) -> list[Frame]:
-        """Hear one chunk for each stream and draw one frame for each, in order.
+        """Hear one chunk for each stream and draw one frame for each, in order; a stream comes once in a batch.
 
         The frame drawn for chunk i is frame i − lookahead_frames; before the first of them it is the idle
         picture with a negative index. Batching never changes a picture.

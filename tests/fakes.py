@@ -177,9 +177,13 @@ class FakeEngine:
     def __init__(self, lookahead_frames: int = 2) -> None:
         self.timing = Timing(lookahead_frames)
         self.streams: list[FakeStream] = []
+        self.prepared: list[Avatar] = []
         self.batches: list[int] = []
         self.faulty: list[Stream] = []
         self.fault: Exception = ValueError("a faulty stream")
+
+    def prepare(self, avatar: Avatar) -> None:
+        self.prepared.append(avatar)
 
     def open(self, avatar: Avatar) -> FakeStream:
         self.streams.append(FakeStream(avatar, self.timing.lookahead_frames))

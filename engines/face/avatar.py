@@ -45,7 +45,7 @@ class Manifest:
     format: int = FORMAT
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class FaceAvatar:
     """A presenter in memory, read-only and shared by all sessions.
 

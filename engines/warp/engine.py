@@ -65,6 +65,9 @@ class WarpEngine:
     def timing(self) -> Timing:
         return self._timing
 
+    def prepare(self, avatar: Avatar) -> None:
+        """Nothing: the avatar's own tensors are all that is needed."""
+
     def open(self, avatar: Avatar) -> WarpStream:
         """Begin a session with a presenter that load_avatar read.
 
@@ -82,17 +85,8 @@ class WarpEngine:
             ValueError: a chunk has the wrong length, type or values. No stream has moved then.
             TypeError: a stream is another engine's. No stream has moved then.
         """
-        own = [(_own(stream), self._checked(chunk)) for stream, chunk in batch]
+        own = [(_own(stream), self._timing.checked(chunk)) for stream, chunk in batch]
         return [stream.step(chunk) for stream, chunk in own]
-
-    def _checked(self, chunk: Chunk) -> Chunk:
-        shape = (self._timing.samples_per_frame,)
-        if chunk.samples.shape != shape or chunk.samples.dtype != np.float32:
-            raise ValueError(
-                f"chunk {chunk.index}: expected samples {shape} float32, "
-                f"not {chunk.samples.shape} {chunk.samples.dtype}"
-            )
-        return chunk
 
 
 def _own(stream: Stream) -> WarpStream:
