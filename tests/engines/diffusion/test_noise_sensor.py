@@ -10,15 +10,12 @@ from numpy.typing import NDArray
 from engines.diffusion.noise_sensor import (
     CorrelatedNoise,
     FlowMeter,
-    Kernel,
     NoiseSensor,
     Prior,
     RunningPattern,
-    TemporalFilter,
-    filter_clip,
-    kernel_weights,
     noise_pattern,
 )
+from engines.diffusion.temporal_filter import Kernel, TemporalFilter, filter_clip, kernel_weights
 
 Floats = NDArray[np.float32]
 KERNELS = list(Kernel)

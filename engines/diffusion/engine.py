@@ -1,0 +1,93 @@
+"""The diffusion engine: lip encoder, Structurist, network, Noise Sensor, compositor. Knows no network card and no time.
+
+One call of the network serves the frames of several sessions. What it adds to the structure frame is laid over the
+Structurist's picture at the presenter's own resolution, so that skin stays as sharp as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from engines.api import Avatar, Chunk, Frame, Stream, Timing
+from engines.backends.api import Graph
+from engines.diffusion.conditions import Enrolled
+from engines.diffusion.finish import Parts, run_network
+from engines.diffusion.stream import DiffusionStream
+from engines.face.avatar import FaceAvatar
+from engines.speech.api import LipEncoder
+
+
+class DiffusionEngine:
+    """Holds nothing of a session."""
+
+    __slots__ = ("_enrolled", "_frame_steps", "_latent", "_lip_encoder", "_parts", "_size", "_timing")
+
+    def __init__(
+        self, lip_encoder: LipEncoder, frame_steps: Mapping[int, Graph], encode: Graph, parts: Parts | None = None
+    ) -> None:
+        """frame_steps: the frame step by batch size, 1 among them; encode: what enrols a presenter.
+
+        Raises:
+            ValueError: no frame step takes one frame alone.
+        """
+        if 1 not in frame_steps:
+            raise ValueError(f"expected a frame step for a batch of 1, there are: {sorted(frame_steps)}")
+        shapes = {spec.name: spec.shape for spec in frame_steps[1].inputs}
+        self._size, self._latent = shapes["structure"][-1], shapes["noise"][1:]
+        self._frame_steps = dict(frame_steps)
+        self._enrolled = Enrolled(encode, self._size)
+        self._lip_encoder = lip_encoder
+        self._parts = parts or Parts()
+        self._timing = Timing(lookahead_frames=lip_encoder.lookahead_frames + self._parts.lookahead)
+
+    @property
+    def timing(self) -> Timing:
+        return self._timing
+
+    def prepare(self, avatar: Avatar) -> None:
+        """Encode the presenter's loop, once."""
+        self._enrolled.of(_face(avatar))
+
+    def open(self, avatar: Avatar) -> DiffusionStream:
+        """Begin a session with a presenter that load_avatar read.
+
+        Raises:
+            TypeError: the avatar is another engine's.
+        """
+        return DiffusionStream(
+            _face(avatar),
+            self._lip_encoder.open(),
+            self._parts,
+            self._size,
+            self._latent,
+            self._timing.lookahead_frames,
+        )
+
+    def step(self, batch: Sequence[tuple[Stream, Chunk]]) -> list[Frame]:
+        """Hear one chunk for each stream and draw one frame for each, in order; see engines.api.Engine.
+
+        Raises:
+            ValueError: a chunk has the wrong length or type, or a stream comes twice. No stream has moved then.
+            TypeError: a stream is another engine's. No stream has moved then.
+        """
+        own = [(_own(stream), self._timing.checked(chunk)) for stream, chunk in batch]
+        if len({id(stream) for stream, _ in own}) < len(own):
+            raise ValueError("expected each stream once in a batch: its chunks are heard one after the other")
+        questions = [stream.hear(chunk, self._enrolled.of(stream.avatar)) for stream, chunk in own]
+        answers = iter(run_network(self._frame_steps, [question for question in questions if question is not None]))
+        return [
+            stream.draw(chunk, question, None if question is None else next(answers))
+            for (stream, chunk), question in zip(own, questions, strict=True)
+        ]
+
+
+def _face(avatar: Avatar) -> FaceAvatar:
+    if not isinstance(avatar, FaceAvatar):
+        raise TypeError(f"expected an avatar read by load_avatar, not {type(avatar).__name__}")
+    return avatar
+
+
+def _own(stream: Stream) -> DiffusionStream:
+    if not isinstance(stream, DiffusionStream):
+        raise TypeError(f"expected a stream that this engine opened, not {type(stream).__name__}")
+    return stream

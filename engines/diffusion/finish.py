@@ -1,0 +1,107 @@
+"""One stream's way from structure frames to finished pictures, but for the network: what it is asked, and what becomes
+of its answer. Knows nothing of presenters' loops, of sound or of time.
+
+What is carried on is the difference that the network makes to the structure frame: it is smoothed by the Noise Sensor
+without smearing the motion that was asked for, and can be laid over a picture of any size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.backends.api import Graph
+from engines.diffusion.conditions import as_input
+from engines.diffusion.noise_sensor import CorrelatedNoise, NoiseSensor, Prior
+from engines.diffusion.structure_controller import LipGain
+from engines.motion import LipMotion
+
+SEED = 0  # every session draws the same noise: the same sound gives the same pictures
+FULL = (
+    0.05  # the largest coefficient from which on the network's picture counts in full; at rest the presenter's own does
+)
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The method's parts that work. noise_sensor: None for fresh noise in every frame, and no filter."""
+
+    structure_controller: bool = True
+    noise_sensor: Prior | None = field(default_factory=Prior)
+
+    @property
+    def lookahead(self) -> int:
+        """Frames by which the pictures are late."""
+        return self.noise_sensor.kernel.lookahead if self.noise_sensor else 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """A frame for the network. structure: (S, S, 3) uint8; feeds: its inputs by name, without the batch's axis."""
+
+    structure: NDArray[np.uint8]
+    feeds: dict[str, Floats]
+    share: float  # of the network's picture, in [0, 1]
+
+
+class Finish:
+    """State of one stream: λ, noise, and what the Noise Sensor has learnt."""
+
+    __slots__ = ("_gain", "_noise", "_parts", "_sensor", "_size")
+
+    def __init__(self, parts: Parts, size: int, latent: tuple[int, ...]) -> None:
+        """size: of the structure frames' side, pixels; latent: the shape of one frame's noise."""
+        prior = parts.noise_sensor
+        self._parts, self._size = parts, size
+        self._gain = LipGain()
+        self._noise = CorrelatedNoise(latent, prior.correlation if prior else 0.0, SEED)
+        self._sensor = NoiseSensor(prior, size) if prior else None
+
+    def reset(self) -> None:
+        """Forget the frames before; the noise goes on."""
+        self._gain.reset()
+        if self._sensor is not None:
+            self._sensor.reset()
+
+    def ask(self, structure: NDArray[np.uint8], motion: LipMotion, conditions: Mapping[str, Floats]) -> Question:
+        """conditions: masked (4, h, w), mask (1, h, w) and anchor (n, d)."""
+        gain = self._gain.step(motion.aperture)
+        lam = np.array([gain if self._parts.structure_controller else 1.0], np.float32)
+        feeds = {"structure": as_input(structure), "lam": lam, "noise": self._noise.step(), **conditions}
+        return Question(structure, feeds, min(1.0, float(motion.coefficients.max()) / FULL))
+
+    def answer(self, question: Question, picture: Floats) -> Floats | None:
+        """The difference for the frame that is due, (S, S, 3) in grey levels; None before there is one.
+
+        picture: (3, S, S) in [0, 1], the network's.
+        """
+        drawn = 255 * np.ascontiguousarray(picture.transpose(1, 2, 0))
+        difference = np.float32(question.share) * (drawn - question.structure)
+        if self._sensor is None:
+            return difference
+        return self._sensor.step(difference, np.rint(drawn).astype(np.uint8), question.structure)
+
+    def skip(self, motion: LipMotion) -> Floats | None:
+        """The same for a frame that the network is not asked for: it shows the structure frame."""
+        self._gain.step(motion.aperture)
+        self._noise.step()
+        return self._sensor.skip() if self._sensor is not None else self.nothing()
+
+    def nothing(self) -> Floats:
+        return np.zeros((self._size, self._size, 3), np.float32)
+
+
+def run_network(graphs: Mapping[int, Graph], questions: Sequence[Question]) -> list[Floats]:
+    """The network's pictures, (3, S, S) in [0, 1] each, in order. graphs: by batch size, 1 among them."""
+    pictures: list[Floats] = []
+    while len(pictures) < len(questions):
+        left = questions[len(pictures) :]
+        size = max(size for size in graphs if size <= len(left))
+        feeds = {name: np.stack([each.feeds[name] for each in left[:size]]) for name in left[0].feeds}
+        pictures.extend(graphs[size].run(feeds)["picture"])
+    return pictures

@@ -1,0 +1,128 @@
+"""One session of the diffusion engine: what was heard, the place in the idle loop, and frames that are under way.
+
+Knows no network: the engine asks it for all its streams at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.api import Chunk, Frame
+from engines.diffusion.conditions import Conditions
+from engines.diffusion.finish import Finish, Parts, Question
+from engines.face.avatar import FaceAvatar
+from engines.face.composite import Windows, blend, mask_in_window
+from engines.face.structurist import StructureFrames, Structurist
+from engines.motion import LipMotion
+from engines.speech.api import LipEncoderStream
+
+Floats = NDArray[np.float32]
+Affine = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draft:
+    """A frame of the loop with its mouth moved, before the network's difference. loop: which frame of it."""
+
+    motion: LipMotion
+    loop: int
+    degraded: bool
+
+    @property
+    def at_rest(self) -> bool:
+        return not self.motion.coefficients.any()
+
+
+class DiffusionStream:
+    """State of one session. `hear`, then `draw`, once for each chunk and in order."""
+
+    __slots__ = (
+        "_avatar", "_drafts", "_encoder", "_finish", "_lookahead", "_position", "_size", "_small",
+        "_structurist", "_windows",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        avatar: FaceAvatar,
+        encoder: LipEncoderStream,
+        parts: Parts,
+        size: int,
+        latent: tuple[int, ...],
+        lookahead: int,
+    ) -> None:
+        """size: of the network's pictures, pixels; latent: shape of one frame's noise; lookahead: the engine's."""
+        self._avatar = avatar
+        self._encoder = encoder
+        self._finish = Finish(parts, size, latent)
+        self._size, self._lookahead = size, lookahead
+        self._position = 0
+        self._drafts: deque[Draft] = deque(maxlen=parts.lookahead + 1)
+        self._windows = Windows(avatar)
+        scale = float(np.sqrt(np.abs(np.linalg.det(avatar.face.alignment[0, :, :2].astype(np.float64)))))
+        self._structurist = Structurist(avatar.face, self._windows.height, self._windows.width, scale)
+        self._small = StructureFrames(avatar.face, size)
+
+    @property
+    def avatar(self) -> FaceAvatar:
+        return self._avatar
+
+    def reset(self) -> None:
+        """Forget all sound heard so far: the next frame shows a closed mouth; the idle loop goes on."""
+        self._encoder.reset()
+        self._finish.reset()
+        self._drafts.clear()
+
+    def hear(self, chunk: Chunk, conditions: Conditions) -> Question | None:
+        """Hear a chunk; what the network is to draw for it, or None where the structure frame will do."""
+        motion = self._encoder.step(chunk.samples)
+        loop = self._position % len(self._avatar.loop)
+        self._position += 1
+        draft = Draft(motion, loop, chunk.hurry)
+        self._drafts.append(draft)
+        if draft.at_rest or draft.degraded:
+            return None
+        structure = self._small.draw(self._avatar.loop[loop], self._avatar.face.alignment[loop], motion)
+        given = {"masked": conditions.masked_at(loop), "mask": conditions.mask, "anchor": conditions.anchor}
+        return self._finish.ask(structure, motion, given)
+
+    def draw(self, chunk: Chunk, question: Question | None, picture: Floats | None) -> Frame:
+        """The frame that is due now that chunk was heard. picture: the network's answer, (3, S, S) in [0, 1]."""
+        if question is not None and picture is not None:
+            difference = self._finish.answer(question, picture)
+        else:
+            difference = self._finish.skip(self._drafts[-1].motion)
+        index = chunk.index - self._lookahead
+        if difference is None:  # the first frames of a kernel that looks ahead
+            return Frame(self._avatar.loop[self._drafts[-1].loop].copy(), index)
+        draft = self._drafts[0]
+        return Frame(self._composed(draft, difference), index, degraded=draft.degraded and not draft.at_rest)
+
+    def _composed(self, draft: Draft, difference: Floats) -> NDArray[np.uint8]:
+        still: NDArray[np.uint8] = self._avatar.loop[draft.loop]
+        picture: NDArray[np.uint8] = still.copy()
+        if draft.at_rest and not difference.any():
+            return picture
+        to_window = self._windows.to_window(self._avatar, draft.loop)
+        drawn = self._structurist.draw(still, self._avatar.face.alignment[draft.loop], to_window, draft.motion)
+        mask = mask_in_window(self._avatar.face.mask, to_window, *drawn.shape[:2])
+        blend(picture, add_difference(drawn, difference, to_window), mask, self._windows.origin(draft.loop))
+        return picture
+
+
+def add_difference(drawn: NDArray[np.uint8], difference: Floats, to_window: Affine) -> NDArray[np.uint8]:
+    """drawn (h, w, 3) with the crop's difference (S, S, 3), in grey levels, laid where the crop is.
+
+    to_window: (2, 3), crop coordinates to coordinates of drawn. Where the difference is 0, drawn stays bit for bit.
+    """
+    size = difference.shape[0]
+    # cv2 puts a pixel's centre at 0, the coordinates put it at ½.
+    pixels = to_window @ np.array([[1 / size, 0, 0.5 / size], [0, 1 / size, 0.5 / size], [0, 0, 1]])
+    pixels[:, 2] -= 0.5
+    height, width = drawn.shape[:2]
+    placed = cv2.warpAffine(difference, pixels, (width, height), flags=cv2.INTER_LINEAR)
+    return np.asarray(cv2.add(drawn, placed, dtype=cv2.CV_8U), np.uint8)

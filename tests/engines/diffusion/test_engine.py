@@ -1,0 +1,302 @@
+"""The diffusion engine around its network: contract, causality, compositing, and each part switched off."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engines.api import Chunk, Engine, Frame
+from engines.diffusion.engine import DiffusionEngine
+from engines.diffusion.finish import FULL, Parts
+from engines.diffusion.noise_sensor import Prior
+from engines.diffusion.stream import DiffusionStream, add_difference
+from engines.diffusion.temporal_filter import Kernel
+from engines.motion import LipMotion
+from engines.speech.api import FRAME_SAMPLES
+from engines.warp.engine import WarpEngine
+from tests.engines.diffusion.graphs import LATENT, SIZE, FakeEncode, FakeFrameStep
+from tests.engines.face import tiny_avatar as tiny
+
+AVATAR = tiny.avatar()
+LOOKAHEAD = 1  # frames, of the lip encoder
+PLAIN = Parts(structure_controller=False, noise_sensor=None)
+
+
+@dataclass
+class LevelStream:
+    """Opens the jaw as far as the loudest sample of the frame, LOOKAHEAD frames late."""
+
+    heard: list[float] = field(default_factory=list)
+
+    @property
+    def invalid_samples(self) -> int:
+        return 0
+
+    def step(self, samples: NDArray[np.float32]) -> LipMotion:
+        self.heard.append(float(np.abs(samples).max()))
+        due = len(self.heard) - 1 - LOOKAHEAD
+        level = self.heard[due] if due >= 0 else 0.0
+        still = tiny.motion(jawOpen=level)
+        return LipMotion(still.coefficients, 0.2 * level, 0.5, still.visemes)
+
+    def reset(self) -> None:
+        self.heard.clear()
+
+
+class LevelEncoder:
+    lookahead_frames = LOOKAHEAD
+
+    def open(self) -> LevelStream:
+        return LevelStream()
+
+
+def engine_of(parts: Parts | None = None, light: float = 0.0, grain: float = 0.0) -> DiffusionEngine:
+    steps = {batch: FakeFrameStep(batch, light, grain) for batch in (1, 2, 4)}
+    return DiffusionEngine(LevelEncoder(), steps, FakeEncode(), parts)
+
+
+def chunk(level: float, index: int, hurry: bool = False) -> Chunk:
+    return Chunk(np.full(FRAME_SAMPLES, level, np.float32), index, hurry=hurry)
+
+
+def talk(engine: Engine, levels: list[float], stream: DiffusionStream | None = None, start: int = 0) -> list[Frame]:
+    own = stream or engine.open(AVATAR)
+    return [engine.step([(own, chunk(level, start + i))])[0] for i, level in enumerate(levels)]
+
+
+LEVELS = [0.3, 0.8, 0.1, 0.0, 0.6, 0.9, 0.2, 0.0, 0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("parts", [PLAIN, Parts()])
+def test_a_network_that_changes_nothing_shows_what_warp_shows(parts: Parts) -> None:
+    warp, diffusion = WarpEngine(LevelEncoder()), engine_of(parts)
+    for one, other in zip(talk(warp, LEVELS), talk(diffusion, LEVELS), strict=True):
+        np.testing.assert_array_equal(one.image, other.image)
+        assert one.index == other.index
+
+
+def test_silence_shows_the_loop_bit_for_bit_and_asks_no_network() -> None:
+    step = FakeFrameStep(1, light=0.2)
+    engine = DiffusionEngine(LevelEncoder(), {1: step}, FakeEncode())
+    for place, frame in enumerate(talk(engine, [0.0] * 9)):
+        np.testing.assert_array_equal(frame.image, AVATAR.loop[place % tiny.FRAMES])
+    assert step.runs == 0
+
+
+def test_what_the_network_adds_is_seen_inside_the_mask_only() -> None:
+    plain, brighter = talk(engine_of(), [1.0] * 4)[-1], talk(engine_of(light=0.2), [1.0] * 4)[-1]
+    changed = (plain.image != brighter.image).any(axis=2)
+    rows, columns = np.mgrid[0 : tiny.SIZE, 0 : tiny.SIZE] + 0.5
+    middle = AVATAR.face.alignment[3].astype(np.float64) @ [0.5, 0.5, 1]
+    far = np.hypot(columns - middle[0], rows - middle[1])
+    assert changed[far < 0.3 * tiny.CROP[2]].all()
+    assert not changed[far > 0.5 * tiny.CROP[2]].any()
+    gain = brighter.image.astype(int) - plain.image
+    assert abs(np.median(gain[far < 0.3 * tiny.CROP[2]]) - 0.2 * 255) <= 1
+
+
+def test_near_rest_the_presenter_s_own_skin_comes_back_without_a_jump() -> None:
+    def added(level: float) -> float:
+        pair = [talk(engine_of(PLAIN, light=light), [level] * 3)[-1].image.astype(int) for light in (0.2, 0.0)]
+        return float((pair[0] - pair[1]).max())
+
+    assert added(0.0) == 0
+    assert 0 < added(FULL / 4) < added(FULL / 2) < added(FULL) == pytest.approx(added(0.3), abs=1)
+
+
+def test_frames_are_late_by_the_declared_lookahead() -> None:
+    for kernel in Kernel:
+        engine = engine_of(Parts(noise_sensor=Prior(kernel)))
+        late = LOOKAHEAD + kernel.lookahead
+        assert engine.timing.lookahead_frames == late
+        frames = talk(engine, [1.0] + [0.0] * 7)
+        assert [frame.index for frame in frames] == list(range(-late, 8 - late))
+        warped = talk(WarpEngine(LevelEncoder()), [1.0] + [0.0] * 7)
+        assert [frame.index for frame in frames if _moved(frame)] == [0]
+        assert [frame.index for frame in warped if _moved(frame)] == [0]
+
+
+def _moved(frame: Frame) -> bool:
+    """Whether it differs from every frame of the loop."""
+    return all(not np.array_equal(frame.image, still) for still in AVATAR.loop)
+
+
+@pytest.mark.parametrize("kernel", list(Kernel))
+def test_sound_to_come_changes_no_frame(kernel: Kernel) -> None:
+    engine = engine_of(Parts(noise_sensor=Prior(kernel)), grain=0.1)
+    one, other = talk(engine, LEVELS), talk(engine, LEVELS[:6] + [1.0] * 5)
+    for kept, changed in zip(one, other, strict=True):
+        if kept.index <= 5 - engine.timing.lookahead_frames:
+            np.testing.assert_array_equal(kept.image, changed.image)
+
+
+def test_a_batch_draws_what_single_steps_draw() -> None:
+    levels = {name: [*LEVELS[shift:], *LEVELS[:shift]] for shift, name in enumerate("abcdefg")}
+    engine = engine_of(grain=0.1)
+    single = {name: talk(engine, own) for name, own in levels.items()}
+    streams = {name: engine.open(AVATAR) for name in levels}
+    for i in range(len(LEVELS)):
+        frames = engine.step([(streams[name], chunk(levels[name][i], i)) for name in levels])
+        for name, frame in zip(levels, frames, strict=True):
+            np.testing.assert_array_equal(frame.image, single[name][i].image)
+            assert frame.index == single[name][i].index
+
+
+def test_a_batch_is_cut_into_the_sizes_that_there_are() -> None:
+    steps = {batch: FakeFrameStep(batch) for batch in (1, 2, 4)}
+    engine = DiffusionEngine(LevelEncoder(), steps, FakeEncode())
+    streams = [engine.open(AVATAR) for _ in range(7)]
+    for i in range(2):
+        engine.step([(stream, chunk(1.0, i)) for stream in streams])
+    assert {batch: step.runs for batch, step in steps.items()} == {4: 1, 2: 1, 1: 1}
+
+
+def test_sessions_are_repeatable_and_do_not_disturb_each_other() -> None:
+    engine = engine_of(grain=0.2)
+    first = talk(engine, LEVELS)
+    talk(engine, [1.0] * 5)
+    for one, other in zip(first, talk(engine, LEVELS), strict=True):
+        np.testing.assert_array_equal(one.image, other.image)
+
+
+@pytest.mark.parametrize("kernel", list(Kernel))
+def test_reset_closes_the_mouth_and_the_loop_goes_on(kernel: Kernel) -> None:
+    engine = engine_of(Parts(noise_sensor=Prior(kernel)), light=0.1, grain=0.3)
+    stream = engine.open(AVATAR)
+    talk(engine, [1.0] * 30, stream)
+    stream.reset()
+    for frame in talk(engine, [0.0] * 6, stream, start=30):
+        loop = (frame.index + kernel.lookahead + LOOKAHEAD) % tiny.FRAMES
+        due = (loop - kernel.lookahead) % tiny.FRAMES if frame.index + LOOKAHEAD >= 30 else loop
+        np.testing.assert_array_equal(frame.image, AVATAR.loop[due])
+
+
+def test_a_chunk_in_a_hurry_shows_the_structure_frame_and_asks_no_network() -> None:
+    step = FakeFrameStep(1, light=0.2)
+    engine = DiffusionEngine(LevelEncoder(), {1: step}, FakeEncode())
+    stream, warp = engine.open(AVATAR), WarpEngine(LevelEncoder())
+    wanted = talk(warp, [1.0] * 4)
+    for i, hurry in enumerate([False, False, False, True]):
+        frame = engine.step([(stream, chunk(1.0, i, hurry))])[0]
+        assert frame.degraded == hurry
+    assert step.runs == 2
+    after = engine.step([(stream, chunk(1.0, 4))])[0]
+    assert not after.degraded
+    assert step.runs == 3
+    quick = engine.open(AVATAR)
+    for i, plain in enumerate(wanted):
+        frame = engine.step([(quick, chunk(1.0, i, hurry=True))])[0]
+        np.testing.assert_array_equal(frame.image, plain.image)
+
+
+def test_at_rest_a_hurry_costs_nothing() -> None:
+    engine = engine_of()
+    stream = engine.open(AVATAR)
+    assert not engine.step([(stream, chunk(0.0, 0, hurry=True))])[0].degraded
+
+
+def fed(parts: Parts, name: str) -> NDArray[np.float32]:
+    step = FakeFrameStep(1)
+    talk(DiffusionEngine(LevelEncoder(), {1: step}, FakeEncode(), parts), [0.2, 0.8, 0.8, 0.8, 0.4, 0.4])
+    return np.stack([feeds[name][0] for feeds in step.fed])
+
+
+def test_the_structure_controller_leads_opening_and_closing_lips() -> None:
+    on = fed(Parts(), "lam")[:, 0]
+    assert on[1] > 1.1
+    assert on[4] < 0.95
+    np.testing.assert_array_equal(fed(PLAIN, "lam"), 1)
+
+
+def test_the_noise_sensor_s_noise_changes_slowly_and_plain_noise_fast() -> None:
+    slow, fast = (np.abs(np.diff(fed(parts, "noise"), axis=0)).mean() for parts in (Parts(), PLAIN))
+    assert slow < 0.3 * fast
+
+
+def test_the_noise_sensor_calms_a_flickering_network() -> None:
+    def flicker(parts: Parts) -> float:
+        frames = talk(engine_of(parts, grain=0.1), [0.6] * 41)[1:]
+        shown = np.stack([frame.image for frame in frames]).astype(float)[:: tiny.FRAMES]  # the loop's own grain aside
+        return float(np.abs(np.diff(shown[2:], axis=0)).mean())
+
+    assert flicker(Parts(noise_sensor=Prior(correlation=0.0))) < flicker(PLAIN)
+    assert flicker(Parts()) < 0.5 * flicker(PLAIN)
+
+
+def test_the_network_is_told_of_the_presenter_what_never_changes() -> None:
+    step, encode = FakeFrameStep(1), FakeEncode()
+    engine = DiffusionEngine(LevelEncoder(), {1: step}, encode)
+    engine.prepare(AVATAR)
+    before = encode.crops
+    talk(engine, [1.0] * 6)
+    talk(engine, [1.0] * 6)
+    assert encode.crops == before == 1  # the loop's four frames share one
+    assert {name: feeds.shape[1:] for name, feeds in step.fed[0].items()} == {
+        "structure": (3, SIZE, SIZE), "masked": LATENT, "mask": (1, *LATENT[1:]), "anchor": (5, 8), "lam": (1,),
+        "noise": LATENT,
+    }  # fmt: skip
+    np.testing.assert_array_equal(step.fed[0]["anchor"], 1)
+    assert step.fed[0]["masked"].min() > -1
+
+
+def test_a_presenter_that_nobody_holds_is_forgotten() -> None:
+    encode = FakeEncode()
+    engine = DiffusionEngine(LevelEncoder(), {1: FakeFrameStep()}, encode)
+    engine.prepare(tiny.avatar())
+    gc.collect()
+    engine.prepare(tiny.avatar())
+    assert encode.crops == 2
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        np.zeros(FRAME_SAMPLES - 1, np.float32),
+        np.zeros((1, FRAME_SAMPLES), np.float32),
+        np.zeros(FRAME_SAMPLES, np.float64),
+    ],
+)
+def test_a_wrong_chunk_is_refused_and_no_stream_moves(samples: NDArray[np.float32]) -> None:
+    engine = engine_of()
+    good = engine.open(AVATAR)
+    with pytest.raises(ValueError, match="chunk 7: expected samples"):
+        engine.step([(good, chunk(1.0, 0)), (engine.open(AVATAR), Chunk(samples, 7))])
+    np.testing.assert_array_equal(talk(engine, [0.0], good)[0].image, AVATAR.loop[0])
+
+
+def test_a_stream_that_comes_twice_is_refused_and_does_not_move() -> None:
+    engine = engine_of()
+    stream = engine.open(AVATAR)
+    with pytest.raises(ValueError, match="each stream once"):
+        engine.step([(stream, chunk(1.0, 0)), (stream, chunk(1.0, 1))])
+    np.testing.assert_array_equal(talk(engine, [0.0], stream)[0].image, AVATAR.loop[0])
+
+
+def test_what_another_engine_made_is_refused() -> None:
+    class Stranger:
+        name, width, height = "stranger", 8, 8
+
+        def reset(self) -> None: ...
+
+    engine = engine_of()
+    with pytest.raises(TypeError, match="load_avatar"):
+        engine.open(Stranger())
+    with pytest.raises(TypeError, match="this engine opened"):
+        engine.step([(Stranger(), chunk(0.0, 0))])
+    with pytest.raises(ValueError, match="batch of 1"):
+        DiffusionEngine(LevelEncoder(), {2: FakeFrameStep(2)}, FakeEncode())
+
+
+def test_a_difference_lies_where_the_crop_lies() -> None:
+    drawn = np.full((40, 60, 3), 100, np.uint8)
+    difference = np.zeros((8, 8, 3), np.float32)
+    difference[2:4, 4:6] = (40, -200, 200)
+    placed = add_difference(drawn, difference, np.array([[16.0, 0, 10], [0, 16.0, 20]]))
+    np.testing.assert_array_equal(placed[26, 20], [140, 0, 255])  # crop (¼…½, ½…¾) → rows 24…28, columns 18…22
+    far = np.ones((40, 60), bool)
+    far[22:30, 16:24] = False
+    np.testing.assert_array_equal(placed[far], 100)
