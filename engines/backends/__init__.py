@@ -1,0 +1,1 @@
+"""Runtimes that compute graphs. Each hides behind one contract, api.Graph."""

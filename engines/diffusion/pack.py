@@ -1,0 +1,202 @@
+"""A pack of the embedded model on disk: a manifest, two graphs, and the weights they were made of. Needs no torch.
+
+pack.json says what the model is and names every other file with its size and SHA-256. frame_step.onnx and encode.onnx
+have one free axis, the batch; weights.safetensors holds the same weights by their names, for the reference and for
+training; README.md is the model card.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engines.backends.api import Graph, GraphError, TensorSpec
+from engines.backends.onnxruntime import open_onnx
+from engines.diffusion.architecture import Architecture, Model
+
+SHIPPED = Path(__file__).parents[1] / "packs" / "embedded"
+FORMAT = 1
+MANIFEST, FRAME_STEP, ENCODE, WEIGHTS, CARD = (
+    "pack.json",
+    "frame_step.onnx",
+    "encode.onnx",
+    "weights.safetensors",
+    "README.md",
+)
+FILES = (FRAME_STEP, ENCODE, WEIGHTS, CARD)
+BATCHES = (1, 2, 4)  # rows of a frame step that the engine asks for
+MEND = "fetch the pack again, or make it with scripts/embedded"
+
+Specs = tuple[TensorSpec, ...]
+
+
+class PackError(ValueError):
+    """A pack's folder cannot be used: where, what was expected, what was found, how to mend it."""
+
+    def __init__(self, path: Path, expected: str, found: str, mend: str = MEND) -> None:
+        super().__init__(f"{path}: expected {expected}, found {found}; {mend}")
+        self.path = path
+        self.expected = expected
+        self.found = found
+        self.mend = mend
+
+
+@dataclass(frozen=True, slots=True)
+class PackManifest:
+    """What pack.json says. hashes: SHA-256 of every other file, by its name."""
+
+    name: str
+    version: str
+    licence: str
+    model: Model
+    hashes: Mapping[str, str]
+
+    @property
+    def size(self) -> int:
+        """Pixels of a picture's side."""
+        return self.model.architecture.size
+
+    @property
+    def latent(self) -> tuple[int, int, int]:
+        return self.model.architecture.latent
+
+    @property
+    def tokens(self) -> tuple[int, int]:
+        return self.model.architecture.tokens
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pack:
+    """A pack whose graphs are ready. frame_steps: by rows of a batch."""
+
+    folder: Path
+    manifest: PackManifest
+    frame_steps: Mapping[int, Graph]
+    encode: Graph
+
+
+def frame_step_specs(architecture: Architecture, batch: int) -> tuple[Specs, Specs]:
+    """Inputs and outputs of the frame step.
+
+    structure: the Structurist's picture, RGB in [-1, 1]; masked, mask: the avatar's, as encode gives them; anchor:
+    tokens of the avatar with the smallest lip opening; lam: λ of the Structure Controller; noise: of unit variance.
+    picture: RGB in [0, 1].
+    """
+    size, latent = architecture.size, architecture.latent
+    shapes = {
+        "structure": (3, size, size),
+        "masked": latent,
+        "mask": (1, *latent[1:]),
+        "anchor": architecture.tokens,
+        "lam": (1,),
+        "noise": latent,
+    }
+    return _specs(batch, shapes), _specs(batch, {"picture": (3, size, size)})
+
+
+def encode_specs(architecture: Architecture, batch: int = 1) -> tuple[Specs, Specs]:
+    """Inputs and outputs of the enrolment's graph.
+
+    crop: the avatar with the mouth at rest, RGB in [-1, 1]; mask: weight of the drawn mouth, [0, 1]. masked: latents of
+    the crop, black where the mouth is drawn; mask_latent: the mask at their size; tokens: of the crop.
+    """
+    size, latent = architecture.size, architecture.latent
+    outputs = {"masked": latent, "mask_latent": (1, *latent[1:]), "tokens": architecture.tokens}
+    return _specs(batch, {"crop": (3, size, size), "mask": (1, size, size)}), _specs(batch, outputs)
+
+
+def load_pack(folder: Path = SHIPPED, *, threads: int = 2, batches: Sequence[int] = BATCHES) -> Pack:
+    """Check every file, build the graphs for batches of these sizes, and try each once. Slow: once per process.
+
+    Raises:
+        PackError: a file is missing or damaged, a graph is not what the manifest says or computes no numbers.
+    """
+    manifest = read_manifest(folder)
+    for name in FILES:
+        _check_hash(folder / name, manifest.hashes[name])
+    architecture = manifest.model.architecture
+    frame_steps = {
+        batch: _open(folder / FRAME_STEP, batch, threads, frame_step_specs(architecture, batch)) for batch in batches
+    }
+    return Pack(folder, manifest, frame_steps, _open(folder / ENCODE, 1, threads, encode_specs(architecture)))
+
+
+def read_manifest(folder: Path) -> PackManifest:
+    """
+    Raises:
+        PackError: there is none, or it is not of this form.
+    """
+    path = folder / MANIFEST
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if value["format"] != FORMAT:
+            raise PackError(path, f"format {FORMAT}", str(value["format"]), "install the Lipcast that belongs to it")
+        texts = {name: str(value[name]) for name in ("name", "version", "licence")}
+        hashes = {name: str(value["files"][name]) for name in FILES}
+        return PackManifest(model=Model.from_json(value["model"]), hashes=hashes, **texts)
+    except FileNotFoundError:
+        raise PackError(path, "a pack's manifest", "no such file") from None
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, PackError):
+            raise
+        raise PackError(path, "a pack's manifest", f"{type(error).__name__}: {error}") from error
+
+
+def write_manifest(folder: Path, name: str, version: str, licence: str, model: Model) -> None:
+    """Make the manifest of a folder whose other files are all there."""
+    value = {
+        "format": FORMAT,
+        "name": name,
+        "version": version,
+        "licence": licence,
+        "model": model.to_json(),
+        "files": {file: _hash(folder / file) for file in FILES},
+    }
+    (folder / MANIFEST).write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _check_hash(path: Path, wanted: str) -> None:
+    if not path.is_file():
+        raise PackError(path, "a file of the pack", "no such file")
+    found = _hash(path)
+    if found != wanted:
+        raise PackError(path, f"SHA-256 {wanted[:12]}…", f"{found[:12]}… in {path.stat().st_size} bytes")
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _open(path: Path, batch: int, threads: int, specs: tuple[Specs, Specs]) -> Graph:
+    try:
+        graph = open_onnx(path, batch, threads)
+    except GraphError as error:
+        raise PackError(path, "a graph for ONNX Runtime", str(error)) from error
+    for kind, found, wanted in (("inputs", graph.inputs, specs[0]), ("outputs", graph.outputs, specs[1])):
+        if found != wanted:
+            raise PackError(path, f"the {kind} {_named(wanted)}", _named(found))
+    _try(path, graph)
+    return graph
+
+
+def _try(path: Path, graph: Graph) -> None:
+    """A grey picture and no noise: weights that hold NaN or infinities show at once."""
+    results = graph.run({spec.name: np.zeros(spec.shape, spec.dtype) for spec in graph.inputs})
+    for name, result in results.items():
+        if not np.isfinite(result).all():
+            raise PackError(path, f"{name} of finite numbers", "NaN or infinities: its weights are damaged")
+
+
+def _named(specs: Specs) -> str:
+    return ", ".join(f"{spec.name} {spec.shape}" for spec in specs)
+
+
+def _specs(batch: int, shapes: Mapping[str, tuple[Any, ...]]) -> Specs:
+    return tuple(TensorSpec(name, (batch, *shape), np.dtype(np.float32)) for name, shape in shapes.items())
