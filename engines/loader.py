@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.api import Engine
+from engines.diffusion.engine import DiffusionEngine
+from engines.diffusion.pack import SHIPPED as SHIPPED_PACK
+from engines.diffusion.pack import load_pack
 from engines.face.avatar import FaceAvatar, Manifest, load_avatar, read_manifest
 from engines.face.errors import AvatarError
 from engines.speech.loader import load_lip_encoder
 from engines.warp.engine import WarpEngine
 
 SHIPPED = Path(__file__).parent / "presenters"
-ENGINES = ("warp",)
+ENGINES = ("warp", "diffusion")
 KEPT_AVATARS = 2  # decoded loops kept in memory: 157 MB for each 8 s of 512×512
 
 
@@ -33,15 +36,22 @@ class UnknownPresenter(Exception):
     """The message names the presenters that exist."""
 
 
-def load_engine(name: str, lookahead_frames: int) -> Engine:
+def load_engine(name: str, lookahead_frames: int, pack: Path | None = None, threads: int = 2) -> Engine:
     """Load weights and build graphs; slow, once per process.
+
+    pack: folder of the diffusion engine's weights, None for those that ship; threads: of its network.
 
     Raises:
         UnknownEngine: there is no engine of that name.
+        PackError: the weights are missing, damaged, or not for this release.
     """
     if name not in ENGINES:
         raise UnknownEngine(f"no engine {name!r}; there are: {', '.join(ENGINES)}")
-    return WarpEngine(load_lip_encoder(lookahead_frames))
+    lip_encoder = load_lip_encoder(lookahead_frames)
+    if name == "warp":
+        return WarpEngine(lip_encoder)
+    weights = load_pack(pack or SHIPPED_PACK, threads=threads)
+    return DiffusionEngine(lip_encoder, weights.frame_steps, weights.encode)
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,7 @@ async def post_session(request: Request) -> Response:
     try:
         name = take(body, "avatar", str)
         address = await sessions.admit(take(body, "previous", str) if "previous" in body else None)
-        avatar = await asyncio.to_thread(stage.presenters.load, name)
+        avatar = await asyncio.to_thread(stage.cast, name)
         place, answer = await sessions.join(offer, avatar, address)
     except Exception as error:
         server.meters.joins.labels(type(error).__name__).inc()
@@ -167,6 +167,7 @@ def session_body(place: Place) -> dict[str, Any]:
         "voiced": session.microphone.voiced,
         "frames": session.frames,
         "late_frames": session.late_frames,
+        "degraded_frames": session.degraded_frames,
         "concealed_ms": round(session.microphone.concealed_samples / 48),
         "jitter_buffer_ms": round(session.microphone.buffer.depth_ms, 1),
         "server_ms": {

@@ -48,6 +48,7 @@ def add_serve(commands: Subcommands[argparse.ArgumentParser]) -> None:
     words.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     words.add_argument("--port", type=int, help="port to listen on (default 8080)")
     words.add_argument("--loop", choices=("uvloop", "asyncio"), help="event loop (default uvloop)")
+    words.add_argument("--engine", metavar="NAME", help="the engine: warp (default) or diffusion")
     words.set_defaults(command=serve)
 
 
@@ -57,7 +58,7 @@ def serve(options: argparse.Namespace) -> int:
     from streamer.app import create_app
     from streamer.logs import configure_logs
 
-    config = override(load_config(options.config), options)
+    config = with_engine(override(load_config(options.config), options), options)
     configure_logs(config.log)
     server = config.server
     print(f"Lipcast serves http://{server.host}:{server.port}", file=sys.stderr)
@@ -81,7 +82,7 @@ def add_render(commands: Subcommands[argparse.ArgumentParser]) -> None:
     words.add_argument("--avatar", default="", metavar="NAME", help="the presenter (default: the one offered first)")
     words.add_argument("--report", type=Path, metavar="FILE.json", help="write what it took; overwritten if there")
     words.add_argument("--force", action="store_true", help="overwrite the video if it exists")
-    words.add_argument("--engine", help="the engine (default warp)")
+    words.add_argument("--engine", metavar="NAME", help="the engine: warp (default) or diffusion")
     add_voice_words(words)
     words.set_defaults(command=render)
 
@@ -151,7 +152,7 @@ def add_voice_words(words: argparse.ArgumentParser) -> None:
 
 def with_engine(config: Config, options: argparse.Namespace) -> Config:
     """The configuration with the engine that was said on the command line."""
-    said = {"name": getattr(options, "engine", None), "lookahead_ms": options.lookahead_ms}
+    said = {"name": getattr(options, "engine", None), "lookahead_ms": getattr(options, "lookahead_ms", None)}
     engine = dataclasses.replace(config.engine, **{key: value for key, value in said.items() if value is not None})
     return dataclasses.replace(config, engine=engine)
 

@@ -14,6 +14,9 @@ from streamer.errors import ConfigError
 
 T = TypeVar("T")
 
+ENGINE_MARGINS_MS = {"warp": 10.0, "diffusion": 30.0}  # what drawing and encoding take, with something to spare
+OTHER_MARGIN_MS = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
@@ -90,17 +93,25 @@ class VideoConfig:
 class EngineConfig:
     name: str = "warp"
     lookahead_ms: int = 80  # 0 to 160 in steps of one frame (40 ms)
-    margin_ms: float = 10.0  # time from a chunk's end to the release of its unit: the engine's and encoder's share
+    margin_ms: float = 0.0  # from a chunk's end to its unit's release: for drawing and encoding; 0: as the engine needs
     max_batch: int = 4
     presenters: str = ""  # a folder of avatars; empty: those that ship and your own
     presenter: str = ""  # offered first; empty: the first by name
+    pack: str = ""  # folder of the diffusion engine's weights; empty: those that ship
+    threads: int = 2  # of the diffusion engine's network
 
     def __post_init__(self) -> None:
         expect(
             self.lookahead_ms in range(0, 161, 40), "engine.lookahead_ms", self.lookahead_ms, "0, 40, 80, 120 or 160"
         )
-        expect(0 < self.margin_ms < 40, "engine.margin_ms", self.margin_ms, "more than 0 and less than a frame, 40 ms")
+        expect(0 <= self.margin_ms < 40, "engine.margin_ms", self.margin_ms, "0 or more and less than a frame, 40 ms")
         expect(1 <= self.max_batch <= 64, "engine.max_batch", self.max_batch, "1 to 64")
+        expect(1 <= self.threads <= 64, "engine.threads", self.threads, "1 to 64")
+
+    @property
+    def margin_s(self) -> float:
+        """Seconds from a chunk's end to the release of its unit."""
+        return (self.margin_ms or ENGINE_MARGINS_MS.get(self.name, OTHER_MARGIN_MS)) / 1000
 
 
 @dataclass(frozen=True, slots=True)

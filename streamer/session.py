@@ -2,7 +2,8 @@
 
 One tick a video frame. At the tick the newest frame of sound is taken from the microphone and given to the
 engine; `margin` later the unit that it completes leaves: sound at that moment, picture with it or, if drawing
-took longer, up to GRACE_S after it. A picture later than that is dropped and counted; the sound never waits.
+took longer, up to GRACE_S after it. Where that would not do, the engine is asked for a quicker picture, which is
+counted; one that comes later still is dropped and counted. The sound never waits.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class Session:
         self.stages = Stages()
         self.frames = 0
         self.late_frames = 0
+        self.degraded_frames = 0
         self.ended = asyncio.Event()
         self.end_reason = ""
 
@@ -123,7 +125,7 @@ class Session:
 
     async def _tick(self, drawings: asyncio.TaskGroup) -> None:
         index = 0
-        margin = self._config.engine.margin_ms / 1000
+        margin = self._config.engine.margin_s
         self.media.epoch = self._clock.now() + margin
         while True:
             due = self.media.due(index * self.frame_s)
@@ -149,7 +151,7 @@ class Session:
         self._drawing += 1
         started = self._clock.now()
         try:
-            frame = await self._worker.step(self._stream, chunk, unit.due)
+            frame = await self._worker.step(self._stream, chunk, unit.due + GRACE_S)
         finally:
             self._drawing -= 1
         self._note_stage("engine", self._clock.now() - started)
@@ -158,6 +160,9 @@ class Session:
         if self._clock.now() > unit.due + GRACE_S:
             self._late()
             return
+        if frame.degraded:
+            self.degraded_frames += 1
+            self._meters.degraded_frames.inc()
         pictures = await self.outlet.encode_picture(frame.image, unit.index)
         await self._clock.sleep_until(unit.due)
         self.outlet.send_pictures(pictures)
@@ -165,7 +170,7 @@ class Session:
 
     def _sent(self, unit: Unit, to_somebody: bool) -> None:
         now = self._clock.now()
-        self._note_stage("release", now - unit.due + self._config.engine.margin_ms / 1000)
+        self._note_stage("release", now - unit.due + self._config.engine.margin_s)
         if to_somebody:
             if self.frames == 0:
                 self._meters.join_seconds.observe(now - self._created_at)

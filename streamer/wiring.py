@@ -7,11 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.api import Chunk, Engine
+from engines.api import Avatar, Chunk, Engine
 from engines.loader import SHIPPED, Presenters, UnknownPresenter, load_engine, user_presenters
 from streamer.config import Config, EngineConfig
 
-__all__ = ["FRAME_RATE", "Stage", "UnknownPresenter", "load_stage", "lookahead_frames", "presenters_of"]
+__all__ = [
+    "FRAME_RATE",
+    "Stage",
+    "UnknownPresenter",
+    "load_engine_of",
+    "load_stage",
+    "lookahead_frames",
+    "presenters_of",
+]
 
 FRAME_RATE = 25  # frames a second, of every engine
 FRAME_MS = 1000 // FRAME_RATE
@@ -25,6 +33,16 @@ class Stage:
     engine: Engine
     presenters: Presenters
 
+    def cast(self, name: str) -> Avatar:
+        """A presenter with whom a session can begin at once: slow the first time, so not for the event loop.
+
+        Raises:
+            UnknownPresenter, AvatarError
+        """
+        avatar = self.presenters.load(name)
+        self.engine.prepare(avatar)
+        return avatar
+
 
 def lookahead_frames(config: EngineConfig) -> int:
     return config.lookahead_ms // FRAME_MS
@@ -35,20 +53,29 @@ def presenters_of(config: EngineConfig) -> Presenters:
     return Presenters(Path(config.presenters)) if config.presenters else Presenters(SHIPPED, user_presenters())
 
 
+def load_engine_of(config: EngineConfig) -> Engine:
+    """
+    Raises:
+        UnknownEngine, PackError: with what was expected and how to mend it.
+    """
+    pack = Path(config.pack) if config.pack else None
+    return load_engine(config.name, lookahead_frames(config), pack, config.threads)
+
+
 def load_stage(config: Config) -> Stage:
     """Load everything and run it once.
 
     Raises:
-        UnknownEngine, UnknownPresenter, AvatarError: with what was expected and how to mend it.
+        UnknownEngine, UnknownPresenter, AvatarError, PackError: with what was expected and how to mend it.
     """
-    stage = Stage(load_engine(config.engine.name, lookahead_frames(config.engine)), presenters_of(config.engine))
+    stage = Stage(load_engine_of(config.engine), presenters_of(config.engine))
     warm_up(stage, config.engine.presenter or next(iter(stage.presenters.all)))
     return stage
 
 
 def warm_up(stage: Stage, presenter: str) -> None:
     engine = stage.engine
-    stream = engine.open(stage.presenters.load(presenter))
+    stream = engine.open(stage.cast(presenter))
     rng = np.random.default_rng(0)
     for index in range(WARM_UP_FRAMES):
         samples = rng.normal(0, 0.1, engine.timing.samples_per_frame).astype(np.float32)

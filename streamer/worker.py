@@ -1,6 +1,7 @@
 """Runs the engine for all sessions on one thread of its own: the earliest deadline first, several in one call.
 
-Knows neither sound nor pictures, only who is due when. An engine that breaks ends the sessions of that call
+Knows neither sound nor pictures, only who is due when. Where a full picture would come too late, it asks for a quicker
+one (see Chunk.hurry). An engine that breaks ends the sessions of that call
 and no others: each of them is told by the exception that its `step` raises.
 """
 
@@ -10,9 +11,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engines.api import Chunk, Engine, Frame, Stream
+from streamer.pace import Pace
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ class Worker:
         self._thread = thread
         self._jobs: list[Job] = []  # bounded: a session has at most MAX_DRAWING jobs under way
         self._wake = asyncio.Event()
+        self._pace = Pace()
         self.seconds = 0.0  # spent in the engine, all sessions together
 
     async def run(self) -> None:
@@ -54,6 +57,8 @@ class Worker:
 
     async def step(self, stream: Stream, chunk: Chunk, due: float) -> Frame | None:
         """The frame that the engine draws on hearing `chunk`; None if the stream was reset meanwhile.
+
+        due: when it must be drawn, on the clock.
 
         Raises:
             whatever the engine raised for this stream; other streams are not touched by it.
@@ -94,14 +99,21 @@ class Worker:
                 settle(job.done, frame)
 
     async def _call(self, batch: list[Job]) -> list[Frame]:
-        pairs = [(job.stream, job.chunk) for job in batch]
         started = self._clock()
+        # The most urgent have full pictures. Where sessions are too many it is always the same ones: a picture that
+        # goes back and forth between quick and full is worse than one that stays.
+        room = self._pace.room(batch[0].due - started)
+        pairs = [
+            (job.stream, job.chunk if place < room else replace(job.chunk, hurry=True))
+            for place, job in enumerate(batch)
+        ]
         try:
             frames = await asyncio.get_running_loop().run_in_executor(self._thread, self.engine.step, pairs)
         finally:
             self.seconds += self._clock() - started
         if len(frames) != len(batch):
             raise RuntimeError(f"the engine drew {len(frames)} frames for {len(batch)} chunks")
+        self._pace.note(self._clock() - started, sum(not chunk.hurry for _, chunk in pairs))
         return frames
 
     async def _refused(self, batch: list[Job], error: ValueError) -> None:

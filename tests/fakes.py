@@ -165,7 +165,7 @@ class FakeStream:
         self.heard.append(chunk.index)
         self._levels.append(loudness(chunk.samples))
         self._drawn += 1
-        return Frame(np.full(self.size, self._levels.pop(0), np.uint8), self._drawn - 1)
+        return Frame(np.full(self.size, self._levels.pop(0), np.uint8), self._drawn - 1, degraded=chunk.hurry)
 
 
 class FakeEngine:

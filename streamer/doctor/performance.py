@@ -84,8 +84,9 @@ def speed(cost: Cost, config: Config, processors: float, budget: float) -> Itera
     estimate = f"about {sessions} sessions at once, estimated for {processors:g} processors; {wanted} are allowed"
     if cost.engine_p95 > budget:
         yield broken(PART, said, "this machine is too slow for live sessions; `lipcast render` still works")
-    elif cost.engine_p95 + cost.encoder_p50 > config.engine.margin_ms:
-        yield care(PART, said, f"pictures may be late: raise engine.margin_ms above {config.engine.margin_ms:g} ms")
+    elif cost.engine_p95 + cost.encoder_p50 > 1000 * config.engine.margin_s:
+        margin = f"{1000 * config.engine.margin_s:g} ms"
+        yield care(PART, said, f"pictures may be late: raise engine.margin_ms above {margin}")
     else:
         yield good(PART, said)
     if sessions < wanted:

@@ -25,7 +25,6 @@ from engines.loader import (
     Presenters,
     UnknownEngine,
     UnknownPresenter,
-    load_engine,
     user_presenters,
 )
 from engines.motion import COEFFICIENTS, VISEMES, LipMotion
@@ -33,7 +32,7 @@ from engines.speech.loader import load_lip_encoder
 from streamer.config import EngineConfig
 from streamer.offline.errors import OfflineError
 from streamer.offline.hearing import until_drawn
-from streamer.wiring import lookahead_frames, presenters_of
+from streamer.wiring import load_engine_of, lookahead_frames, presenters_of
 
 __all__ = ["Enrolled", "user_presenters"]
 
@@ -67,9 +66,10 @@ def load_named_engine(config: EngineConfig) -> Engine:
     """
     Raises:
         OfflineError: there is no engine of that name; the message names those that exist.
+        PackError: its weights cannot be used.
     """
     try:
-        return load_engine(config.name, lookahead_frames(config))
+        return load_engine_of(config)
     except UnknownEngine as error:
         raise OfflineError(str(error)) from error
 

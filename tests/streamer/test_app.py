@@ -404,6 +404,13 @@ async def test_what_nobody_thought_of_is_a_problem_that_tells_nothing(folder: Pa
         assert house.value("joins_total", outcome="RuntimeError") == 1
 
 
+async def test_a_presenter_is_prepared_before_their_session_begins(folder: Path) -> None:
+    async with House(folder) as house:
+        await house.ready()
+        await house.join()
+        assert [avatar.name for avatar in house.engine.prepared] == ["tiny"]
+
+
 async def test_meters_are_shown(folder: Path) -> None:
     async with House(folder) as house:
         await house.ready()

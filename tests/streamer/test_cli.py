@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streamer.cli import main, override, parser
+from streamer.cli import main, override, parser, with_engine
 from streamer.config import Config, ServerConfig
 
 
@@ -22,6 +22,15 @@ def test_words_win_over_the_configuration() -> None:
     assert said("--host", "0.0.0.0", "--port", "9", "--loop", "asyncio").server == ServerConfig(
         "0.0.0.0", 9, "asyncio", 4, 8
     )
+
+
+def test_the_engine_can_be_said_and_has_a_margin_of_its_own() -> None:
+    plain, other = (
+        with_engine(Config(), parser().parse_args(["serve", *words])).engine
+        for words in ([], ["--engine", "diffusion"])
+    )
+    assert (plain, other.name, other.lookahead_ms) == (Config().engine, "diffusion", plain.lookahead_ms)
+    assert plain.margin_s < other.margin_s < 0.04
 
 
 @pytest.mark.parametrize("words", [["serve", "--port", "70000"], ["serve", "--config", "/nowhere/config.toml"]])

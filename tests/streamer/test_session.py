@@ -14,7 +14,7 @@ from tests.streamer.studio import AUDIO_RATE, FRAME_S, VIDEO_RATE, Studio, frame
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
-MARGIN_S = EngineConfig().margin_ms / 1000
+MARGIN_S = EngineConfig().margin_s
 EXACT = 1e-6  # seconds: the same moment
 
 
@@ -95,6 +95,23 @@ async def test_a_picture_too_late_is_held_back_and_counted_and_the_sound_goes_on
         assert sorted(set(range(numbers[-1])) - set(numbers)) == [shown]
         assert studio.session.late_frames == 1
         assert studio.value("late_frames_total") == 1
+
+
+async def test_a_picture_that_would_be_late_is_drawn_the_quick_way_and_counted() -> None:
+    async with Studio() as studio:
+        await studio.speak(voice(0.4))
+        assert (studio.session.degraded_frames, studio.session.late_frames) == (0, 0)
+        studio.engine_thread.cost = MARGIN_S + GRACE_S + 0.005
+        await studio.speak(voice(2.0))
+        quick, late = studio.session.degraded_frames, studio.session.late_frames
+        studio.engine_thread.cost = 0.005
+        await studio.speak(voice(4.0))
+        assert late >= 5  # the quick picture of this engine is no quicker
+        seen = studio.session.degraded_frames
+        assert seen > quick
+        await studio.speak(voice(1.0))
+        assert studio.session.degraded_frames == seen
+        assert studio.value("degraded_frames_total") == seen
 
 
 async def test_an_engine_that_is_stuck_is_given_no_more_and_the_sound_goes_on() -> None:

@@ -84,6 +84,26 @@ async def test_the_earliest_deadline_goes_first() -> None:
     await bench.close()
 
 
+async def degraded(bench: Bench, count: int, time_left: float) -> list[bool]:
+    """Which of `count` sessions' frames are quick ones, if so much time is left to draw them all."""
+    due = bench.clock.now() + time_left
+    asked = [bench.ask(bench.open(), due=due) for _ in range(count)]
+    await bench.clock.advance(1)
+    frames = [one.result() for one in asked]
+    return [frame.degraded for frame in frames if frame is not None]
+
+
+async def test_where_time_is_short_the_engine_is_asked_for_quicker_pictures(bench: Bench) -> None:
+    assert await degraded(bench, 1, time_left=1.0) == [False]  # and 10 ms are known to be needed
+    assert await degraded(bench, 1, time_left=0.011) == [False]
+    assert await degraded(bench, 1, time_left=0.009) == [True]
+
+
+async def test_as_many_as_there_is_time_for_have_full_pictures(bench: Bench) -> None:
+    assert await degraded(bench, 1, time_left=1.0) == [False]
+    assert await degraded(bench, 4, time_left=0.025) == [False, False, True, True]
+
+
 async def test_a_chunk_that_is_refused_harms_only_its_own_stream(bench: Bench) -> None:
     good, bad, other = bench.open(), bench.open(), bench.open()
     asked = [bench.ask(good), bench.ask(bad, samples=7), bench.ask(other)]

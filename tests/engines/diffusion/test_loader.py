@@ -1,0 +1,67 @@
+"""Engines by name, each with its weights; the diffusion engine on a pack that the real code wrote."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.api import Chunk, Engine, Frame
+from engines.diffusion.pack import PackError
+from engines.loader import ENGINES, UnknownEngine, load_engine
+from engines.speech.api import FRAME_SAMPLES
+from tests.engines.face import tiny_avatar as tiny
+
+AVATAR = tiny.avatar()
+
+
+def voice(frames: int) -> list[Chunk]:
+    draw = np.random.default_rng(0)
+    return [
+        Chunk(np.clip(draw.normal(0, 0.2, FRAME_SAMPLES), -1, 1).astype(np.float32), index) for index in range(frames)
+    ]
+
+
+def talk(engine: Engine, chunks: list[Chunk]) -> list[Frame]:
+    stream = engine.open(AVATAR)
+    return [engine.step([(stream, chunk)])[0] for chunk in chunks]
+
+
+def test_an_unknown_engine_is_told_who_exists() -> None:
+    with pytest.raises(UnknownEngine, match=", ".join(ENGINES)):
+        load_engine("magic", 2)
+
+
+def test_without_its_weights_the_diffusion_engine_says_where_they_belong(tmp_path: Path) -> None:
+    with pytest.raises(PackError, match=r"pack\.json: expected a pack's manifest, found no such file; "):
+        load_engine("diffusion", 2, tmp_path)
+
+
+def test_a_pack_makes_the_mouth_move_and_keeps_the_rest(miniature: Path) -> None:
+    engine, warp = load_engine("diffusion", 2, miniature, threads=1), load_engine("warp", 2)
+    assert engine.timing == warp.timing
+    drawn, warped = (talk(each, voice(12)) for each in (engine, warp))
+    assert [frame.index for frame in drawn] == list(range(-2, 10))
+    assert not np.array_equal(drawn[-1].image, warped[-1].image)
+    corner = np.s_[:20, :20]
+    for one, other in zip(drawn, warped, strict=True):
+        np.testing.assert_array_equal(one.image[corner], other.image[corner])
+
+
+def test_in_a_hurry_it_shows_what_warp_shows(miniature: Path) -> None:
+    hurried = [dataclasses.replace(chunk, hurry=True) for chunk in voice(12)]
+    engine, warp = load_engine("diffusion", 2, miniature, threads=1), load_engine("warp", 2)
+    for one, other in zip(talk(engine, hurried), talk(warp, hurried), strict=True):
+        np.testing.assert_array_equal(one.image, other.image)
+
+
+def test_sessions_together_see_what_each_sees_alone(miniature: Path) -> None:
+    engine = load_engine("diffusion", 0, miniature, threads=1)
+    alone = talk(engine, voice(8))
+    streams = [engine.open(AVATAR) for _ in range(3)]
+    for chunk, expected in zip(voice(8), alone, strict=True):
+        for frame in engine.step([(stream, chunk) for stream in streams]):
+            # Sums are taken in another order in batches of another size: the last bit may differ.
+            assert np.abs(frame.image.astype(int) - expected.image).max() <= 1
