@@ -19,8 +19,13 @@ from engines.motion import COEFFICIENTS, VISEMES, LipMotion
 # Belief in p b m from which the lips begin to shut, and at which they are shut: the mean of open and shut, which a
 # network trained on squares gives where it is unsure, is a mouth ajar that no talker shows.
 SHUTTING, SHUT = 0.3, 0.6
-_CLOSING_VISEME = VISEMES.index("PP")
-_CLOSE = COEFFICIENTS.index("mouthClose")
+TUCKING, TUCKED = 0.25, 0.5  # likewise in f v, and the lower lip under the teeth
+FULL_TUCK = 0.65  # mouthRollLower
+TUCK_APERTURE = 0.018  # in distances between the eyes: 1.6 mm are left for the breath
+RESTING, RESTS = 0.5, 0.8  # likewise in silence, and lips at rest, …
+AT_REST, PARTED = 0.012, 0.024  # … if they are no more than ajar: apertures below which they close, and that they keep
+_CLOSING_VISEME, _TUCKING_VISEME, _SILENCE = VISEMES.index("PP"), VISEMES.index("FF"), VISEMES.index("sil")
+_CLOSE, _ROLL_LOWER = COEFFICIENTS.index("mouthClose"), COEFFICIENTS.index("mouthRollLower")
 
 TABLE = Path(__file__).with_name("canonical_mouth.json")
 
@@ -57,10 +62,32 @@ def lip_motion(coefficients: NDArray[np.float32], visemes: NDArray[np.float32]) 
 
 def shut_at_closures(coefficients: NDArray[np.float32], visemes: NDArray[np.float32]) -> None:
     """Shut the lips, in place, as far as the visemes say p b m; the jaw stays where it is."""
-    belief = min(max((float(visemes[_CLOSING_VISEME]) - SHUTTING) / (SHUT - SHUTTING), 0.0), 1.0)
-    if belief:
+    _narrow(coefficients, _share(visemes[_CLOSING_VISEME], SHUTTING, SHUT), 0.0)
+
+
+def tuck_at_labiodentals(coefficients: NDArray[np.float32], visemes: NDArray[np.float32]) -> None:
+    """Draw the lower lip to the upper teeth, in place, as far as the visemes say f v."""
+    belief = _share(visemes[_TUCKING_VISEME], TUCKING, TUCKED)
+    coefficients[_ROLL_LOWER] = max(coefficients[_ROLL_LOWER], belief * FULL_TUCK)
+    _narrow(coefficients, belief, TUCK_APERTURE)
+
+
+def rest_in_silence(coefficients: NDArray[np.float32], visemes: NDArray[np.float32]) -> None:
+    """Close lips that are hardly parted, in place, as far as the visemes say silence: noise does not stir them."""
+    ajar = float(canonical_mouth().measure(coefficients)[0])
+    _narrow(coefficients, _share(visemes[_SILENCE], RESTING, RESTS) * (1 - _share(ajar, AT_REST, PARTED)), 0.0)
+
+
+def _share(value: float, begins: float, full: float) -> float:
+    """How far a value has come on the way between two others, 0 to 1."""
+    return min(max((float(value) - begins) / (full - begins), 0.0), 1.0)
+
+
+def _narrow(coefficients: NDArray[np.float32], share: float, least: float) -> None:
+    """Take away, in place, a share of what the aperture is above the least."""
+    if share:
         mouth = canonical_mouth()
-        more = belief * mouth.measure(coefficients)[0] / -mouth.change[_CLOSE, 0]
+        more = share * max(mouth.measure(coefficients)[0] - least, 0.0) / -mouth.change[_CLOSE, 0]
         coefficients[_CLOSE] = min(coefficients[_CLOSE] + more, 1.0)
 
 

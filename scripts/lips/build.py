@@ -15,8 +15,8 @@ def stages(folder: Path, steps: int) -> list[tuple[str, ...]]:
     """The modules to run and their arguments, in order."""
     corpus, clips, checkpoint = str(folder / "corpus"), str(folder / "clips"), str(folder / "lips.pt")
     return [
-        ("scripts.lips.corpus", corpus, "--shards", "64", "--utterances", "160"),
-        ("scripts.lips.dataset", corpus, clips),
+        ("scripts.lips.corpus", corpus, "--shards", "80", "--utterances", "160"),
+        ("scripts.lips.dataset", corpus, clips, "--passes", "2"),
         ("scripts.lips.train", clips, checkpoint, "--batch", "24", "--steps", str(steps)),
         ("scripts.lips.export", checkpoint),
         ("benchmarks.lips", "--corpus", corpus),

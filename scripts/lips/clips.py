@@ -16,7 +16,7 @@ from scripts.lips.utterance import Segment, Utterance
 
 SECONDS = 8.0
 FRAMES = int(SECONDS * 100)  # label and feature frames of a clip
-NOT_SPEECH_SHARE = 0.06  # of the clips hold no speech and a closed mouth
+NOT_SPEECH_SHARE = 0.12  # of the clips hold no speech and a closed mouth
 EMPHASIS = 6.0  # dB, of syllable groups over their neighbours
 
 
@@ -140,9 +140,23 @@ def _add_breath(x: Samples, level: float, draw: Draw) -> Samples:
 
 
 def _not_speech(draw: Draw) -> Samples:
+    """Noises of a room from the first sample on, or from some moment on, and somebody breathing."""
     n = int(SECONDS * RATE)
     x = np.zeros(n, np.float32)
-    for make, share in ((acoustics.noise, 0.8), (acoustics.hum, 0.3), (acoustics.clicks, 0.4), (acoustics.breath, 0.2)):
+    for make, share in ((acoustics.noise, 0.8), (acoustics.hum, 0.3), (acoustics.clicks, 0.4), (_breathing, 0.4)):
         if draw.random() < share:
-            x += np.float32(10 ** (draw.uniform(-60, -12) / 20)) * make(n, draw)
+            starts = int(draw.uniform(0, n)) if draw.random() < 0.3 else 0
+            x[starts:] += np.float32(10 ** (draw.uniform(-60, -12) / 20)) * make(n - starts, draw)
     return np.clip(x, -1, 1)
+
+
+def _breathing(n: int, draw: Draw) -> Samples:
+    """Breaths of 0.3 to 2 s, close to one another or far apart."""
+    x = np.zeros(n, np.float32)
+    at = 0
+    apart = draw.uniform(0, 1.5)
+    while at < n:
+        length = min(int(draw.uniform(0.3, 2.0) * RATE), n - at)
+        x[at : at + length] = np.float32(draw.uniform(0.4, 1)) * acoustics.breath(length, draw)
+        at += length + int(draw.uniform(0, apart) * RATE)
+    return x

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.motion import VISEMES
-from scripts.lips.phones import BILABIALS, LABIODENTALS, PHONES, SILENCE, VOWELS, Phone
+from scripts.lips.phones import BILABIALS, LABIODENTALS, PHONES, SILENCE, STOPS, VOWELS, Phone
 from scripts.lips.utterance import Segment
 
 Track = NDArray[np.float32]
@@ -26,14 +26,16 @@ NEGLIGIBLE = 1e-3  # weight of rest, so that the blend is defined everywhere
 OPENING_REACH = (0.050, 0.055)
 JAW_REACH = (0.065, 0.070)
 ROUNDING_REACH = (0.100, 0.075)  # lips round longest ahead (Schwartz and Savariaux 2014)
-ONSET_REACH = 0.085  # of the first phone after a pause: the preparatory gesture
+ONSET_REACH = 0.065  # of the first phone after a pause: the preparatory gesture
 OFFSET_REACH = 0.085  # of the last phone before one: lips close at leisure
-CORE = 0.25  # of a phone's length on either side of its middle, at full weight
-SILENCE_EDGE = 0.080  # s of a pause at either end that belong to opening and closing
+EDGE, LONGEST_EDGE = 0.25, 0.050  # of a phone's length, and s: what at either end is not at full weight
+HEAD_START = 0.020  # s by which the first phone after a pause is at full weight before it sounds, and by which …
+PREPARATION = 0.120  # … the rest before it gives way: lips part 50-100 ms ahead of the voice (Schwartz and Savariaux)
+CLOSING = 0.110  # s of a pause until rest is at full weight again
 
 GLOTTAL_STOP = 0.09  # s: a shorter silence inside speech does not reach the lips
 SHORT_PAUSE = 0.35  # s: lips stay ajar
-AJAR = 1.5  # mm
+AJAR = 2.0  # mm
 CLOSED_SPEED = 0.16  # mm of opening per ms away from a closure: full opening after some 80 ms
 TUCK_OPENING = 1.6  # mm, f and v
 SHORTEST_CLOSURE = 0.05  # s
@@ -103,13 +105,12 @@ class _Blend:
 
     def __init__(self, segments: Sequence[Segment], t: Track, reach: tuple[float, float]) -> None:
         self._phones = [PHONES[s.phone] for s in segments]
-        middle = np.array([(s.start + s.end) / 2 for s in segments], np.float32)[:, None]
-        core = np.array([_core(s) for s in segments], np.float32)[:, None]
+        cores = np.array([_core(segments, i) for i in range(len(segments))], np.float32).reshape(-1, 2)
         before = np.array([_reach_before(segments, i, reach[0]) for i in range(len(segments))], np.float32)[:, None]
-        away = t[None] - middle
-        outside = np.maximum(np.abs(away) - core, 0)
         after = np.array([_reach_after(segments, i, reach[1]) for i in range(len(segments))], np.float32)[:, None]
-        self._dominance = np.exp(-outside / np.where(away < 0, before, after))
+        early = np.maximum(cores[:, :1] - t[None], 0)
+        late = np.maximum(t[None] - cores[:, 1:], 0)
+        self._dominance = np.exp(-early / before - late / after)
         self._length = np.array([s.end - s.start for s in segments], np.float32)
 
     def __call__(
@@ -147,11 +148,23 @@ def _fill(segments: Sequence[Segment], length: float) -> list[Segment]:
     return [s for s in filled if s.end > s.start]
 
 
-def _core(segment: Segment) -> float:
+def _core(segments: Sequence[Segment], i: int) -> tuple[float, float]:
+    """When a segment is at full weight."""
+    segment = segments[i]
     length = segment.end - segment.start
     if segment.phone == SILENCE:
-        return max(length / 2 - SILENCE_EDGE, 0.0)
-    return CORE * length
+        after = CLOSING if i else 0.0
+        ahead = PREPARATION - (_sounds(segments[i + 1]) - segment.end) if i + 1 < len(segments) else 0.0
+        after, ahead = (edge * min(1.0, length / max(after + ahead, 1e-9)) for edge in (after, max(ahead, 0.0)))
+        return segment.start + after, segment.end - ahead
+    edge = min(EDGE * length, LONGEST_EDGE)
+    first = _sounds(segment) - HEAD_START if i and segments[i - 1].phone == SILENCE else segment.start + edge
+    return min(first, segment.end - edge), segment.end - edge
+
+
+def _sounds(segment: Segment) -> float:
+    """When a segment is first heard: a stop after a pause at its burst."""
+    return segment.release if segment.phone in STOPS else segment.start
 
 
 def _reach_before(segments: Sequence[Segment], i: int, usual: float) -> float:
@@ -211,7 +224,15 @@ def _smooth(track: Track) -> Track:
 
 
 def _visemes(segments: Sequence[Segment], t: Track) -> NDArray[np.uint8]:
-    index = np.searchsorted(np.array([s.start for s in segments]), t, "right") - 1
-    names = np.array([VISEMES.index(PHONES[s.phone].viseme) for s in segments], np.uint8)
-    visemes: NDArray[np.uint8] = names[np.clip(index, 0, len(segments) - 1)]
+    """What the lips show: after the burst of p or b, the phone that follows."""
+    following = [*segments[1:], segments[-1]]
+    marks: list[tuple[float, str]] = []
+    for segment, after in zip(segments, following, strict=True):
+        marks.append((segment.start, segment.phone))
+        released = max(segment.release, segment.start + SHORTEST_CLOSURE)
+        if segment.phone in BILABIALS and released < segment.end:
+            marks.append((released, after.phone))
+    index = np.searchsorted(np.array([start for start, _ in marks]), t, "right") - 1
+    names = np.array([VISEMES.index(PHONES[phone].viseme) for _, phone in marks], np.uint8)
+    visemes: NDArray[np.uint8] = names[np.clip(index, 0, len(marks) - 1)]
     return visemes

@@ -11,7 +11,7 @@ from engines.speech.features import FEATURES
 HOPS = 4  # feature frames of a chunk
 PAST_CHUNKS = 2  # chunks before the present one that the first layer sees
 DELAYS = 9  # look-aheads 0, 20, … 160 ms, one-hot
-WIDE, NARROW, MEMORY = 256, 192, 208
+WIDE, NARROW, MEMORY = 256, 192, 256
 
 
 class LipNetwork(nn.Module):
@@ -39,5 +39,6 @@ class LipNetwork(nn.Module):
         x = torch.relu(self.wide(torch.cat([*earlier, features, asked], dim=-1)))
         x = torch.relu(self.narrow(x))
         x, _ = self.memory(x)
-        x = torch.relu(self.shape(x))
-        return torch.sigmoid(self.coefficients(x)), self.visemes(x)
+        with torch.autocast(x.device.type, enabled=False):  # what is put out keeps its 24 bits
+            x = torch.relu(self.shape(x.float()))
+            return torch.sigmoid(self.coefficients(x)), self.visemes(x)

@@ -22,10 +22,12 @@ from scripts.lips.network import DELAYS, HOPS, LipNetwork
 
 PEAK_RATE = 2e-3  # learning rate
 WARM_UP = 200  # steps
+DECAY_SHARE = 0.4  # of the steps, at the end
 CENTIMETRES = 8.92  # of one unit of aperture: losses are about 1 then
 OPENING_LOSS, SPEED_LOSS, SHAPE_LOSS, VISEME_LOSS, CLOSURE_LOSS = 4.0, 2.0, 30.0, 0.12, 12.0
 SHUT = 0.004  # aperture, in distances between the eyes (0.4 mm)
-PAUSE_CHUNKS = 5  # at the start of a clip, not scored: the normaliser has heard nothing yet
+RARE = {"PP": 1.5, "FF": 2.0, "TH": 1.5}  # how much more a sound counts in the loss of visemes
+TUCK_SHARE = 0.5  # of the clips are drawn by how much f and v they hold: the rarest gesture that is seen
 SAVE_EVERY = 100  # steps
 TRACT = 0.05  # deviation of the logarithm of a further warp of the mel axis
 TILT = 0.15  # deviation of a further colour, in units of the features
@@ -52,10 +54,12 @@ class Clips:
         self.features = np.concatenate([p["features"] for p in packs])
         self.coefficients = np.concatenate([p["coefficients"] for p in packs])
         self.viseme = np.concatenate([p["viseme"] for p in packs])
+        tucks = (self.viseme == VISEMES.index("FF")).mean(axis=1)
+        self._bounds = np.cumsum((1 - TUCK_SHARE) / len(tucks) + TUCK_SHARE * tucks / max(tucks.sum(), 1e-9))
 
     def batch(self, size: int, draw: np.random.Generator) -> Batch:
         """Random clips, each cut at a random hop and delayed at random; half of them by 80 ms."""
-        rows = draw.integers(0, len(self.features), size)
+        rows = np.searchsorted(self._bounds, draw.uniform(0, self._bounds[-1], size))
         delay = np.where(draw.random(size) < 0.45, 4, draw.integers(0, DELAYS, size))
         return self._cut(rows, draw.integers(0, HOPS, size), delay, draw)
 
@@ -83,13 +87,10 @@ def _another_voice(features: np.ndarray, draw: np.random.Generator) -> np.ndarra
     """Move the bands of each clip along the spectrum and tilt them a little: clips are drawn many times."""
     factors = np.exp(draw.normal(0, TRACT, len(features)))
     where = np.clip(np.arange(MELS) * factors[:, None], 0, MELS - 1)
-    low = np.minimum(where.astype(int), MELS - 2)[:, None]
-    share = (where[:, None] - low).astype(np.float32)
-    bands = features[..., :MELS]
-    below, above = np.take_along_axis(bands, low, 2), np.take_along_axis(bands, low + 1, 2)
+    move = np.maximum(0, 1 - np.abs(where[:, None, :] - np.arange(MELS)[:, None])).astype(np.float32)
     knots = draw.normal(0, TILT, (len(features), 4))
     colour = np.stack([np.interp(np.arange(MELS), np.linspace(0, MELS - 1, 4), k) for k in knots])
-    features[..., :MELS] = below + share * (above - below) + colour[:, None].astype(np.float32)
+    features[..., :MELS] = features[..., :MELS] @ move + colour[:, None].astype(np.float32)
     return features
 
 
@@ -107,23 +108,25 @@ class Loss(nn.Module):
     """Opening first, for it is what is seen; then its speed, all coefficients, closures and visemes."""
 
     change: Tensor
+    rare: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("change", torch.from_numpy(canonical_mouth().change[:, :1].copy()))
+        self.register_buffer("rare", torch.tensor([RARE.get(viseme, 1.0) for viseme in VISEMES]))
 
     def forward(self, coefficients: Tensor, logits: Tensor, batch: Batch) -> Tensor:
-        opening = CENTIMETRES * (coefficients @ self.change)[:, PAUSE_CHUNKS:, 0]
-        wanted = CENTIMETRES * (batch.coefficients @ self.change)[:, PAUSE_CHUNKS:, 0]
-        viseme = batch.viseme[:, PAUSE_CHUNKS:]
+        opening = CENTIMETRES * (coefficients @ self.change)[..., 0]
+        wanted = CENTIMETRES * (batch.coefficients @ self.change)[..., 0]
+        viseme = batch.viseme
         lips_shut = ((viseme == VISEMES.index("PP")) & (wanted < CENTIMETRES * SHUT)).float()
         parted = torch.relu(opening - CENTIMETRES * SHUT)
         loss = OPENING_LOSS * (opening - wanted).square().mean()
         loss = loss + SPEED_LOSS * (opening.diff() - wanted.diff()).square().mean()
-        error = coefficients[:, PAUSE_CHUNKS:] - batch.coefficients[:, PAUSE_CHUNKS:]
+        error = coefficients - batch.coefficients
         loss = loss + SHAPE_LOSS * error.square().mean()
         loss = loss + CLOSURE_LOSS * (lips_shut * parted.square()).mean()
-        unlikely = nn.functional.cross_entropy(logits[:, PAUSE_CHUNKS:].flatten(0, 1), viseme.flatten())
+        unlikely = nn.functional.cross_entropy(logits.flatten(0, 1), viseme.flatten(), self.rare)
         return loss + VISEME_LOSS * unlikely
 
 
@@ -153,8 +156,8 @@ class Run:
 
 
 def learning_rate(step: int, steps: int) -> float:
-    """Warm-up, then a cosine down to a fiftieth at the last step."""
-    return PEAK_RATE * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * step / steps)))
+    """Warm-up, level, then down to nothing in a straight line: a longer run goes on from a shorter one's level part."""
+    return PEAK_RATE * min(1.0, (step + 1) / WARM_UP, (steps - step) / (DECAY_SHARE * steps))
 
 
 def train(clips: Clips, run: Run, checkpoint: Path, steps: int, batch_size: int) -> None:
@@ -169,7 +172,9 @@ def train(clips: Clips, run: Run, checkpoint: Path, steps: int, batch_size: int)
         batch = Batch(*(getattr(batch, name).to(device) for name in Batch.__slots__))
         for group in run.optimiser.param_groups:
             group["lr"] = learning_rate(run.step, steps)
-        loss = loss_of(*run.network(batch.features, batch.delay), batch)
+        with torch.autocast(device.type, torch.bfloat16):  # twice as fast where the processor knows it
+            guess = run.network(batch.features, batch.delay)
+        loss = loss_of(*guess, batch)
         run.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)

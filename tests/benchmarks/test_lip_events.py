@@ -15,6 +15,7 @@ from benchmarks.lip_events import (
     correlation,
     count_gestures,
     read_sounds,
+    rise,
 )
 from engines.motion import LipMotion
 
@@ -66,3 +67,14 @@ def test_alignments_are_read(tmp_path: Path) -> None:
     path = tmp_path / "one.phone.json"
     path.write_text('{"w": [{"t": "me", "w": [{"b": 0.1, "d": 0.05, "t": "M"}, {"b": 0.15, "d": 0.1, "t": "IY"}]}]}')
     assert [s.phone for s in read_sounds(path)] == ["M", "IY"]
+
+
+def test_an_onset_is_found_between_samples() -> None:
+    times = np.arange(40) * 0.04
+    values = np.clip((times - 0.9) / 0.2, 0, 1)  # half at 1.0 s
+    assert rise(times, values, event=1.05, length=0.4) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_lips_that_were_open_already_have_no_onset() -> None:
+    with pytest.raises(ValueError, match="closed mouth"):
+        rise(np.arange(40) * 0.04, np.ones(40), event=1.05, length=0.4)

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from engines.motion import COEFFICIENTS, VISEMES
-from engines.speech.mouth import canonical_mouth, closed_mouth, lip_motion, shut_at_closures
+from engines.speech.mouth import (
+    canonical_mouth,
+    closed_mouth,
+    lip_motion,
+    rest_in_silence,
+    shut_at_closures,
+    tuck_at_labiodentals,
+)
 
 FACEKIT = Path(__file__).parents[4] / "shared/ict_facekit"
 
@@ -49,6 +56,27 @@ def test_lips_shut_as_far_as_p_b_m_are_believed(belief: float, opening: float) -
     shut_at_closures(coefficients, sounds)
     assert lip_motion(coefficients, sounds).aperture == pytest.approx(opening * before, abs=1e-4)
     assert coefficients[COEFFICIENTS.index("jawOpen")] == np.float32(0.3)
+
+
+@pytest.mark.parametrize(("belief", "tuck"), [(0.1, 0.0), (0.375, 0.325), (0.9, 0.65)])
+def test_the_lower_lip_tucks_as_far_as_f_v_are_believed(belief: float, tuck: float) -> None:
+    coefficients, sounds = mouth(jawOpen=0.3), visemes(FF=belief, aa=1 - belief)
+    tuck_at_labiodentals(coefficients, sounds)
+    assert coefficients[COEFFICIENTS.index("mouthRollLower")] == pytest.approx(tuck, abs=1e-6)
+
+
+def test_a_tuck_leaves_room_for_the_breath() -> None:
+    coefficients, sounds = mouth(jawOpen=0.3), visemes(FF=1.0)
+    tuck_at_labiodentals(coefficients, sounds)
+    assert lip_motion(coefficients, sounds).aperture == pytest.approx(0.018, abs=1e-4)
+
+
+@pytest.mark.parametrize(("silence", "jaw", "left"), [(0.9, 0.02, 0.0), (0.3, 0.02, 1.0), (0.9, 0.2, 1.0)])
+def test_lips_hardly_parted_rest_in_silence(silence: float, jaw: float, left: float) -> None:
+    coefficients, sounds = mouth(jawOpen=jaw), visemes(sil=silence, aa=1 - silence)
+    before = lip_motion(coefficients.copy(), sounds).aperture
+    rest_in_silence(coefficients, sounds)
+    assert lip_motion(coefficients, sounds).aperture == pytest.approx(left * before, abs=1e-4)
 
 
 def test_table_is_what_the_head_model_measures() -> None:
