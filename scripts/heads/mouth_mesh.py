@@ -281,10 +281,19 @@ def _triangles(rings: int) -> NDArray[np.int32]:
 def _jaw(head: HeadModel, posed: NDArray[np.float32], view: View, crop: Crop) -> NDArray[np.float32]:
     """Displacement of the lower front teeth's edges for each coefficient, in crop units: (14, 2)."""
     teeth = posed[LOWER_TEETH].astype(np.float64)
-    front = (teeth[:, 2] > teeth[:, 2].max() - 1.0) & (teeth[:, 1] > np.quantile(teeth[:, 1], 0.8))
+    front = _front_edges(teeth)
     flat = crop.from_pixels(view(teeth[front]))
     rows = []
     for name in COEFFICIENTS:
         moved = teeth[front] + _tied(head, name)[LOWER_TEETH][front]
         rows.append((crop.from_pixels(view(moved)) - flat).mean(axis=0))
     return np.array(rows, np.float32)
+
+
+def _front_edges(teeth: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which vertices (V, 3) of a lower jaw are its front teeth's edges: the highest fifth of the foremost centimetre.
+
+    In some jaws the highest of all are molars.
+    """
+    front = teeth[:, 2] > teeth[:, 2].max() - 1.0
+    return np.asarray(front & (teeth[:, 1] >= np.quantile(teeth[front, 1], 0.8)))

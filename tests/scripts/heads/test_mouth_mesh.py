@@ -8,6 +8,7 @@ import pytest
 from engines.motion import COEFFICIENTS
 from scripts.heads.mouth_mesh import FADE_STEPS, LIP_STEPS, SPOKES, Crop, composite_mask
 from scripts.heads.mouth_mesh import _fade_to_border as fade_to_border
+from scripts.heads.mouth_mesh import _front_edges as front_edges
 from scripts.heads.mouth_mesh import _sealed as sealed
 from scripts.heads.mouth_mesh import _slit as slit
 from scripts.heads.mouth_mesh import _triangles as triangles
@@ -90,3 +91,12 @@ def test_rings_are_closed_and_symmetric() -> None:
     assert ring.shape == (AROUND, 2)
     np.testing.assert_allclose(ring[SPOKES], ring[0] * (-1, 1))
     np.testing.assert_allclose(ring[1:SPOKES], ring[SPOKES - 1 : 0 : -1] * (-1, 1), atol=1e-12)
+
+
+def test_the_front_teeth_are_found_where_molars_are_higher() -> None:
+    depth = np.linspace(0, 4, 41)
+    teeth = np.stack([np.zeros(41), -0.5 * depth, depth], axis=1)  # the further in front, the lower
+    edges = front_edges(teeth)
+    assert edges.any()
+    assert (teeth[edges, 2] > 3).all()
+    np.testing.assert_array_equal(np.flatnonzero(edges), [31, 32])
