@@ -7,17 +7,14 @@ the same pictures.
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from scripts.heads.camera import Camera, frame_face
 from scripts.heads.figure import Figure
-from scripts.heads.idle import REST, Idle, idle
-from scripts.heads.looks import Look
+from scripts.heads.idle import Idle, idle, resting
 from scripts.heads.model import OUTER_EYE_CORNERS, HeadModel, load_facekit
 from scripts.heads.moment import Moment
 from scripts.heads.people import LOOKS
@@ -30,15 +27,18 @@ CAVITY = (30, 12, 11)
 
 def main() -> None:
     arguments = _arguments()
-    work: Path = arguments.work / f"{arguments.look}-{arguments.frames}-{arguments.samples}"
+    work: Path = arguments.work / f"{arguments.look}-{arguments.frames}-{arguments.samples}-{arguments.step}"
     work.mkdir(parents=True, exist_ok=True)
     _choose_renderer(arguments.variant, arguments.threads)
 
     look = LOOKS[arguments.look]
     figure = Figure(HeadModel(load_facekit(arguments.facekit), look.identity.coefficients()), look)
     camera = portrait_camera(figure)
-    loop = idle(arguments.frames, FRAME_RATE, look.seed)
-    frames = _render_loop(figure, camera, loop, work, arguments.samples)
+    loop = idle(arguments.frames, FRAME_RATE, look.seed, resting(look.smile))
+    from scripts.heads.film import Shot, film
+
+    scatter = np.array(look.skin.scatter) * camera.focal / DISTANCE
+    frames = film(Shot(figure, camera, loop, scatter, arguments.samples, arguments.step, work))
     _write(arguments.out / look.name, figure, camera, loop, frames, arguments.crf)
 
 
@@ -55,6 +55,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("engines/presenters"))
     parser.add_argument("--work", type=Path, default=Path("build/presenters"), help="finished frames are kept here")
     parser.add_argument("--frames", type=int, default=200)
+    parser.add_argument("--step", type=int, default=5, help="every so many frames one is traced whole; 1: all are")
     parser.add_argument("--samples", type=int, default=12, help="paths a pixel")
     parser.add_argument("--crf", type=int, default=14, help="H.264 quality of the loop, lower is better")
     parser.add_argument("--threads", type=int, default=2)
@@ -71,49 +72,11 @@ def _choose_renderer(variant: str, threads: int) -> None:
     drjit.set_thread_count(threads)
 
 
-def _render_loop(figure: Figure, camera: Camera, loop: Idle, work: Path, samples: int) -> list[NDArray[np.uint8]]:
-    from scripts.heads.backdrop import paint_room
-    from scripts.heads.picture import Quality, develop, trace
-    from scripts.heads.scene import Scene
-
-    look: Look = figure.look
-    room = paint_room(look.room, camera.width, camera.height, look.seed)
-    scatter = np.array(look.skin.scatter) * camera.focal / DISTANCE
-    scene: Scene | None = None
-    frames = []
-    for number in range(loop.frames):
-        path = work / f"{number:04d}.png"
-        if not path.exists():
-            start = time.perf_counter()
-            pose = figure.pose(loop.moment(number))
-            if scene is None:
-                scene = Scene(figure, camera, pose, str(work))
-            scene.move(pose)
-            image = develop(
-                trace(scene, Quality(samples, max(4, samples * 2 // 3)), scatter, look.seed),
-                room,
-                look.lighting.exposure,
-            )
-            # Renamed when whole: a stopped run leaves no half picture.
-            cv2.imwrite(str(work / "next.png"), image[..., ::-1])
-            (work / "next.png").rename(path)
-            print(f"frame {number + 1}/{loop.frames}: {time.perf_counter() - start:.1f} s", flush=True)
-        frames.append(_read(path))
-    return frames
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    image = cv2.imread(str(path))
-    if image is None:
-        raise ValueError(f"expected a picture in {path}, found none that can be read; delete it and start again")
-    return np.asarray(image[..., ::-1], np.uint8)
-
-
 def _write(folder: Path, figure: Figure, camera: Camera, loop: Idle, frames: list[NDArray[np.uint8]], crf: int) -> None:
     from scripts.heads.mouth_plates import plates
     from scripts.heads.presenter import crop_of, geometry, without_shimmer, write
 
-    rest = Moment(expression=REST)
+    rest = Moment(expression=loop.rest)
     moments = [loop.moment(number) for number in range(loop.frames)]
     face, residual = geometry(figure, camera, rest, moments)
     face |= plates(figure, camera, crop_of(figure, camera, rest), rest, samples=48)

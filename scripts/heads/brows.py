@@ -30,8 +30,8 @@ class Bound:
         return self.strands.points + (vertices[self.anchors] - self.rest[self.anchors])
 
 
-def brows(model: HeadModel, points: NDArray[np.float64], normal: NDArray[np.float64], seed: int) -> Bound:
-    """points, normal: (V, 3) of the neutral fine surface, the anchors."""
+def brows(model: HeadModel, points: NDArray[np.float64], normal: NDArray[np.float64], width: float, seed: int) -> Bound:
+    """points, normal: (V, 3) of the neutral fine surface, the anchors; width: how broad and dense, 1 is a woman's."""
     rng = np.random.default_rng(seed)
     marks = model.neutral[model.landmarks68].astype(np.float64)
     front = np.flatnonzero((points[:, 2] > 5.5) & (points[:, 1] > 3.5) & (points[:, 1] < 9.5))
@@ -39,7 +39,7 @@ def brows(model: HeadModel, points: NDArray[np.float64], normal: NDArray[np.floa
     laid, anchors = [], []
     for side, line in ((-1.0, marks[21:16:-1]), (1.0, marks[22:27])):
         curve = CubicSpline(np.linspace(0, 1, 5), line[:, :2])
-        plane = _brow_hairs(curve, side, rng)
+        plane = _brow_hairs(curve, side, width, rng)
         near = front[tree.query(plane.reshape(-1, 2))[1]].reshape(plane.shape[:2])
         slope = normal[near]
         gap = plane - points[near, :2]
@@ -48,15 +48,15 @@ def brows(model: HeadModel, points: NDArray[np.float64], normal: NDArray[np.floa
         laid.append(np.concatenate([plane, depth[..., None]], axis=2) + slope * lift[..., None])
         anchors.append(near)
     all_points = np.concatenate(laid)
-    radius = taper(len(all_points), POINTS, 0.0125, 0.004) * rng.uniform(0.7, 1.1, (len(all_points), 1))
+    radius = taper(len(all_points), POINTS, 0.0095, 0.003) * rng.uniform(0.7, 1.1, (len(all_points), 1))
     return Bound(Strands(all_points, radius), np.concatenate(anchors), points)
 
 
-def _brow_hairs(curve: CubicSpline, side: float, rng: np.random.Generator) -> NDArray[np.float64]:
+def _brow_hairs(curve: CubicSpline, side: float, width: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """(N, POINTS, 2) hairs in the frontal plane along one brow, which runs from the nose (0) to the temple (1)."""
-    count = 460
+    count = round(680 * width)
     along = rng.beta(1.15, 1.1, count) * 1.02 - 0.02
-    thick = np.interp(along, [-0.02, 0.12, 0.6, 1.0], [0.24, 0.34, 0.25, 0.06])
+    thick = width * np.interp(along, [-0.02, 0.12, 0.6, 1.0], [0.24, 0.34, 0.25, 0.06])
     root = curve(np.clip(along, 0, 1)) + np.stack([np.zeros(count), np.full(count, -0.12)], axis=1)
     across = np.clip(rng.normal(0, 0.5, count), -1, 1)
     root[:, 1] += across * thick

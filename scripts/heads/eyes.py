@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from scripts.heads.fields import ramp
 from scripts.heads.looks import Eyes
 from scripts.heads.model import LEFT_EYE, RIGHT_EYE, HeadModel
-from scripts.heads.skin import ramp
 from scripts.heads.surface import Subdivision, smooth_noise, subdivide
 
 SCLERA_SIZE = 770  # each eye's range begins with the sclera and cornea; the iris shell behind is not drawn

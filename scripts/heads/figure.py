@@ -8,16 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from scripts.heads.beard import grow_beard
 from scripts.heads.brows import Bound, brows, lashes
 from scripts.heads.camera import rigid_pose, transform
 from scripts.heads.eyes import Eyeball, eyeballs, outside
+from scripts.heads.fields import ramp
 from scripts.heads.looks import Look
 from scripts.heads.model import EYE_SOCKETS, FACE, HeadModel
 from scripts.heads.moment import Moment
 from scripts.heads.pieces import Piece, neck_share
-from scripts.heads.skin import SkinMaps, paint, ramp
+from scripts.heads.skin import SkinMaps, paint
 from scripts.heads.strands import Strands
-from scripts.heads.styles import dressed, grown
+from scripts.heads.styles import dressed, grown, hidden, worn
 from scripts.heads.surface import Subdivision, normals, subdivide
 
 SKIN_SIZE = EYE_SOCKETS.stop  # face, neck, mouth socket and eye sockets are one surface
@@ -48,16 +50,19 @@ class Figure:
         skin_faces = np.isin(model.kit.face_material, [model.kit.materials.index(m) for m in ("M_Face", "M_BackHead")])
         self.surface: Subdivision = subdivide(model.kit.faces[skin_faces], SKIN_SIZE, 2)
         self.rest = self._fine(model.neutral)
-        self.triangles = _seen(self.surface.triangles, self.rest)
+        self.triangles = _seen(self.surface.triangles, self.rest, hidden(look.hair, self.rest))
         on_face = self.surface.matrix @ (np.arange(SKIN_SIZE) < FACE.stop).astype(np.float64)
         self._lids = np.flatnonzero((on_face > 0.999) & (np.abs(self.rest - (0, 3.6, 9)).max(axis=1) < 6.0))
         self.maps: SkinMaps = paint(model, self.rest, look)
         self.eyeballs: list[Eyeball] = eyeballs(model, look.eyes, look.seed)
         strands, of_hair = grown(look.hair, self.rest, self.maps.scalp, look.seed)
         self.hair: Strands | None = strands
-        self.pieces: dict[str, Piece] = {**of_hair, **dressed(look.clothes, look.seed)}
+        self.pieces: dict[str, Piece] = {**of_hair, **dressed(look.clothes, look.seed), **worn(look.glasses, model)}
         # Hairs that the skin carries, by name.
-        self.bound: dict[str, Bound] = {"brows": brows(model, self.rest, normals(self.rest, self.triangles), look.seed)}
+        normal = normals(self.rest, self.triangles)
+        self.bound: dict[str, Bound] = {"brows": brows(model, self.rest, normal, look.skin.brow_width, look.seed)}
+        if look.skin.beard:
+            self.bound["beard"] = grow_beard(self.rest, normal, self.maps.beard, look.skin.beard, look.seed)
         self.lashes: Bound = lashes(model, look.seed)
         self._lash_roots = cKDTree(self.rest[self._lids]).query(self.lashes.strands.points[:, 0])[1]
 
@@ -111,6 +116,7 @@ class Figure:
         return transform(self.head_pose(moment), rest) * carried + body * (1 - carried)
 
 
-def _seen(triangles: NDArray[np.int32], points: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Without the back of head and neck, which the camera never sees and hair covers from the lights."""
-    return triangles[points[triangles, 2].max(axis=1) > -4.5]
+def _seen(triangles: NDArray[np.int32], points: NDArray[np.float64], hidden: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Without the back of head and neck, which the camera never sees and hair covers from the lights, and without what
+    is hidden."""
+    return triangles[(points[triangles, 2].max(axis=1) > -4.5) & ~hidden[triangles].all(axis=1)]

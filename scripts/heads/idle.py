@@ -5,6 +5,7 @@ Everything is periodic in the loop, so that the last frame leads to the first.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ REST: dict[str, float] = {
     "cheekSquint_L": 0.30,
     "cheekSquint_R": 0.30,
 }
+SMILE = ("mouthSmile_L", "mouthSmile_R", "cheekSquint_L", "cheekSquint_R")  # what smiles more in some presenters
 SQUINT = 0.25
 SHUT = 1.1  # eyeBlink at which the lids of this model meet
 CLOSING, OPENING = 0.100, 0.150  # seconds of a blink; people need 75 to 150 and 120 to 250
@@ -39,6 +41,7 @@ class Idle:
     blinks: NDArray[np.float64]
     glances: NDArray[np.float64]
     gaze: NDArray[np.float64]  # (glances, 2): right and up after each glance
+    rest: Mapping[str, float]  # the expression between blinks and glances
 
     def moment(self, frame: int) -> Moment:
         length = self.frames / self.frame_rate
@@ -47,7 +50,7 @@ class Idle:
         right, up = self._gaze(time, length)
         closed = self._lids(time, length)
         breaths = max(1, round(length / 4.0))
-        expression = dict(REST)
+        expression = dict(self.rest)
         for side in ("L", "R"):
             expression[f"eyeBlink_{side}"] = SHUT * closed
             expression[f"eyeSquint_{side}"] = SQUINT * (1 - closed)
@@ -83,8 +86,13 @@ class Idle:
         return part * part * (3 - 2 * part)
 
 
-def idle(frames: int, frame_rate: int, seed: int) -> Idle:
-    """A loop drawn from the seed."""
+def resting(smile: float) -> dict[str, float]:
+    """REST with smile times its smile."""
+    return {name: value * smile if name in SMILE else value for name, value in REST.items()}
+
+
+def idle(frames: int, frame_rate: int, seed: int, rest: Mapping[str, float] = REST) -> Idle:
+    """A loop drawn from the seed, about the expression rest."""
     rng = np.random.default_rng(seed)
     length = frames / frame_rate
     blinks = _events(length, BLINK_GAPS, rng)
@@ -92,7 +100,7 @@ def idle(frames: int, frame_rate: int, seed: int) -> Idle:
     blinks = np.round(blinks * frame_rate) / frame_rate - 0.5 / frame_rate
     glances = _events(length, GLANCE_GAPS, rng)
     gaze = rng.normal(0, 1, (len(glances), 2)) * (1.1, 0.6) + (0.0, -0.2)
-    return Idle(frames, frame_rate, blinks, glances, gaze)
+    return Idle(frames, frame_rate, blinks, glances, gaze, rest)
 
 
 def _events(length: float, gaps: tuple[float, float], rng: np.random.Generator) -> NDArray[np.float64]:

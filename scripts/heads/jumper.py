@@ -33,37 +33,56 @@ RINGS = np.array(
     ]
 )  # fmt: skip
 COLLAR_END = 0.125
+FULL = 0.86  # below 1 a ring is fuller than an ellipse
 
 
 def knit(clothes: Jumper, seed: int) -> Piece:
     """The jumper at rest, in the head model's space."""
     at, angle = np.meshgrid(np.linspace(0, 1, ALONG) ** 1.15, TURN * np.linspace(-np.pi, np.pi, AROUND), indexing="ij")
+    points = body(at, angle, clothes.neckline)
+    points = points + grid_normals(points) * _relief(points, at, angle, seed)[..., None]
+    return woollen(points, np.array(clothes.colour), seed)
+
+
+def body(at: NDArray[np.float64], angle: NDArray[np.float64], neckline: float) -> NDArray[np.float64]:
+    """Points (R, C, 3) of the smooth surface: at goes outward from the neck, angle (0 in front) round it."""
     width, front, back, side_y, front_y, back_y = (
         PchipInterpolator(RINGS[:, 0], RINGS[:, column])(at) for column in range(1, 7)
     )
     sine, cosine = np.sin(angle), np.cos(angle)
-    square = 0.86  # below 1 a ring is fuller than an ellipse
     depth = np.where(cosine > 0, front, -back)
-    x = width * np.sign(sine) * np.abs(sine) ** square
-    z = depth * np.sign(cosine) * np.abs(cosine) ** square + 0.3
+    x = width * np.sign(sine) * np.abs(sine) ** FULL
+    z = depth * np.sign(cosine) * np.abs(cosine) ** FULL + 0.3
     ends = np.where(cosine > 0, front_y, back_y)
-    y = clothes.neckline + side_y * sine**2 + ends * cosine**2
-    points = np.stack([x, y, z], axis=2)
-    points = points + grid_normals(points) * _relief(points, at, angle, seed)[..., None]
+    y = neckline + side_y * sine**2 + ends * cosine**2
+    return np.stack([x, y, z], axis=2)
+
+
+def woollen(points: NDArray[np.float64], colour: NDArray[np.float64], seed: int) -> Piece:
+    """Points (R, C, 3) as a piece of fleecy yarn, which the chest carries. colour: (3,) or one for each point."""
     flat = points.reshape(-1, 3)
     fleck = smooth_noise(flat, 0.12, seed) * 0.10 + smooth_noise(flat, 0.5, seed + 1) * 0.06
-    albedo = np.array(clothes.colour) * (1 + fleck)[:, None]
-    return Piece(flat, grid_triangles(ALONG, AROUND), albedo, "wool", np.zeros(len(flat)))
+    albedo = np.broadcast_to(colour, points.shape).reshape(-1, 3) * (1 + fleck)[:, None]
+    return Piece(flat, grid_triangles(*points.shape[:2]), albedo, "wool", np.zeros(len(flat)))
+
+
+def stitches(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Height (R, C) in centimetres of plain knitting."""
+    columns = np.abs(np.sin(points[..., 0] * np.pi / 0.42))
+    rows = np.sin(points[..., 1] * 2 * np.pi / 0.34 + 2.5 * np.cos(points[..., 0] * 2 * np.pi / 0.42))
+    return np.asarray(0.030 * columns**0.6 + 0.014 * rows)
+
+
+def soft_folds(points: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """Height (R, C) in centimetres of the folds of a loose garment."""
+    flat = points.reshape(-1, 3) * (0.5, 1.0, 0.5)
+    return 0.22 * smooth_noise(flat, 2.6, seed).reshape(points.shape[:2])
 
 
 def _relief(
     points: NDArray[np.float64], at: NDArray[np.float64], angle: NDArray[np.float64], seed: int
 ) -> NDArray[np.float64]:
     """Ribs on the collar, rows of stitches and soft folds on the body: height in centimetres."""
-    collar = at < COLLAR_END
     ribs = 0.055 * np.abs(np.sin(angle * RIBS / 2)) ** 0.7
-    columns = np.abs(np.sin(points[..., 0] * np.pi / 0.42))
-    rows = np.sin(points[..., 1] * 2 * np.pi / 0.34 + 2.5 * np.cos(points[..., 0] * 2 * np.pi / 0.42))
-    stitches = 0.030 * columns**0.6 + 0.014 * rows
-    folds = 0.22 * smooth_noise(points.reshape(-1, 3) * (0.5, 1.0, 0.5), 2.6, seed + 2).reshape(at.shape)
-    return np.where(collar, ribs, stitches + folds * np.clip((at - COLLAR_END) / 0.15, 0, 1))
+    folds = soft_folds(points, seed + 2) * np.clip((at - COLLAR_END) / 0.15, 0, 1)
+    return np.where(at < COLLAR_END, ribs, stitches(points) + folds)

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 from scipy.spatial import cKDTree
 
+from scripts.heads.fields import ramp
 from scripts.heads.looks import LongHair
 from scripts.heads.pieces import Piece, neck_share
-from scripts.heads.skin import ramp
 from scripts.heads.skull import SKULL_CENTRE, Skull, fit_skull, unit
 from scripts.heads.strands import Strands, join, taper
 from scripts.heads.surface import smooth_noise
@@ -57,11 +57,12 @@ def grow(points: NDArray[np.float64], scalp: NDArray[np.float64], hair: LongHair
     return join([_style(skull, roots, hair, rng), _baby_hairs(skull, points[rng.choice(edge, 1400)], rng)])
 
 
-def backing() -> Piece:
+def backing(hair: LongHair) -> Piece:
     """A dark sheet behind the hair of the nape: through real hair, which is denser, no room would be seen."""
-    corners = np.array([(-6.6, -21.0, -8.0), (6.6, -21.0, -8.0), (6.6, 1.0, -8.0), (-6.6, 1.0, -8.0)])
+    low = hair.length - 3.0 if hair.tuck == 0 else hair.length + 2.0
+    corners = np.array([(-6.6, low, -8.0), (6.6, low, -8.0), (6.6, 1.0, -8.0), (-6.6, 1.0, -8.0)])
     triangles = np.array([(0, 1, 2), (0, 2, 3)], np.int32)
-    return Piece(corners, triangles, np.tile((0.01, 0.008, 0.007), (4, 1)), "matt", neck_share(corners))
+    return Piece(corners, triangles, np.tile(0.3 * np.array(hair.root), (4, 1)), "matt", neck_share(corners))
 
 
 def _style(skull: Skull, roots: NDArray[np.float64], hair: LongHair, rng: np.random.Generator) -> Strands:
@@ -132,7 +133,7 @@ def _curtain(roots: _Roots, hair: LongHair, rng: np.random.Generator) -> NDArray
     """(N, 1 + HANGING, 3): from beside the temple down over the shoulder, for every strand."""
     count = len(roots.points)
     back = np.clip(roots.around / 112 + rng.normal(0, 0.08, count), 0, 1) ** 1.5  # 0 hangs foremost
-    tip = hair.length + rng.normal(0, 0.8, count)
+    tip = hair.length + rng.normal(0, hair.ragged, count)
     heights = np.array(CURTAIN_HEIGHTS)[::-1]
     inner, outer, depth = (
         PchipInterpolator(heights, np.array(values)[::-1]) for values in (CURTAIN_INNER, CURTAIN_OUTER, CURTAIN_DEPTH)
@@ -145,6 +146,7 @@ def _curtain(roots: _Roots, hair: LongHair, rng: np.random.Generator) -> NDArray
         # Strands further back hang behind those in front, and come forward over the shoulder less.
         z = depth(y) - back * (4.2 + 1.2 * t) + 0.6 * roots.layer * t
         out = out - 0.5 * np.sin(np.pi * t) * (1 - back) * (1 - roots.layer) * 0.4
+        out = out - hair.tuck * t**3 * (0.6 + 0.4 * roots.layer)
         points.append(np.stack([roots.side * out, y, z], axis=1))
     return np.stack(points, axis=1)
 

@@ -34,4 +34,23 @@ def wool() -> dict[str, Any]:
     )
 
 
-MATERIALS: dict[str, Callable[[], dict[str, Any]]] = {"matt": matt, "wool": wool}
+def cloth() -> dict[str, Any]:
+    """Finely woven, soft: less fuzz than wool."""
+    return twosided(
+        {
+            "type": "principled",
+            "base_color": attribute("albedo"),
+            "roughness": 0.7,
+            "specular": 0.25,
+            "sheen": 0.6,
+            "sheen_tint": 0.6,
+        }
+    )
+
+
+def metal() -> dict[str, Any]:
+    """Brushed wire."""
+    return twosided({"type": "principled", "base_color": attribute("albedo"), "roughness": 0.32, "metallic": 0.85})
+
+
+MATERIALS: dict[str, Callable[[], dict[str, Any]]] = {"matt": matt, "cloth": cloth, "metal": metal, "wool": wool}

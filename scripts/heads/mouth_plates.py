@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.heads.camera import Camera
+from scripts.heads.fields import ramp
 from scripts.heads.figure import Figure
 from scripts.heads.materials import attribute, twosided
 from scripts.heads.model import GUMS_AND_TONGUE, INNER_LIP, LOWER_TEETH, UPPER_TEETH
@@ -17,7 +18,6 @@ from scripts.heads.moment import Moment
 from scripts.heads.mouth_mesh import Crop
 from scripts.heads.picture import denoise, srgb, tone
 from scripts.heads.scene import lights, mesh, sensor
-from scripts.heads.skin import ramp
 from scripts.heads.surface import smooth_noise, subdivide
 
 ENAMEL = np.array([0.68, 0.63, 0.54])

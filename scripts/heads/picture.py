@@ -6,7 +6,7 @@ its gloss is a second, cheap pass. Blurring light and not the picture keeps frec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ import mitsuba_oidn
 import numpy as np
 from numpy.typing import NDArray
 
+from scripts.heads.fields import ramp
 from scripts.heads.materials import attribute
 from scripts.heads.scene import Scene
 
@@ -80,19 +81,32 @@ class FirstHit(mi.SamplingIntegrator):  # type: ignore[misc]
         return ["albedo.R", "albedo.G", "albedo.B", "normal.X", "normal.Y", "normal.Z", "skin"]
 
 
-def trace(scene: Scene, quality: Quality, scatter: NDArray[np.floating], seed: int) -> Light:
+def trace(
+    scene: Scene,
+    quality: Quality,
+    scatter: NDArray[np.floating],
+    seed: int,
+    view: Mapping[str, Any] | None = None,
+) -> Light:
     """scatter: (3,) standard deviations in pixels of the light's way under the skin. The same seed for every frame
-    keeps what noise is left in place, so that a loop does not flicker."""
+    keeps what noise is left in place, so that a loop does not flicker. view: a sensor beside the scene's own."""
+    through = {} if view is None else {"sensor": mi.load_dict(dict(view))}
     paths = mi.load_dict({"type": "path", "max_depth": PATH_DEPTH, "hide_emitters": True})
-    traced = np.array(mi.render(scene.scene, spp=quality.paths, integrator=paths, seed=seed), np.float32)
+    traced = np.array(mi.render(scene.scene, spp=quality.paths, integrator=paths, seed=seed, **through), np.float32)
     first = FirstHit(scene.skin, scene.eyes)
-    layers = np.array(mi.render(scene.scene, spp=quality.gloss, integrator=first, seed=seed), np.float32)
+    layers = np.array(mi.render(scene.scene, spp=quality.gloss, integrator=first, seed=seed, **through), np.float32)
     gloss, albedo, normal, mask = layers[..., :3], layers[..., 4:7], layers[..., 7:10], layers[..., 10:]
     matt = denoise(despeckle(traced[..., :3]), albedo, normal)
     shine = denoise(gloss, albedo, normal)
-    # Gaps a pixel wide in the hair would let the bright room twinkle through.
-    alpha = cv2.morphologyEx(np.clip(traced[..., 3], 0, 1), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    return Light(below_skin(matt, albedo, mask, scatter) + shine, np.asarray(alpha[..., None], np.float32))
+    return Light(below_skin(matt, albedo, mask, scatter) + shine, _closed(np.clip(traced[..., 3], 0, 1)))
+
+
+def _closed(alpha: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Alpha (H, W) → (H, W, 1), without gaps a pixel wide, through which the bright room would twinkle; but those
+    between the hairs that stand off the outline stay."""
+    closed = cv2.morphologyEx(alpha, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    inside = ramp(cv2.blur(alpha, (7, 7)), 0.6, 0.9)
+    return np.asarray(alpha + inside * (closed - alpha), np.float32)[..., None]
 
 
 def despeckle(colour: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.heads.skin import ramp
+from scripts.heads.fields import ramp
 
 
 @dataclass(frozen=True, slots=True, eq=False)

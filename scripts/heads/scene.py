@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import mitsuba as mi
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from scripts.heads.camera import Camera
 from scripts.heads.figure import Figure, Pose
-from scripts.heads.looks import Lighting
+from scripts.heads.looks import Lighting, LongHair
 from scripts.heads.materials import MATERIALS, attribute, matt, twosided
 from scripts.heads.strands import Strands
 
@@ -23,7 +25,26 @@ LIGHTS: dict[str, tuple[tuple[float, ...], tuple[float, ...], tuple[float, float
     "rim left": ((-62.0, 30.0, -55.0), (0.0, 2.0, 0.0), (10.0, 30.0), (1.3, 1.35, 1.4)),
 }
 HAIR_SHADES = (1.5, 1.1, 0.75)  # of the absorption: locks differ, which is what makes hair look like hair
+WHITE_HAIR = (0.86, 0.85, 0.83)  # reflectance of the lightest locks
 AMBIENT = (0.17, 0.17, 0.185)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A part of a picture, in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def rows(self) -> slice:
+        return slice(self.top, self.top + self.height)
+
+    @property
+    def columns(self) -> slice:
+        return slice(self.left, self.left + self.width)
 
 
 class Scene:
@@ -45,9 +66,12 @@ class Scene:
         for name, hairs in figure.bound.items():
             parts[name] = strands(hairs.strands, f"{folder}/{name}.txt", _fibre(figure.look.skin.brow))
         self.hair = figure.hair.split(len(HAIR_SHADES)) if figure.hair else []
+        style = figure.look.hair
+        grey = style.grey if isinstance(style, LongHair) else 0.0
         for index, lock in enumerate(self.hair):
+            white = tuple((1.25 - 0.35 * HAIR_SHADES[index]) * value for value in WHITE_HAIR)
             colour = tuple(HAIR_SHADES[index] * absorption for absorption in figure.look.hair.colour)
-            parts[f"hair{index}"] = strands(lock, f"{folder}/hair{index}.txt", _hair(colour))
+            parts[f"hair{index}"] = strands(lock, f"{folder}/hair{index}.txt", _hair(colour, white, grey))
         for index, (ball, vertices) in enumerate(zip(figure.eyeballs, pose.eyes, strict=True)):
             parts[f"eye{index}"] = mesh(vertices, ball.surface.triangles, _wet(), ball.albedo)
         parts["skin"].add_attribute("vertex_roughness", 1, maps.roughness.astype(np.float32))
@@ -59,26 +83,39 @@ class Scene:
 
     def move(self, pose: Pose) -> None:
         """Place every shape anew."""
-        p, figure = self._parameters, self.figure
-        surfaces = {"skin": pose.skin, "eye0": pose.eyes[0], "eye1": pose.eyes[1], **pose.pieces}
-        for name, vertices in surfaces.items():
-            p[f"{name}.vertex_positions"] = mi.Float(vertices.ravel().astype(np.float32))
-        bundles = {name: (hairs.strands, pose.bound[name]) for name, hairs in figure.bound.items()}
-        bundles["lashes"] = (figure.lashes.strands, pose.lashes)
+        self._place({name: pose.pieces[name] for name in self.figure.pieces})
+        bundles = {}
         if pose.hair is not None:
             placed = np.array_split(pose.hair, len(self.hair))
-            bundles |= {f"hair{index}": (lock, placed[index]) for index, lock in enumerate(self.hair)}
+            bundles = {f"hair{index}": (lock, placed[index]) for index, lock in enumerate(self.hair)}
+        self._bend(bundles)
+        self.move_face(pose)
+
+    def move_face(self, pose: Pose) -> None:
+        """Place skin, eyes, brows, lashes and what the head alone carries anew; hair and clothes, which cost most, stay."""
+        carried = {name: pose.pieces[name] for name, piece in self.figure.pieces.items() if piece.share.min() == 1.0}
+        self._place({"skin": pose.skin, "eye0": pose.eyes[0], "eye1": pose.eyes[1], **carried})
+        bundles = {name: (hairs.strands, pose.bound[name]) for name, hairs in self.figure.bound.items()}
+        self._bend({**bundles, "lashes": (self.figure.lashes.strands, pose.lashes)})
+        self._parameters.update()
+
+    def _place(self, surfaces: Mapping[str, NDArray[np.float64]]) -> None:
+        for name, vertices in surfaces.items():
+            self._parameters[f"{name}.vertex_positions"] = mi.Float(vertices.ravel().astype(np.float32))
+
+    def _bend(self, bundles: Mapping[str, tuple[Strands, NDArray[np.float64]]]) -> None:
         for name, (bundle, points) in bundles.items():
-            p[f"{name}.control_points"] = mi.Float(bundle.padded(points).ravel().astype(np.float32))
-        p.update()
+            control = bundle.padded(points).ravel().astype(np.float32)
+            self._parameters[f"{name}.control_points"] = mi.Float(control)
 
 
 def rgb(colour: tuple[float, ...]) -> dict[str, Any]:
     return {"type": "rgb", "value": list(colour)}
 
 
-def sensor(camera: Camera) -> dict[str, Any]:
-    """The renderer's sensor that agrees with Camera.project."""
+def sensor(camera: Camera, box: Box | None = None) -> dict[str, Any]:
+    """The renderer's sensor that agrees with Camera.project; with a box, that part of its picture."""
+    part = box or Box(0, 0, camera.width, camera.height)
     eye = [camera.x, camera.y, camera.z]
     return {
         "type": "perspective",
@@ -89,6 +126,10 @@ def sensor(camera: Camera) -> dict[str, Any]:
             "type": "hdrfilm",
             "width": camera.width,
             "height": camera.height,
+            "crop_offset_x": part.left,
+            "crop_offset_y": part.top,
+            "crop_width": part.width,
+            "crop_height": part.height,
             "rfilter": {"type": "box"},
             "pixel_format": "rgba",
         },
@@ -143,14 +184,19 @@ def _wet() -> dict[str, Any]:
     return twosided({"type": "principled", "base_color": attribute("albedo"), "roughness": 0.35, "specular": 0.3})
 
 
-def _hair(absorption: tuple[float, ...]) -> dict[str, Any]:
-    return {
+def _hair(absorption: tuple[float, ...], white: tuple[float, ...], grey: float) -> dict[str, Any]:
+    """Fibres that absorb, and as a part grey ones that scatter: light would need more bounces than are traced to get
+    through white hair."""
+    fibre = {
         "type": "hair",
         "sigma_a": rgb(absorption),
         "longitudinal_roughness": 0.38,
         "azimuthal_roughness": 0.35,
         "scale_tilt": 2.5,
     }
+    if grey == 0:
+        return fibre
+    return {"type": "blendbsdf", "weight": grey, "first": fibre, "second": _fibre(white)}
 
 
 def _fibre(colour: tuple[float, ...]) -> dict[str, Any]:

@@ -9,61 +9,34 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
-from scripts.heads.looks import Look
+from scripts.heads.beard import beard_mask
+from scripts.heads.fields import blob, lip_distance, ramp
+from scripts.heads.looks import Hairline, Look
 from scripts.heads.model import LASHES, OUTER_LIP, HeadModel
 from scripts.heads.surface import smooth_noise
+from scripts.heads.wrinkles import wrinkles
 
 LASH_STRIP = 114  # vertices of a strip of lashes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SkinMaps:
-    """albedo (V, 3), roughness (V,), relief (V,): height along the normal in centimetres, scalp (V,) in [0, 1]."""
+    """albedo (V, 3), roughness (V,), relief (V,): height along the normal in centimetres; scalp and beard (V,) in
+    [0, 1]."""
 
     albedo: NDArray[np.float64]
     roughness: NDArray[np.float64]
     relief: NDArray[np.float64]
     scalp: NDArray[np.float64]
+    beard: NDArray[np.float64]
 
 
-def ramp(values: NDArray[np.floating] | float, low: float, high: float) -> NDArray[np.float64]:
-    """Smoothstep from 0 at low to 1 at high; low may be the greater."""
-    part = np.clip((np.asarray(values, np.float64) - low) / (high - low), 0, 1)
-    return part * part * (3 - 2 * part)
-
-
-def blob(points: NDArray[np.floating], centre: NDArray[np.floating], size: float) -> NDArray[np.float64]:
-    """A Gaussian bump of the given radius."""
-    return np.exp(-((points - centre) ** 2).sum(axis=1) / (2 * size * size))
-
-
-def lip_distance(points: NDArray[np.floating], contour: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Signed distance in the frontal plane to the outer lip contour (12, 3), negative within."""
-    closed = np.concatenate([contour, contour[:1]])[:, :2]
-    # Corners of the mouth are sharp, so the upper and the lower lip are two curves that meet there.
-    upper = CubicSpline(np.arange(7), closed[:7])(np.linspace(0, 6, 90))
-    lower = CubicSpline(np.arange(7), closed[6:13])(np.linspace(0, 6, 90))
-    outline = np.concatenate([upper[:-1], lower[:-1]])
-    near = np.flatnonzero((np.abs(points[:, :2] - outline.mean(axis=0)) < (4.0, 3.0)).all(axis=1))
-    distance = np.full(len(points), 9.0)
-    gap = points[near, None, :2] - outline[None]
-    distance[near] = np.sqrt((gap**2).sum(axis=2)).min(axis=1)
-    row = points[near, 1]
-    top = np.interp(points[near, 0], upper[:, 0], upper[:, 1])
-    bottom = np.interp(points[near, 0], lower[::-1, 0], lower[::-1, 1])
-    between = (points[near, 0] > upper[0, 0]) & (points[near, 0] < upper[-1, 0])
-    inside = between & (row < top) & (row > bottom)
-    distance[near] = np.where(inside, -distance[near], distance[near])
-    return distance
-
-
-def scalp_mask(points: NDArray[np.floating], seed: int) -> NDArray[np.float64]:
+def scalp_mask(points: NDArray[np.floating], hairline: Hairline, seed: int) -> NDArray[np.float64]:
     """Where hair grows: 1 on the scalp, 0 on the face, soft at the hairline. points: (V, 3) neutral."""
     x, y, z = points.T
     ragged = 0.25 * smooth_noise(points, 0.5, seed)
     side = np.abs(x)
-    # Height of the hairline by how far round the head the point lies: forehead, temple, before and behind the ear.
-    line = np.interp(z, [-9, -4.5, -2.5, 0.5, 2.8, 4.6, 6.2, 7.4, 8.6], [-6, -5, -1, 4.9, 3.4, 6.0, 8.0, 9.9, 10.7])
+    line = np.interp(z, *np.array(hairline).T)
     line = line - 0.25 * ramp(side, 2.5, 0)  # a slight peak in the middle
     return ramp(y + ragged - line, -0.35, 0.35)
 
@@ -74,7 +47,7 @@ def paint(model: HeadModel, points: NDArray[np.floating], look: Look) -> SkinMap
     marks = model.neutral[model.landmarks68].astype(np.float64)
     pores = smooth_noise(points, 0.11, seed)
     mottle = smooth_noise(points, 0.9, seed + 1) * 0.6 + smooth_noise(points, 0.35, seed + 2) * 0.4
-    albedo = np.array(skin.base) * (1 + 0.05 * mottle + 0.025 * pores)[:, None]
+    albedo = np.array(skin.base) * (1 + 0.07 * mottle + 0.045 * pores)[:, None]
 
     albedo = _tint(albedo, 0.75 * _blush(points, marks, mottle), skin.blush)
     albedo = _tint(albedo, _round_eyes(points, marks), skin.shade)
@@ -89,15 +62,25 @@ def paint(model: HeadModel, points: NDArray[np.floating], look: Look) -> SkinMap
     albedo = albedo * (1 - lip[:, None]) + lip_colour * lip[:, None]
 
     albedo = _tint(albedo, 0.8 * _lid_line(points, model), (0.16, 0.11, 0.10))
-    scalp = scalp_mask(points, seed + 5)
+    aged = wrinkles(points, marks, skin.age, seed + 10)
+    albedo = _tint(albedo, aged.shade * (1 - lip), (0.76, 0.60, 0.58))
+    albedo = _tint(albedo, 0.45 * aged.spots * (1 - lip), (0.80, 0.66, 0.54))
+    albedo = _tint(albedo, 0.55 * _under_brows(points, marks, skin.brow_width), (0.52, 0.46, 0.44))
+    scalp = scalp_mask(points, look.hair.hairline, seed + 5)
     albedo = albedo * (1 - scalp[:, None]) + np.array(look.hair.root) * scalp[:, None]
+
+    grows = np.zeros(len(points))
+    if skin.beard:
+        grows = beard_mask(points, marks, seed + 7)
+        albedo = _tint(albedo, grows, skin.beard.shade)
 
     oily = blob(points, marks[30], 1.0) + 0.7 * blob(points, marks[27] + (0, 4.0, 0), 2.2)
     roughness = 0.50 - 0.07 * np.clip(oily, 0, 1) + 0.04 * mottle
     roughness = roughness * (1 - lip) + 0.34 * lip
-    roughness = roughness * (1 - scalp) + 0.8 * scalp
-    relief = 0.004 * pores * (1 - lip) + 0.010 * streaks * lip * ramp(distance, -0.02, -0.3)
-    return SkinMaps(np.clip(albedo, 0.004, 0.95), roughness, relief * (1 - scalp), scalp)
+    hairy = np.maximum(scalp, grows)
+    roughness = roughness * (1 - hairy) + 0.8 * hairy
+    relief = aged.relief * (1 - lip) + 0.006 * pores * (1 - lip) + 0.010 * streaks * lip * ramp(distance, -0.02, -0.3)
+    return SkinMaps(np.clip(albedo, 0.004, 0.95), roughness, relief * (1 - scalp), scalp, grows)
 
 
 def _tint(albedo: NDArray[np.float64], amount: NDArray[np.float64], tint: tuple[float, ...]) -> NDArray[np.float64]:
@@ -122,6 +105,20 @@ def _round_eyes(points: NDArray[np.floating], marks: NDArray[np.float64]) -> NDA
         gap = (points - centre) / (1.9, 1.15, 2.0)
         total += np.exp(-(gap**2).sum(axis=1) * 1.1)
     return np.clip(total, 0, 1)
+
+
+def _under_brows(points: NDArray[np.floating], marks: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """The shade of fine hairs and of roots below the brows, which makes strands a brow."""
+    total = np.zeros(len(points))
+    front = np.flatnonzero((points[:, 2] > 5.5) & (points[:, 1] > 3.5) & (points[:, 1] < 9.5))
+    for line in (marks[21:16:-1], marks[22:27]):
+        at = np.linspace(0, 1, 60)
+        curve = CubicSpline(np.linspace(0, 1, 5), line[:, :2])(at) - (0, 0.05)
+        distance, nearest = cKDTree(curve).query(points[front, :2])
+        half = width * np.interp(at[nearest], [0, 0.12, 0.6, 1.0], [0.24, 0.32, 0.26, 0.08])
+        ends = ramp(at[nearest], 0.0, 0.15) * ramp(at[nearest], 1.0, 0.8)
+        total[front] += ends * ramp(distance / half, 1.5, 0.5)
+    return total
 
 
 def _freckles(points: NDArray[np.floating], marks: NDArray[np.float64], seed: int) -> NDArray[np.float64]:

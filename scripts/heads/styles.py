@@ -5,10 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from scripts.heads.blazer import suit
+from scripts.heads.cardigan import button
+from scripts.heads.glasses import glasses
+from scripts.heads.headscarf import covered, drape
 from scripts.heads.jumper import knit
 from scripts.heads.long_hair import backing, grow
-from scripts.heads.looks import Clothes, Hair, Jumper, LongHair
+from scripts.heads.looks import Blazer, Cardigan, Clothes, Glasses, Hair, Headscarf, Jumper, LongHair, ShortHair
+from scripts.heads.model import HeadModel
 from scripts.heads.pieces import Piece
+from scripts.heads.short_hair import crop
 from scripts.heads.strands import Strands
 
 
@@ -21,7 +27,21 @@ def grown(
     """
     match hair:
         case LongHair():
-            return grow(rest, scalp, hair, seed), {"backing": backing()}
+            return grow(rest, scalp, hair, seed), {"backing": backing(hair)}
+        case ShortHair():
+            return crop(rest, scalp, hair, seed), {}
+        case Headscarf():
+            return None, drape(rest, hair, seed)
+
+
+def hidden(hair: Hair, rest: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which vertices (V,) of the skin a style covers so closely that they must not be drawn, or they would show
+    through."""
+    match hair:
+        case Headscarf():
+            return covered(rest)
+        case _:
+            return np.zeros(len(rest), bool)
 
 
 def dressed(clothes: Clothes, seed: int) -> dict[str, Piece]:
@@ -29,3 +49,12 @@ def dressed(clothes: Clothes, seed: int) -> dict[str, Piece]:
     match clothes:
         case Jumper():
             return {"jumper": knit(clothes, seed)}
+        case Cardigan():
+            return button(clothes, seed)
+        case Blazer():
+            return suit(clothes, seed)
+
+
+def worn(style: Glasses | None, model: HeadModel) -> dict[str, Piece]:
+    """The parts of the glasses by name; none without glasses."""
+    return glasses(model, style) if style else {}

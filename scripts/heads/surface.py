@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix, diags_array, vstack
+from scipy.spatial import cKDTree
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,6 +114,12 @@ def normals(vertices: NDArray[np.floating], triangles: NDArray[np.int32]) -> NDA
         axis=1,
     )
     return summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12)
+
+
+def space(points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """About how much surface each of (N, 3) points of one has to itself (N,): what is strewn by it lies evenly."""
+    distance = cKDTree(points).query(points, k=5)[0]
+    return np.asarray(np.clip(distance[:, 1:].mean(axis=1), 0.01, 0.5) ** 2)
 
 
 def smooth_noise(points: NDArray[np.floating], scale: float, seed: int) -> NDArray[np.float64]:
