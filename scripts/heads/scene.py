@@ -92,7 +92,7 @@ class Scene:
         self.move_face(pose)
 
     def move_face(self, pose: Pose) -> None:
-        """Place skin, eyes, brows, lashes and what the head alone carries anew; hair and clothes, which cost most, stay."""
+        """Place skin, eyes, brows, lashes and what the head alone carries anew; hair and clothes stay."""
         carried = {name: pose.pieces[name] for name, piece in self.figure.pieces.items() if piece.share.min() == 1.0}
         self._place({"skin": pose.skin, "eye0": pose.eyes[0], "eye1": pose.eyes[1], **carried})
         bundles = {name: (hairs.strands, pose.bound[name]) for name, hairs in self.figure.bound.items()}

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from scripts.heads.fields import lip_distance
 from scripts.heads.model import GUMS_AND_TONGUE, MOUTH_SOCKET, OUTER_LIP, FaceKit, HeadModel
 from scripts.heads.mouth_mesh import MouthMesh, build_mouth_mesh
-from scripts.heads.skin import lip_distance
 from scripts.mouths.seal import Lips
 
 BOX_LOW, BOX_HIGH = np.array([-13.0, -17.5, -6.0]), np.array([13.0, 5.0, 14.0])  # centimetres

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from scripts.heads.camera import Camera as Pinhole
 from scripts.heads.camera import rigid_pose, transform
+from scripts.heads.fields import ramp
 from scripts.heads.model import INNER_LIP
 from scripts.heads.mouth_mesh import Crop, face_crop
-from scripts.heads.skin import ramp
 from scripts.mouths.backdrop import random_backdrop
 from scripts.mouths.light import random_lighting
 from scripts.mouths.person import Person
