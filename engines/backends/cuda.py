@@ -25,19 +25,34 @@ class CudaError(GraphError):
     """A call of CUDA was refused: the call, and CUDA's own words."""
 
 
-class Enumeration(Protocol):
-    def __getitem__(self, name: str, /) -> Any: ...
+class MemcpyKind(Protocol):
+    @property
+    def cudaMemcpyHostToDevice(self) -> Any: ...
+    @property
+    def cudaMemcpyDeviceToHost(self) -> Any: ...
+
+
+class CaptureMode(Protocol):
+    @property
+    def cudaStreamCaptureModeThreadLocal(self) -> Any: ...
+
+
+class DeviceAttribute(Protocol):
+    @property
+    def cudaDevAttrComputeCapabilityMajor(self) -> Any: ...
+    @property
+    def cudaDevAttrComputeCapabilityMinor(self) -> Any: ...
 
 
 class CudaRuntime(Protocol):
     """The part of cuda.bindings.runtime that is used here. Every call gives (error, results…)."""
 
     @property
-    def cudaMemcpyKind(self) -> Enumeration: ...
+    def cudaMemcpyKind(self) -> MemcpyKind: ...
     @property
-    def cudaStreamCaptureMode(self) -> Enumeration: ...
+    def cudaStreamCaptureMode(self) -> CaptureMode: ...
     @property
-    def cudaDeviceAttr(self) -> Enumeration: ...
+    def cudaDeviceAttr(self) -> DeviceAttribute: ...
 
     def cudaGetErrorString(self, error: Any) -> tuple[Any, bytes]: ...
     def cudaGetLastError(self) -> tuple[Any]: ...
@@ -95,11 +110,10 @@ class Cuda:
     def device(self) -> Device:
         properties = self.do(self.runtime.cudaGetDeviceProperties, self.ordinal)
         name = properties.name.decode() if isinstance(properties.name, bytes) else str(properties.name)
-        return Device(name.rstrip("\0"), f"{self._attribute('Major')}.{self._attribute('Minor')}")
-
-    def _attribute(self, part: str) -> int:
-        attribute = self.runtime.cudaDeviceAttr[f"cudaDevAttrComputeCapability{part}"]
-        return int(self.do(self.runtime.cudaDeviceGetAttribute, attribute, self.ordinal))
+        attributes = self.runtime.cudaDeviceAttr
+        parts = (attributes.cudaDevAttrComputeCapabilityMajor, attributes.cudaDevAttrComputeCapabilityMinor)
+        numbers = [str(self.do(self.runtime.cudaDeviceGetAttribute, part, self.ordinal)) for part in parts]
+        return Device(name.rstrip("\0"), ".".join(numbers))
 
     def expect_free(self, needed: int, purpose: str) -> None:
         """
@@ -155,14 +169,13 @@ class CudaStream:
 
     def upload(self, device: int, host: NDArray[Any]) -> None:
         """Begin the copy; host must stay as it is until the stream was waited for."""
-        self._copy(device, host.ctypes.data, host.nbytes, "cudaMemcpyHostToDevice")
+        self._copy(device, host.ctypes.data, host.nbytes, self.cuda.runtime.cudaMemcpyKind.cudaMemcpyHostToDevice)
 
     def download(self, host: NDArray[Any], device: int) -> None:
-        self._copy(host.ctypes.data, device, host.nbytes, "cudaMemcpyDeviceToHost")
+        self._copy(host.ctypes.data, device, host.nbytes, self.cuda.runtime.cudaMemcpyKind.cudaMemcpyDeviceToHost)
 
-    def _copy(self, to: int, of: int, size: int, kind: str) -> None:
-        runtime = self.cuda.runtime
-        self.cuda.do(runtime.cudaMemcpyAsync, to, of, size, runtime.cudaMemcpyKind[kind], self.handle)
+    def _copy(self, to: int, of: int, size: int, kind: Any) -> None:
+        self.cuda.do(self.cuda.runtime.cudaMemcpyAsync, to, of, size, kind, self.handle)
 
     def wait(self) -> None:
         self.cuda.do(self.cuda.runtime.cudaStreamSynchronize, self.handle)
@@ -176,7 +189,7 @@ class CudaStream:
             CudaError: something in it cannot be recorded. The stream is usable as before.
         """
         runtime = self.cuda.runtime
-        mode = runtime.cudaStreamCaptureMode["cudaStreamCaptureModeThreadLocal"]
+        mode = runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
         self.cuda.do(runtime.cudaStreamBeginCapture, self.handle, mode)
         try:
             work()

@@ -28,8 +28,6 @@ class Named(Protocol):
 
 
 class HostMemory(Protocol):
-    @property
-    def nbytes(self) -> int: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
 
 
@@ -42,8 +40,7 @@ class BuilderConfig(Protocol):
 
 
 class NetworkDefinition(Protocol):
-    @property
-    def num_inputs(self) -> int: ...
+    """Only handed on."""
 
 
 class Builder(Protocol):

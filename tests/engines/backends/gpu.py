@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from types import ModuleType
 from typing import Any, SupportsInt, cast
 
 import numpy as np
-import onnx
 import onnxruntime as ort
 import pytest
 
@@ -42,6 +41,22 @@ class Properties:
     name: bytes
 
 
+class MemcpyKind(IntEnum):
+    cudaMemcpyHostToDevice = 1
+    cudaMemcpyDeviceToHost = 2
+
+
+class CaptureMode(IntEnum):
+    cudaStreamCaptureModeThreadLocal = 1
+
+
+class DeviceAttribute(IntEnum):
+    """By their places in `capability`."""
+
+    cudaDevAttrComputeCapabilityMajor = 0
+    cudaDevAttrComputeCapabilityMinor = 1
+
+
 @dataclass
 class FakeCudaRuntime:
     """refuse: names of calls that fail. log: names of all calls, in order."""
@@ -57,13 +72,9 @@ class FakeCudaRuntime:
     graphs: dict[int, list[Work]] = field(default_factory=dict)
     recording: list[Work] | None = None
 
-    cudaMemcpyKind: Mapping[str, Any] = field(
-        default_factory=lambda: {"cudaMemcpyHostToDevice": 1, "cudaMemcpyDeviceToHost": 2}
-    )
-    cudaStreamCaptureMode: Mapping[str, Any] = field(default_factory=lambda: {"cudaStreamCaptureModeThreadLocal": 1})
-    cudaDeviceAttr: Mapping[str, Any] = field(
-        default_factory=lambda: {"cudaDevAttrComputeCapabilityMajor": 0, "cudaDevAttrComputeCapabilityMinor": 1}
-    )
+    cudaMemcpyKind = MemcpyKind
+    cudaStreamCaptureMode = CaptureMode
+    cudaDeviceAttr = DeviceAttribute
 
     def _begin(self, call: str) -> int:
         self.log.append(call)
@@ -195,10 +206,6 @@ class FakeNetwork:
     flags: int
     model: bytes = b""
 
-    @property
-    def num_inputs(self) -> int:
-        return len(onnx.load_from_string(self.model).graph.input)
-
 
 @dataclass
 class FakeError:
@@ -234,10 +241,6 @@ class FakeParser:
 @dataclass
 class FakePlan:
     content: bytes
-
-    @property
-    def nbytes(self) -> int:
-        return len(self.content)
 
     def __bytes__(self) -> bytes:
         return self.content
