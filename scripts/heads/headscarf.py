@@ -129,8 +129,8 @@ def _over(points: NDArray[np.float64], hood: NDArray[np.float64]) -> NDArray[np.
 
 def _band(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """The band below the hood, a grid from its own hem at the forehead to where the hood hides it."""
-    part, around = np.meshgrid(np.linspace(0, 1, 30), np.linspace(-1.9, 1.9, 240), indexing="ij")
-    shown = np.radians(BAND) * (1 - ramp(np.abs(around), 0.5, 1.5))
+    part, around = np.meshgrid(np.linspace(0, 1, 30), np.linspace(-1.35, 1.35, 200), indexing="ij")
+    shown = np.radians(BAND) * (1 - ramp(np.abs(around), 0.5, 1.3))
     direction = _direction(around, _opening(around) + 0.10 - (0.10 + shown) * part)
     radius = _skin_radius(points, direction.reshape(-1, 3)).reshape(part.shape)
     radius = gaussian_filter(radius, (1.5, 5.0), mode="nearest") + 0.17 - 0.3 * ramp(part, 0.9, 1.0)
