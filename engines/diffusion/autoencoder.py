@@ -1,7 +1,8 @@
 """The tiny autoencoder: pictures to latents an eighth of their size, and back beside the structure frame.
 
-The decoder sees the structure frame's features at every level and says, pixel by pixel, how much of the picture it
-draws itself: what the avatar's own skin already shows need not pass through four channels. Convolutions and ReLU only.
+The decoder sees the structure frame's features at every level and says, pixel by pixel, how much of that frame stays
+below what it draws: what the avatar's own skin already shows need not pass through four channels. Convolutions and ReLU
+only.
 """
 
 from __future__ import annotations
@@ -65,8 +66,13 @@ class Decoder(nn.Module):
         self.beside_coarse = nn.Conv2d(eighth, eighth, 1)
         self.middle = nn.Sequential(nn.ReLU(), Block(quarter), nn.Conv2d(quarter, 4 * half, 1), nn.PixelShuffle(2))
         self.beside_middle = nn.Conv2d(quarter, quarter, 1)
-        self.fine = nn.Sequential(nn.ReLU(), Block(half), nn.Conv2d(half, 16, 3, padding=1), nn.PixelShuffle(2))
+        last = nn.Conv2d(half, 16, 3, padding=1)
+        self.fine = nn.Sequential(nn.ReLU(), Block(half), last, nn.PixelShuffle(2))
         self.beside_fine = nn.Conv2d(half, half, 1)
+        # Begins as the structure frame, with next to nothing over it.
+        nn.init.normal_(last.weight, std=0.01)
+        nn.init.zeros_(last.bias[:12])
+        nn.init.constant_(last.bias[12:], 4.0)
         self.register_buffer("centre", torch.zeros(1, LATENT_CHANNELS, 1, 1))
         self.register_buffer("spread", torch.ones(1, LATENT_CHANNELS, 1, 1))
 
@@ -74,6 +80,5 @@ class Decoder(nn.Module):
         half, quarter, eighth = features
         x = self.coarse(self.latents(latents * self.spread + self.centre) + self.beside_coarse(eighth))
         x = self.middle(x + self.beside_middle(quarter))
-        drawn = self.fine(x + self.beside_fine(half))  # (batch, 4, size, size): RGB, and how much of it
-        share = torch.sigmoid(drawn[:, 3:])
-        return structure + share * (drawn[:, :3] - structure)
+        drawn = self.fine(x + self.beside_fine(half))  # (batch, 4, size, size): RGB, and how much shows below it
+        return torch.sigmoid(drawn[:, 3:]) * structure + drawn[:, :3]

@@ -6,6 +6,8 @@ UNet, decoder. Every condition and the noise are inputs, so it is a function; ro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -13,7 +15,7 @@ from torch.nn import functional as F
 from engines.diffusion.architecture import REDUCTION, Model
 from engines.diffusion.autoencoder import Decoder, Encoder
 from engines.diffusion.ip_adapter import ImageEncoder, Resampler
-from engines.diffusion.sampler import sample, schedule
+from engines.diffusion.sampler import Level, sample, schedule
 from engines.diffusion.structure_controller import refine
 from engines.diffusion.unet import build_unet
 
@@ -34,17 +36,31 @@ class FrameStep(nn.Module):
         self, structure: Tensor, masked: Tensor, mask: Tensor, anchor: Tensor, lam: Tensor, noise: Tensor
     ) -> Tensor:
         """The picture (batch, 3, size, size) in [0, 1]."""
+        picture = self.draw(structure, masked, mask, anchor, lam, noise, self.steps)
+        return ((picture + 1) / 2).clamp(0, 1)
+
+    def draw(
+        self,
+        structure: Tensor,
+        masked: Tensor,
+        mask: Tensor,
+        anchor: Tensor,
+        lam: Tensor,
+        noise: Tensor,
+        steps: Sequence[Level],
+    ) -> Tensor:
+        """The same in about [-1, 1], not clipped, by steps of one's own choice."""
         begin, features = self.encoder(structure)  # (batch, 4, h, w): the structure frame's latents
         tokens = self.image_encoder(structure)  # (batch, n, d)
         patches = refine(tokens[:, 1:], anchor[:, 1:], lam)  # the class token stays as it is
         context = self.resampler(torch.cat([tokens[:, :1], patches], dim=1))  # (batch, 1 + lip tokens, context)
 
         def predict(latents: Tensor, timestep: int) -> Tensor:
-            return self.velocity(latents, mask, masked, torch.tensor(timestep), context)
+            return self.velocity(latents, mask, masked, torch.tensor(timestep, device=latents.device), context)
 
-        latents = sample(predict, begin, noise, self.steps)  # (batch, 4, h, w)
-        picture = self.decoder(latents, features, structure)  # (batch, 3, size, size)
-        return ((picture + 1) / 2).clamp(0, 1)
+        latents = sample(predict, begin, noise, steps)  # (batch, 4, h, w)
+        picture: Tensor = self.decoder(latents, features, structure)  # (batch, 3, size, size)
+        return picture
 
     def velocity(self, latents: Tensor, mask: Tensor, masked: Tensor, timestep: Tensor, context: Tensor) -> Tensor:
         """v of noised latents (batch, 4, h, w) at a timestep, () or (batch,)."""

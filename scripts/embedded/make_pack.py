@@ -1,0 +1,79 @@
+"""Write the pack of what the last stage of training left, and check that both runtimes agree on it.
+
+python -m scripts.embedded.make_pack --checkpoint build/embedded/few-step.pt --out engines/packs/embedded --version 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from engines.diffusion.architecture import Model, Sampling
+from engines.diffusion.frame_step import FrameStep
+from engines.diffusion.pack import BATCHES, FILES, PackError, load_pack
+from engines.diffusion.weights import reference
+from scripts.embedded.export import write_pack
+from scripts.embedded.run import load_mean
+
+NAME = "embedded"
+CARD = Path(__file__).with_name("model_card.md")
+AGREEMENT = 2e-3  # largest difference of two runtimes' pictures in [0, 1]: half a grey level
+LARGEST = 40e6  # bytes of a pack
+
+
+def make_pack(checkpoint: Path, folder: Path, model: Model, version: str, card: str) -> float:
+    """Write the pack, and return the largest difference of the runtimes.
+
+    Raises:
+        FileNotFoundError: there is no checkpoint.
+        PackError: what was written cannot be used, disagrees with the reference or is too large.
+    """
+    network = FrameStep(model)
+    load_mean(network, checkpoint)
+    write_pack(folder, network, model, NAME, version, card)
+    found = parity(folder)
+    if not found <= AGREEMENT:
+        raise PackError(folder, f"runtimes that agree within {AGREEMENT}", f"a difference of {found:.5f}", "tell us")
+    size = sum((folder / name).stat().st_size for name in FILES)
+    if size > LARGEST:
+        raise PackError(folder, f"at most {LARGEST / 1e6:.0f} MB", f"{size / 1e6:.1f} MB", "choose a smaller model")
+    return found
+
+
+def parity(folder: Path) -> float:
+    """The largest difference between ONNX Runtime and PyTorch over all outputs and batches, for random inputs."""
+    pack, draw, worst = load_pack(folder), np.random.default_rng(1), 0.0
+    for batch in BATCHES:
+        for graph, other in zip((pack.frame_steps[batch], pack.encode), reference(folder, batch), strict=True):
+            feeds = {spec.name: draw.normal(size=spec.shape).astype(np.float32) for spec in graph.inputs}
+            feeds |= {"structure": np.tanh(feeds["structure"])} if "structure" in feeds else {}
+            expected = other.run(feeds)
+            for name, result in graph.run(feeds).items():
+                worst = max(worst, float(np.abs(result - expected[name]).max()))
+    return worst
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    words.add_argument("--checkpoint", type=Path, required=True)
+    words.add_argument("--out", type=Path, required=True, help="the pack's folder")
+    words.add_argument("--version", required=True)
+    words.add_argument("--steps", type=int, default=1, help="of sampling, fixed in the graph")
+    options = words.parse_args()
+    torch.set_num_threads(2)
+    model = Model(sampling=Sampling(steps=options.steps))
+    try:
+        found = make_pack(options.checkpoint, options.out, model, options.version, CARD.read_text(encoding="utf-8"))
+    except (FileNotFoundError, PackError) as error:
+        sys.exit(str(error))
+    print(f"{options.out}: runtimes agree within {found:.1e}")
+
+
+if __name__ == "__main__":
+    main()
