@@ -1,0 +1,214 @@
+"""What does a frame cost? Each stage, each batch, the start and the memory. A table for people, then one line of JSON.
+
+Usage: python -m benchmarks.engine [--pack FOLDER] [--presenter NAME] [--threads 2] [--frames 250] [--json FILE]
+
+The presenter talks without a pause, which is the dearest there is. Times are of this process alone, with `threads` for
+the network and one for all else; "sessions" is an estimate of what the engine's thread has time for, without encoding.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from benchmarks.measuring.flops import gflop
+from benchmarks.measuring.report import publish, surroundings
+from engines.api import Chunk, Engine, Frame
+from engines.backends.api import Graph
+from engines.diffusion.engine import DiffusionEngine
+from engines.diffusion.finish import Finish, Parts
+from engines.diffusion.pack import FRAME_STEP, SHIPPED, Pack, load_pack
+from engines.diffusion.stream import add_difference
+from engines.face.avatar import FaceAvatar
+from engines.face.composite import Windows, blend, mask_in_window
+from engines.face.structurist import StructureFrames, Structurist
+from engines.loader import Presenters
+from engines.motion import LipMotion
+from engines.speech.api import LipEncoder
+from engines.speech.loader import load_lip_encoder
+from engines.warp.engine import WarpEngine
+from streamer.doctor.performance import talking
+
+FRAME_MS = 40.0
+WARM_UP = 10  # calls that are not counted
+LOOKAHEAD = 2  # frames
+STEP_BAR, FRAME_BAR, START_BAR = 20.0, 30.0, 3.0  # ms p95, ms p95, seconds
+
+Laps = dict[str, float]
+
+
+def laps(call: Callable[[], object], count: int) -> Laps:
+    """Milliseconds of a call: wall, and processor time of all threads."""
+    for _ in range(WARM_UP):
+        call()
+    found, began = [], time.process_time()
+    for _ in range(count):
+        started = time.perf_counter()
+        call()
+        found.append(1000 * (time.perf_counter() - started))
+    processor = 1000 * (time.process_time() - began) / count
+    p50, p95 = np.percentile(found, (50, 95))
+    return {"p50_ms": float(p50), "p95_ms": float(p95), "worst_ms": max(found), "cpu_ms": processor}
+
+
+class Start:
+    """Seconds of each part of a start, in order."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, float] = {}
+
+    def __call__(self, name: str, call: Callable[[], Any]) -> Any:
+        started = time.perf_counter()
+        result = call()
+        self.parts[name] = time.perf_counter() - started
+        return result
+
+
+def feeds_of(graph: Graph) -> dict[str, Any]:
+    draw = np.random.default_rng(0)
+    return {spec.name: draw.uniform(-1, 1, spec.shape).astype(spec.dtype) for spec in graph.inputs}
+
+
+def network_laps(frame_steps: dict[int, Graph], frames: int) -> dict[str, Laps]:
+    found = {}
+    for batch, graph in sorted(frame_steps.items()):
+        feeds = feeds_of(graph)
+        row = laps(lambda graph=graph, feeds=feeds: graph.run(feeds), max(20, frames // batch))  # type: ignore[misc]
+        found[str(batch)] = row | {"p50_ms_a_frame": row["p50_ms"] / batch}
+    return found
+
+
+def stage_laps(avatar: FaceAvatar, lip_encoder: LipEncoder, frames: int, size: int, latent: tuple[int, ...]) -> Any:
+    """Everything of a frame but the network, stage by stage, on an open mouth."""
+    windows, face, still = Windows(avatar), avatar.face, avatar.loop[0]
+    motion = open_mouth(lip_encoder)
+    to_window = windows.to_window(avatar, 0)
+    scale = float(np.sqrt(np.abs(np.linalg.det(face.alignment[0, :, :2].astype(np.float64)))))
+    structurist, small = Structurist(face, windows.height, windows.width, scale), StructureFrames(face, size)
+    structure = small.draw(still, face.alignment[0], motion)
+    drawn = structurist.draw(still, face.alignment[0], to_window, motion)
+    finish = Finish(Parts(), size, latent)
+    question = finish.ask(structure, motion, {})
+    picture = (structure.transpose(2, 0, 1) / np.float32(255)).astype(np.float32)
+    difference = np.ones((size, size, 3), np.float32)
+    hearing, sound = lip_encoder.open(), next(iter(talking(640, 1))).samples
+
+    def compose() -> None:
+        mask = mask_in_window(face.mask, to_window, *drawn.shape[:2])
+        blend(still.copy(), add_difference(drawn, difference, to_window), mask, windows.origin(0))
+
+    stages: dict[str, Callable[[], object]] = {
+        "lip encoder": lambda: hearing.step(sound),
+        "structure frame": lambda: small.draw(still, face.alignment[0], motion),
+        "structurist at the presenter's size": lambda: structurist.draw(still, face.alignment[0], to_window, motion),
+        "noise and λ": lambda: finish.ask(structure, motion, {}),
+        "noise sensor": lambda: finish.answer(question, picture),
+        "composite": compose,
+    }
+    return {name: laps(call, frames) for name, call in stages.items()}
+
+
+def open_mouth(lip_encoder: LipEncoder) -> LipMotion:
+    """The widest of a few seconds of talking."""
+    stream = lip_encoder.open()
+    return max((stream.step(chunk.samples) for chunk in talking(640, 100)), key=lambda motion: motion.aperture)
+
+
+def engine_laps(engine: Engine, avatar: FaceAvatar, frames: int, sessions: int = 1) -> Laps:
+    """One call that draws a frame for each of the sessions."""
+    streams = [engine.open(avatar) for _ in range(sessions)]
+    chunks = iter(talking(engine.timing.samples_per_frame, frames + WARM_UP))
+
+    def call() -> Sequence[Frame]:
+        chunk: Chunk = next(chunks)
+        return engine.step([(stream, chunk) for stream in streams])
+
+    return laps(call, frames)
+
+
+def memory_mb() -> float:
+    """The most that the process has had so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure(folder: Path | None, presenter: str, threads: int, frames: int) -> dict[str, Any]:
+    start = Start()
+    lip_encoder = start("lip encoder", lambda: load_lip_encoder(LOOKAHEAD))
+    presenters = Presenters()
+    avatar: FaceAvatar = start("presenter", lambda: presenters.load(presenter or next(iter(presenters.all))))
+    result: dict[str, Any] = {"presenter": avatar.name, "threads": threads, "frames": frames}
+    pack: Pack | None = None
+    if folder is not None or SHIPPED.is_dir():
+        pack = start("pack", lambda: load_pack(folder or SHIPPED, threads=threads))
+    else:
+        print(f"no pack in {SHIPPED}: measuring warp alone", file=sys.stderr)
+    engines: dict[str, Engine] = {"warp": WarpEngine(lip_encoder)}
+    if pack is not None:
+        diffusion = DiffusionEngine(lip_encoder, pack.frame_steps, pack.encode)
+        start("enrolment", lambda: diffusion.prepare(avatar))
+        chunk = next(iter(talking(640, 1)))
+        start("first frame", lambda: diffusion.step([(diffusion.open(avatar), chunk)]))
+        engines["diffusion"] = diffusion
+        manifest = pack.manifest
+        result["pack"] = f"{manifest.name} {manifest.version}"
+        result["pack_mb"] = sum(path.stat().st_size for path in pack.folder.iterdir()) / 1e6
+        result["gflop"] = gflop(pack.folder / FRAME_STEP)
+        result["network"] = network_laps(dict(pack.frame_steps), frames)
+        result["stages"] = stage_laps(avatar, lip_encoder, frames, manifest.size, manifest.latent)
+    result["start_s"] = start.parts | {"all": sum(start.parts.values())}
+    result["engines"] = {name: engine_laps(engine, avatar, frames) for name, engine in engines.items()}
+    result["together"] = {
+        name: {str(count): engine_laps(engine, avatar, frames, count)["p50_ms"] for count in (2, 4)}
+        for name, engine in engines.items()
+    }
+    result["sessions"] = {name: int(FRAME_MS / row["p50_ms"]) for name, row in result["engines"].items()}
+    result["peak_mb"] = memory_mb()
+    return result
+
+
+def table(result: dict[str, Any]) -> list[tuple[str, str, str]]:
+    rows = []
+    for batch, row in result.get("network", {}).items():
+        bar = f"≤ {STEP_BAR:g} ms p95" if batch == "1" else ""
+        rows.append((f"frame step, batch {batch}", spoken(row), bar))
+    rows += [(f"… {name}", spoken(row), "") for name, row in result.get("stages", {}).items()]
+    for name, row in result["engines"].items():
+        rows.append((f"{name}: a whole frame", spoken(row), f"≤ {FRAME_BAR:g} ms p95"))
+        many = ", ".join(f"{count}: {ms:.1f} ms" for count, ms in result["together"][name].items())
+        rows.append((f"{name}: one call for several sessions", many, ""))
+        rows.append((f"{name}: sessions that its thread has time for", f"about {result['sessions'][name]}", ""))
+    rows += [(f"start: {name}", f"{seconds:.2f} s", "") for name, seconds in result["start_s"].items() if name != "all"]
+    rows.append(("start: all", f"{result['start_s']['all']:.2f} s", f"≤ {START_BAR:g} s"))
+    if result.get("gflop") is not None:
+        rows.append(("frame step, multiplications and additions", f"{result['gflop']:.2f} GFLOP", ""))
+    rows.append(("most memory", f"{result['peak_mb']:.0f} MB", ""))
+    return rows
+
+
+def spoken(row: Laps) -> str:
+    return f"{row['p50_ms']:.2f} ms, p95 {row['p95_ms']:.2f}, worst {row['worst_ms']:.1f}; CPU {row['cpu_ms']:.2f}"
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description="what does a frame cost?")
+    words.add_argument("--pack", type=Path, help="weights of the diffusion engine (default: those that ship)")
+    words.add_argument("--presenter", default="", help="default: the first by name")
+    words.add_argument("--threads", type=int, default=2, help="of the network")
+    words.add_argument("--frames", type=int, default=250)
+    words.add_argument("--json", type=Path)
+    options = words.parse_args()
+    cv2.setNumThreads(1)
+    result = measure(options.pack, options.presenter, options.threads, options.frames)
+    publish(result | surroundings(), table(result), options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Who draws a clip: the Structurist alone, or the diffusion engine's own code with all or some of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.measuring.truth import Clip
+from engines.backends.api import Graph
+from engines.diffusion.conditions import SHARED, encode_crops
+from engines.diffusion.finish import Finish, Parts, run_network
+from engines.diffusion.noise_sensor import Prior
+from engines.diffusion.temporal_filter import Kernel
+
+Pictures = NDArray[np.uint8]
+Painter = Callable[[Clip], Pictures]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """A pack's graphs for one frame at a time."""
+
+    frame_step: Graph
+    encode: Graph
+
+
+def structurist(clip: Clip) -> Pictures:
+    return clip.structure
+
+
+def painters(network: Network | None) -> dict[str, Painter]:
+    """Everybody, by name; without a network only who needs none."""
+    found: dict[str, Painter] = {"warp": structurist}
+    if network is not None:
+        found |= {
+            "diffusion": lambda clip: finished(clip, network, Parts()),
+            "no structure controller": lambda clip: finished(clip, network, Parts(structure_controller=False)),
+            "no noise sensor": lambda clip: finished(clip, network, Parts(noise_sensor=None)),
+            "no structurist": lambda clip: finished(clip, network, Parts(), clip.foreign),
+            "noise sensor, centred 5": lambda clip: finished(clip, network, _centred(Kernel.CENTRED_5)),
+        }
+    return found
+
+
+def _centred(kernel: Kernel) -> Parts:
+    return Parts(noise_sensor=Prior(kernel))
+
+
+def finished(clip: Clip, network: Network, parts: Parts, structure: Pictures | None = None) -> Pictures:
+    """The clip as the diffusion engine shows it inside the crop. structure: other structure frames than the clip's."""
+    frames = clip.structure if structure is None else structure
+    weight = clip.weight
+    crops = [clip.reference, *clip.structure[::SHARED]]
+    conditions = encode_crops(network.encode, crops, weight)
+    shapes = {spec.name: spec.shape for spec in network.frame_step.inputs}
+    finish = Finish(parts, frames.shape[1], shapes["noise"][1:])
+    differences = []
+    for t, (frame, motion) in enumerate(zip(frames, clip.motions, strict=True)):
+        masked = conditions.masked[1 + t // SHARED]
+        given = {"anchor": conditions.anchor, "mask": conditions.mask, "masked": masked}
+        question = finish.ask(frame, motion, given)
+        difference = finish.answer(question, run_network({1: network.frame_step}, [question])[0])
+        if difference is not None:
+            differences.append(difference)
+    # A kernel that looks ahead owes its last frames; nothing moves there, so the last one stands for them.
+    differences += [differences[-1]] * parts.lookahead
+    drawn = np.rint((frames + np.stack(differences)).clip(0, 255))
+    return np.asarray(drawn, np.uint8)
