@@ -149,15 +149,23 @@ class Lowering:
 
     def _constant(self, node: NodeProto) -> TensorProto | None:
         """What the node gives, if that is known by now: such values take the type of what they are combined with."""
-        constant = TensorProto()
+        name, constant = node.output[0], TensorProto()
         if node.op_type == "Constant" and node.attribute[0].name == "value":
             constant.CopyFrom(node.attribute[0].t)
         elif node.op_type == "Identity" and node.input[0] in self.weights:
             constant.CopyFrom(self.weights[node.input[0]])
+        elif self._is_widened_weight(node):
+            return converted(self.weights[node.input[0]], name, TensorProto.FLOAT)
         else:
             return None
-        constant.name = node.output[0]
+        constant.name = name
         return constant
+
+    def _is_widened_weight(self, node: NodeProto) -> bool:
+        """A weight that is stored with half the bits and computed with in float32."""
+        if node.op_type != "Cast" or node.input[0] not in self.weights:
+            return False
+        return node.attribute[0].i == TensorProto.FLOAT and self.weights[node.input[0]].data_type in LARGEST
 
     def _kind_of(self, node: NodeProto, inputs: Sequence[str]) -> int:
         if node.op_type in LOWERED:
@@ -205,6 +213,8 @@ def converted(weight: TensorProto, name: str, kind: int) -> TensorProto:
         GraphError: a value is beyond the type's range.
     """
     values = numpy_helper.to_array(weight).astype(np.float32)
+    if kind == TensorProto.FLOAT:
+        return numpy_helper.from_array(values, name)
     largest = float(np.abs(values).max(initial=0))
     if not largest <= LARGEST[kind]:
         raise GraphError(
