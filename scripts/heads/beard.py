@@ -29,8 +29,8 @@ def beard_mask(points: NDArray[np.floating], marks: NDArray[np.floating], seed: 
     """(V,) in [0, 1]: where the beard grows. points: (V, 3) of the neutral face; marks: (68, 3), its landmarks."""
     x, z = np.abs(points[:, 0]), points[:, 2]
     y = points[:, 1] - (float(marks[CORNERS, 1].mean()) - MOUTH)
-    ragged = 0.10 * smooth_noise(points, 0.3, seed)
-    soft = 0.34
+    ragged = 0.14 * smooth_noise(points, 0.3, seed) + 0.10 * smooth_noise(points, 0.9, seed + 1)
+    soft = 0.5
     cheek = ramp(np.interp(z, CHEEK_Z, CHEEK_Y) - y + ragged, -soft, soft)
     chin = ramp(np.interp(x, CHIN_X, CHIN_Y) - y + ragged, -soft, soft)
     jaw = cheek * np.where(z > 8.2, np.maximum(chin, 0.45 * ramp(x, 2.6, 2.2)), 1.0)

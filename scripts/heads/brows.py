@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
+from scripts.heads.looks import Skin
 from scripts.heads.model import LASHES, HeadModel
 from scripts.heads.strands import Strands, taper
 
@@ -30,16 +31,16 @@ class Bound:
         return self.strands.points + (vertices[self.anchors] - self.rest[self.anchors])
 
 
-def brows(model: HeadModel, points: NDArray[np.float64], normal: NDArray[np.float64], width: float, seed: int) -> Bound:
-    """points, normal: (V, 3) of the neutral fine surface, the anchors; width: how broad and dense, 1 is a woman's."""
+def brows(model: HeadModel, points: NDArray[np.float64], normal: NDArray[np.float64], skin: Skin, seed: int) -> Bound:
+    """points, normal: (V, 3) of the neutral fine surface, the anchors."""
     rng = np.random.default_rng(seed)
     marks = model.neutral[model.landmarks68].astype(np.float64)
     front = np.flatnonzero((points[:, 2] > 5.5) & (points[:, 1] > 3.5) & (points[:, 1] < 9.5))
     tree = cKDTree(points[front, :2])
     laid, anchors = [], []
     for side, line in ((-1.0, marks[21:16:-1]), (1.0, marks[22:27])):
-        curve = CubicSpline(np.linspace(0, 1, 5), line[:, :2])
-        plane = _brow_hairs(curve, side, width, rng)
+        curve = brow_line(line, skin.brow_arch)
+        plane = _brow_hairs(curve, side, skin.brow_width, rng)
         near = front[tree.query(plane.reshape(-1, 2))[1]].reshape(plane.shape[:2])
         slope = normal[near]
         gap = plane - points[near, :2]
@@ -52,13 +53,20 @@ def brows(model: HeadModel, points: NDArray[np.float64], normal: NDArray[np.floa
     return Bound(Strands(all_points, radius), np.concatenate(anchors), points)
 
 
+def brow_line(marks: NDArray[np.float64], arch: float) -> CubicSpline:
+    """The line in the frontal plane of a brow's (5, 3) landmarks, by the part of the way from the nose to the temple;
+    arch: how much of its bow above the straight line between its ends it keeps."""
+    straight = np.linspace(0, 1, 5)[:, None] * (marks[-1, :2] - marks[0, :2]) + marks[0, :2]
+    return CubicSpline(np.linspace(0, 1, 5), straight + arch * (marks[:, :2] - straight))
+
+
 def _brow_hairs(curve: CubicSpline, side: float, width: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """(N, POINTS, 2) hairs in the frontal plane along one brow, which runs from the nose (0) to the temple (1)."""
     count = round(680 * width)
-    along = rng.beta(1.15, 1.1, count) * 1.02 - 0.02
+    along = rng.beta(1.3, 1.3, count) * 1.02 - 0.02
     thick = width * np.interp(along, [-0.02, 0.12, 0.6, 1.0], [0.24, 0.34, 0.25, 0.06])
     root = curve(np.clip(along, 0, 1)) + np.stack([np.zeros(count), np.full(count, -0.12)], axis=1)
-    across = np.clip(rng.normal(0, 0.5, count), -1, 1)
+    across = np.clip(rng.normal(0, 0.48, count), -1.5, 1.5)  # thins out at both edges
     root[:, 1] += across * thick
     # Hairs stand up near the nose and lie along the brow further out; those of the upper edge point down.
     angle = (

@@ -60,7 +60,7 @@ class Figure:
         self.pieces: dict[str, Piece] = {**of_hair, **dressed(look.clothes, look.seed), **worn(look.glasses, model)}
         # Hairs that the skin carries, by name.
         normal = normals(self.rest, self.triangles)
-        self.bound: dict[str, Bound] = {"brows": brows(model, self.rest, normal, look.skin.brow_width, look.seed)}
+        self.bound: dict[str, Bound] = {"brows": brows(model, self.rest, normal, look.skin, look.seed)}
         if look.skin.beard:
             self.bound["beard"] = grow_beard(self.rest, normal, self.maps.beard, look.skin.beard, look.seed)
         self.lashes: Bound = lashes(model, look.seed)

@@ -55,6 +55,7 @@ class Skin:
     scatter: Colour  # mean free path of red, green and blue
     beard: Beard | None = None
     brow_width: float = 1.0
+    brow_arch: float = 1.0  # how much of the bow of the model's brows is kept
     age: float = 0.0  # wrinkles, sagging and spots: 0 none, 1 those of about seventy years
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
 from scripts.heads.beard import beard_mask
+from scripts.heads.brows import brow_line
 from scripts.heads.fields import blob, lip_distance, ramp
-from scripts.heads.looks import Hairline, Look
+from scripts.heads.looks import Hairline, Look, Skin
 from scripts.heads.model import LASHES, OUTER_LIP, HeadModel
 from scripts.heads.surface import smooth_noise
 from scripts.heads.wrinkles import wrinkles
@@ -65,7 +65,7 @@ def paint(model: HeadModel, points: NDArray[np.floating], look: Look) -> SkinMap
     aged = wrinkles(points, marks, skin.age, seed + 10)
     albedo = _tint(albedo, aged.shade * (1 - lip), (0.76, 0.60, 0.58))
     albedo = _tint(albedo, 0.45 * aged.spots * (1 - lip), (0.80, 0.66, 0.54))
-    albedo = _tint(albedo, 0.55 * _under_brows(points, marks, skin.brow_width), (0.52, 0.46, 0.44))
+    albedo = _tint(albedo, 0.55 * _under_brows(points, marks, skin), (0.52, 0.46, 0.44))
     scalp = scalp_mask(points, look.hair.hairline, seed + 5)
     albedo = albedo * (1 - scalp[:, None]) + np.array(look.hair.root) * scalp[:, None]
 
@@ -107,15 +107,15 @@ def _round_eyes(points: NDArray[np.floating], marks: NDArray[np.float64]) -> NDA
     return np.clip(total, 0, 1)
 
 
-def _under_brows(points: NDArray[np.floating], marks: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+def _under_brows(points: NDArray[np.floating], marks: NDArray[np.float64], skin: Skin) -> NDArray[np.float64]:
     """The shade of fine hairs and of roots below the brows, which makes strands a brow."""
     total = np.zeros(len(points))
     front = np.flatnonzero((points[:, 2] > 5.5) & (points[:, 1] > 3.5) & (points[:, 1] < 9.5))
     for line in (marks[21:16:-1], marks[22:27]):
         at = np.linspace(0, 1, 60)
-        curve = CubicSpline(np.linspace(0, 1, 5), line[:, :2])(at) - (0, 0.05)
+        curve = brow_line(line, skin.brow_arch)(at) - (0, 0.05)
         distance, nearest = cKDTree(curve).query(points[front, :2])
-        half = width * np.interp(at[nearest], [0, 0.12, 0.6, 1.0], [0.24, 0.32, 0.26, 0.08])
+        half = skin.brow_width * np.interp(at[nearest], [0, 0.12, 0.6, 1.0], [0.24, 0.32, 0.26, 0.08])
         ends = ramp(at[nearest], 0.0, 0.15) * ramp(at[nearest], 1.0, 0.8)
         total[front] += ends * ramp(distance / half, 1.5, 0.5)
     return total
