@@ -17,10 +17,12 @@ from engines.face.structurist import StructureFrames
 from engines.face.tensors import FaceTensors, check_tensors
 from engines.motion import COEFFICIENTS, LipMotion
 from scripts.heads.mouth_mesh import composite_mask, mouth_tensors
-from scripts.mouths.motions import random_motion
+from scripts.mouths.motions import random_motion, unspoken
 from scripts.mouths.sitting import Picture, Sitting, Stance, cut, swayed
 
 AFFINE_SPREAD = 0.2  # crop units: how fast the weight of what the alignment follows falls from the lips outwards
+
+AT_REST = unspoken(np.zeros(len(COEFFICIENTS), np.float32))
 
 Floats = NDArray[np.float64]
 
@@ -71,8 +73,9 @@ def enrol(sitting: Sitting, draw: np.random.Generator, size: int) -> Subject:
     face = check_tensors(Path("sample"), tensors, 1)
     picture = sitting.picture(sitting.rest, sitting.stance, draw)
     still = region.mesh.positions(region.lips.pose(sitting.head, sitting.rest))
-    reference = _picture_cut(sitting, picture, at_rest, size)
-    return Subject(sitting, face, StructureFrames(face, size), still, reference, size)
+    frames = StructureFrames(face, size)
+    reference = _picture_cut(frames, sitting, picture, at_rest)
+    return Subject(sitting, face, frames, still, reference, size)
 
 
 def random_sample(subject: Subject, draw: np.random.Generator) -> Sample:
@@ -85,7 +88,7 @@ def sample(subject: Subject, motion: LipMotion, stance: Stance, draw: np.random.
     truth = sitting.picture(spoken(sitting.rest, motion), stance, draw)
     alignment = align(subject, stance)
     structure = subject.frames.draw(quiet.image, alignment * _to_image(sitting), motion)
-    target = _picture_cut(sitting, truth, alignment, size)
+    target = _picture_cut(subject.frames, sitting, truth, alignment)
     mask = np.asarray(cv2.resize(subject.face.mask, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
     outside = 1 - mask[..., None] / np.float32(255)
     return Sample(
@@ -125,8 +128,10 @@ def _to_image(sitting: Sitting) -> float:
     return sitting.camera.size / sitting.raster
 
 
-def _picture_cut(sitting: Sitting, picture: Picture, alignment: Floats, size: int) -> NDArray[np.uint8]:
-    return np.asarray(cut(picture.image, alignment * _to_image(sitting), size), np.uint8)
+def _picture_cut(frames: StructureFrames, sitting: Sitting, picture: Picture, alignment: Floats) -> NDArray[np.uint8]:
+    """The crop of a picture, sampled as structure frames are: what differs between the two is the mouth, not how sharp
+    they are."""
+    return frames.draw(picture.image, alignment * _to_image(sitting), AT_REST)
 
 
 def _to_crop(pixels: Floats, alignment: Floats) -> Floats:
