@@ -185,7 +185,7 @@ def onset(encoder: TrainedEncoder) -> Results:
     lags: list[float] = []
     for phase in range(0, 40, 8):  # ms
         rows = motions(encoder, np.ascontiguousarray(sound.samples[48 * phase :: 3]))
-        times = ROW * (np.arange(len(rows)) + 0.5) + phase / 1000
+        times: NDArray[np.float64] = ROW * (np.arange(len(rows), dtype=np.float64) + 0.5) + phase / 1000
         lags += [1000 * (rise(times, track(rows, "aperture"), at, VOWEL_S) - at) for at in sound.onsets]
     return {"onset_lag_ms": float(np.mean(lags)), "onset_lag_ms_p95": float(np.percentile(lags, 95))}
 

@@ -1,6 +1,6 @@
 """Rebuilds the lip encoder from nothing: corpus, clips, training, export, measurement. Goes on where it stopped.
 
-Usage: python -m scripts.lips.build FOLDER [--steps 3200]
+Usage: python -m scripts.lips.build FOLDER [--steps 5000]
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def stages(folder: Path, steps: int) -> list[tuple[str, ...]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="rebuild the lip encoder")
     parser.add_argument("folder", type=Path, help="for the corpus, the clips and the checkpoint: 4 GB")
-    parser.add_argument("--steps", type=int, default=3200)
+    parser.add_argument("--steps", type=int, default=5000)
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     for module, *arguments in stages(args.folder, args.steps):

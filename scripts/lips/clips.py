@@ -12,11 +12,14 @@ from scripts.lips import acoustics
 from scripts.lips.acoustics import RATE, Draw, Samples
 from scripts.lips.coefficients import coefficients
 from scripts.lips.curves import articulate, loudness_effort
+from scripts.lips.held import held_vowel
 from scripts.lips.utterance import Segment, Utterance
 
 SECONDS = 8.0
 FRAMES = int(SECONDS * 100)  # label and feature frames of a clip
 NOT_SPEECH_SHARE = 0.12  # of the clips hold no speech and a closed mouth
+HELD_SHARE = 0.06  # of the clips are of held vowels
+HELD_VOWELS = 8  # in such a clip, at most
 EMPHASIS = 6.0  # dB, of syllable groups over their neighbours
 
 
@@ -36,7 +39,9 @@ def make_clip(utterances: Sequence[Utterance], draw: Draw) -> Clip:
         clean = np.zeros(int(SECONDS * RATE), np.float32)
         heard = _not_speech(draw)
     else:
-        clean, segments = string_together(utterances, draw)
+        held = draw.random() < HELD_SHARE
+        spoken = [held_vowel(draw) for _ in range(draw.integers(3, HELD_VOWELS + 1))] if held else utterances
+        clean, segments = string_together(spoken, draw)
         clean = _emphasise(clean, draw)
         heard = degrade(clean, draw)
     motion = articulate(segments, FRAMES, loudness_effort(clean, FRAMES))
@@ -145,7 +150,8 @@ def _not_speech(draw: Draw) -> Samples:
     x = np.zeros(n, np.float32)
     for make, share in ((acoustics.noise, 0.8), (acoustics.hum, 0.3), (acoustics.clicks, 0.4), (_breathing, 0.4)):
         if draw.random() < share:
-            starts = int(draw.uniform(0, n)) if draw.random() < 0.3 else 0
+            late = make is not acoustics.hum and draw.random() < 0.3  # a tone that begins is too like a voice
+            starts = int(draw.uniform(0, n)) if late else 0
             x[starts:] += np.float32(10 ** (draw.uniform(-60, -12) / 20)) * make(n - starts, draw)
     return np.clip(x, -1, 1)
 

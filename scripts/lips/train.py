@@ -24,7 +24,9 @@ PEAK_RATE = 2e-3  # learning rate
 WARM_UP = 200  # steps
 DECAY_SHARE = 0.4  # of the steps, at the end
 CENTIMETRES = 8.92  # of one unit of aperture: losses are about 1 then
-OPENING_LOSS, SPEED_LOSS, SHAPE_LOSS, VISEME_LOSS, CLOSURE_LOSS = 4.0, 2.0, 30.0, 0.12, 12.0
+OPENING_LOSS, SPEED_LOSS, SHAPE_LOSS, VISEME_LOSS, CLOSURE_LOSS = 4.0, 2.0, 30.0, 0.25, 12.0
+ONSET_LOSS = 12.0  # more, of lips that are late to open after a pause: the mean of what may come opens them late
+ONSET_CHUNKS, ONSET_RISE = 2, 0.05  # after silence, and cm: what counts as opening after a pause
 SHUT = 0.004  # aperture, in distances between the eyes (0.4 mm)
 RARE = {"PP": 1.5, "FF": 2.0, "TH": 1.5}  # how much more a sound counts in the loss of visemes
 TUCK_SHARE = 0.5  # of the clips are drawn by how much f and v they hold: the rarest gesture that is seen
@@ -123,11 +125,20 @@ class Loss(nn.Module):
         parted = torch.relu(opening - CENTIMETRES * SHUT)
         loss = OPENING_LOSS * (opening - wanted).square().mean()
         loss = loss + SPEED_LOSS * (opening.diff() - wanted.diff()).square().mean()
+        late = torch.relu(wanted - opening).square()
+        loss = loss + ONSET_LOSS * (_onsets(wanted, viseme == VISEMES.index("sil")) * late).mean()
         error = coefficients - batch.coefficients
         loss = loss + SHAPE_LOSS * error.square().mean()
         loss = loss + CLOSURE_LOSS * (lips_shut * parted.square()).mean()
         unlikely = nn.functional.cross_entropy(logits.flatten(0, 1), viseme.flatten(), self.rare)
         return loss + VISEME_LOSS * unlikely
+
+
+def _onsets(wanted: Tensor, silent: Tensor) -> Tensor:
+    """1 where the wanted opening (batch, chunks) rises in silence or just after it, else 0."""
+    rises = nn.functional.pad(wanted.diff(dim=1) > ONSET_RISE, (1, 0))
+    lately = [nn.functional.pad(silent, (k, 0))[:, : silent.shape[1]] for k in range(ONSET_CHUNKS + 1)]
+    return (rises & torch.stack(lately).any(dim=0)).float()
 
 
 @dataclass(slots=True, eq=False)

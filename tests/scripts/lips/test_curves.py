@@ -70,6 +70,22 @@ def test_silence_is_closed_and_lips_open_ahead_of_the_voice() -> None:
     assert motion.opening[-5:].max() < 0.5
 
 
+def test_lips_are_half_open_50_to_100_ms_ahead_of_a_long_vowel() -> None:
+    motion, at = spoken(("ɑ", 0.5))
+    half = int(np.argmax(motion.opening > motion.opening.max() / 2))
+    assert 0.05 <= (at["ɑ"].start - half) / 100 <= 0.1
+
+
+def test_a_long_vowel_is_wide_open_for_most_of_its_length() -> None:
+    motion, at = spoken(("ɑ", 0.5))
+    assert (motion.opening[at["ɑ"]] > 0.9 * motion.opening.max()).mean() > 0.8
+
+
+def test_lips_hang_open_no_longer_than_150_ms() -> None:
+    motion, at = spoken(("ɑ", 0.5))
+    assert motion.opening[at["ɑ"].stop + 15] < 0.15 * motion.opening.max()
+
+
 def test_louder_vowels_open_wider() -> None:
     segments = split([(0.5, 0.65, "a")], parse_ipa, burst_marked=False)
     loud = articulate(segments, 120, np.full(120, 1.1, np.float32))
@@ -82,6 +98,12 @@ def test_visemes_follow_the_phones() -> None:
     assert VISEMES[motion.viseme[0]] == "sil"
     assert VISEMES[motion.viseme[at["m"].start + 5]] == "PP"
     assert VISEMES[motion.viseme[at["u"].start + 5]] == "ou"
+
+
+def test_after_its_burst_p_looks_like_the_vowel() -> None:
+    motion, at = spoken(("a", 0.1), ("p", 0.12), ("ɑ", 0.1))
+    assert VISEMES[motion.viseme[at["p"].start + 6]] == "PP"
+    assert VISEMES[motion.viseme[at["p"].stop - 2]] == "aa"
 
 
 def test_coefficients_open_the_canonical_head_as_wanted() -> None:
