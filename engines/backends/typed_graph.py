@@ -73,10 +73,10 @@ def weight_files(path: Path) -> tuple[Path, ...]:
 
 
 def fix_batch(model: ModelProto, batch: int) -> None:
-    """Give the free axis its size, in place.
+    """Give the free axis its size, in place. What sizes follow from it is left to whoever compiles the graph.
 
     Raises:
-        GraphError: another size is left open, or an input or output is not float32.
+        GraphError: an input leaves another size open, or an input or output is not float32.
     """
     del model.graph.value_info[:]  # shapes inferred for any batch size
     for value in (*model.graph.input, *model.graph.output):
@@ -85,7 +85,8 @@ def fix_batch(model: ModelProto, batch: int) -> None:
             if size.dim_param == BATCH:
                 size.dim_value = batch
         shape = [size.dim_value or size.dim_param or "?" for size in tensor.shape.dim]
-        if tensor.elem_type != TensorProto.FLOAT or not all(isinstance(size, int) for size in shape):
+        is_open = value in model.graph.input and not all(isinstance(size, int) for size in shape)
+        if tensor.elem_type != TensorProto.FLOAT or is_open:
             kind = TensorProto.DataType.Name(tensor.elem_type)
             raise GraphError(f"{value.name}: expected float32 and no size open but {BATCH!r}, found {kind} {shape}")
 

@@ -1,0 +1,33 @@
+"""The pack's own graphs on the way to a GPU: lowered, compiled for one of paper, and still the same pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("onnx")
+
+from engines.backends.onnxruntime import open_onnx
+from engines.backends.parity import Parity, compare, random_probes
+from engines.backends.plan_cache import PlanCache, PlanOptions
+from engines.backends.tensorrt import open_tensorrt
+from engines.backends.tensorrt_compile import Judge, compile_plan
+from tests.engines.backends.gpu import install
+
+NEAR = Parity(worst=3e-3, mean=1e-3)  # 1/255 is 4e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "batch"), [("frame_step.onnx", 2), ("encode.onnx", 1)])
+def test_a_compiled_graph_of_a_pack_gives_the_reference_s_results(
+    monkeypatch: pytest.MonkeyPatch, miniature: Path, tmp_path: Path, name: str, batch: int
+) -> None:
+    install(monkeypatch)
+    path, cache, options = miniature / name, PlanCache(tmp_path, ""), PlanOptions("float16")
+    reference = open_onnx(path, batch, threads=1)
+    probes = list(random_probes(reference.inputs, count=2))
+    compile_plan(path, batch, options, cache, Judge(reference, probes), lambda progress: True)
+    graph = open_tensorrt(path, batch, options, cache)
+    assert compare(reference, graph, random_probes(reference.inputs, count=2, seed=1)).within(NEAR)
+    assert graph.execution.how == "CUDA graph"
