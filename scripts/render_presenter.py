@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.face.avatar import load_avatar
 from scripts.heads.camera import Camera, frame_face
 from scripts.heads.figure import Figure
 from scripts.heads.idle import Idle, idle, resting
@@ -74,7 +75,7 @@ def _choose_renderer(variant: str, threads: int) -> None:
 
 def _write(folder: Path, figure: Figure, camera: Camera, loop: Idle, frames: list[NDArray[np.uint8]], crf: int) -> None:
     from scripts.heads.mouth_plates import plates
-    from scripts.heads.presenter import crop_of, geometry, without_shimmer, write
+    from scripts.heads.presenter import crop_of, geometry, seam, without_shimmer, write
 
     rest = Moment(expression=loop.rest)
     moments = [loop.moment(number) for number in range(loop.frames)]
@@ -83,9 +84,11 @@ def _write(folder: Path, figure: Figure, camera: Camera, loop: Idle, frames: lis
     face["cavity"] = np.array(CAVITY, np.uint8)
     write(folder, figure.look, without_shimmer(frames, figure, camera, moments), face, crf)
     size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+    last, usual, most = seam(load_avatar(folder).loop)
     print(
         f"{folder}: {len(frames)} frames, {size:.2f} MB; the alignment is within {residual[0]:.2f} pixels at the lips, "
-        f"{residual[1]:.2f} everywhere"
+        f"{residual[1]:.2f} everywhere; as decoded the seam is {last:.2f} grey levels, other frames {usual:.2f} to "
+        f"{most:.2f}"
     )
 
 

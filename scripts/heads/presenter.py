@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +17,7 @@ from scripts.heads.looks import Look
 from scripts.heads.moment import Moment
 from scripts.heads.mouth_mesh import LIP_STEPS, SPOKES, Crop, build_mouth_mesh, composite_mask, face_crop, mouth_tensors
 from scripts.heads.steady import movement, steady
+from streamer.offline.loop_video import encode_loop
 
 EYES = slice(36, 48)  # of the landmarks
 EYE_MARGIN = 12.0  # pixels round the eyes that lids and lashes sweep
@@ -78,18 +77,11 @@ def _view(figure: Figure, camera: Camera, moment: Moment) -> Any:
     return lambda points: camera.project(figure.place(points, moment))
 
 
-def encode_loop(frames: Sequence[NDArray[np.uint8]], frame_rate: int, crf: int) -> bytes:
-    """(H, W, 3) uint8 RGB pictures → the bytes of an H.264 MP4 (yuv420p, BT.709, high profile)."""
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=frame_rate)
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": str(crf), "preset": "veryslow", "profile": "high", "tune": "grain"}
-        for image in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode(None))
-    return buffer.getvalue()
+def seam(loop: NDArray[np.uint8]) -> tuple[float, float, float]:
+    """Mean difference, in grey levels, of a loop's (N, H, W, 3) last frame from its first; and the middle and largest
+    one of any other frame from the next."""
+    step = [float(np.abs(a.astype(np.int16) - b).mean()) for a, b in zip(loop, np.roll(loop, -1, axis=0), strict=True)]
+    return step[-1], float(np.median(step[:-1])), max(step[:-1])
 
 
 def write(
@@ -111,4 +103,5 @@ def write(
         frames=len(frames),
     )
     jpeg = cv2.imencode(".jpg", frames[0][..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
-    save_avatar(folder, manifest, face, encode_loop(frames, manifest.frame_rate, crf), jpeg)
+    quality = {"crf": str(crf), "preset": "veryslow", "profile": "high", "tune": "grain"}
+    save_avatar(folder, manifest, face, encode_loop(frames, len(frames), manifest.frame_rate, quality), jpeg)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from streamer.offline.errors import OfflineError
 from streamer.offline.files import expect_free, whole_file
-from streamer.offline.loop_video import write_loop
+from streamer.offline.loop_video import encode_loop
 from streamer.offline.progress import Progress
 from streamer.offline.wiring import (
     AvatarTexts,
@@ -58,12 +58,11 @@ def create(order: Order, force: bool, words: TextIO, clock: Callable[[], float])
         words.write(f"{order.source}: looking for the face …\n")
         words.flush()
         enrolled = prepare_avatar(order.source, order.landmarks, order.model, workspace)
-        loop = workspace / "loop.mp4"
         first: list[NDArray[np.uint8]] = []
         with Progress(enrolled.count, FRAME_RATE, words, clock) as progress:
-            write_loop(loop, _shown(enrolled, progress, first), FRAME_RATE)
+            loop = encode_loop(_shown(enrolled, progress, first), enrolled.count, FRAME_RATE)
         texts = AvatarTexts(order.name, order.title, order.consent)
-        write_avatar(order.folder, texts, enrolled, loop.read_bytes(), jpeg(first[0]))
+        write_avatar(order.folder, texts, enrolled, loop, jpeg(first[0]))
     return order.folder
 
 
