@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -117,16 +118,18 @@ def error(model: LipMarks, folder: Path, split: str) -> NDArray[Any]:
 
 
 def export(model: LipMarks, path: Path) -> None:
-    torch.onnx.export(
-        model,
-        (torch.zeros(1, 1, SIDE, SIDE),),
-        str(path),
-        input_names=["grey"],
-        output_names=["marks"],
-        dynamic_axes={"grey": {0: "n"}, "marks": {0: "n"}},
-        opset_version=17,
-        dynamo=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of the exporter that needs no further package
+        torch.onnx.export(
+            model,
+            (torch.zeros(1, 1, SIDE, SIDE),),
+            str(path),
+            input_names=["grey"],
+            output_names=["marks"],
+            dynamic_axes={"grey": {0: "n"}, "marks": {0: "n"}},
+            opset_version=17,
+            dynamo=False,
+        )
 
 
 def main() -> None:
