@@ -57,7 +57,8 @@ class Figure:
         self.eyeballs: list[Eyeball] = eyeballs(model, look.eyes, look.seed)
         strands, of_hair = grown(look.hair, self.rest, self.maps.scalp, look.seed)
         self.hair: Strands | None = strands
-        self.pieces: dict[str, Piece] = {**of_hair, **dressed(look.clothes, look.seed), **worn(look.glasses, model)}
+        marks = model.neutral[model.landmarks68].astype(np.float64)
+        self.pieces: dict[str, Piece] = {**of_hair, **dressed(look.clothes, look.seed), **worn(look.glasses, marks)}
         # Hairs that the skin carries, by name.
         normal = normals(self.rest, self.triangles)
         self.bound: dict[str, Bound] = {"brows": brows(model, self.rest, normal, look.skin, look.seed)}

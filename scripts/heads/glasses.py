@@ -12,7 +12,6 @@ from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from scripts.heads.cloth import grid_triangles
 from scripts.heads.looks import Glasses
-from scripts.heads.model import HeadModel
 from scripts.heads.pieces import Piece
 
 ROUND = 12  # vertices round a tube
@@ -25,9 +24,8 @@ EAR = np.array([7.55, 4.3, 0.0])  # where a temple rests, behind which hair hide
 WIDEST = 7.2  # half the distance of the temples at the hinges
 
 
-def glasses(model: HeadModel, style: Glasses) -> dict[str, Piece]:
-    """The frame at rest, which the head carries."""
-    marks = model.neutral[model.landmarks68].astype(np.float64)
+def glasses(marks: NDArray[np.float64], style: Glasses) -> dict[str, Piece]:
+    """The frame at rest, which the head carries. marks: (68, 3) landmarks of the neutral head."""
     eyes = (marks[LEFT_EYE], marks[RIGHT_EYE])
     level = float(np.mean([eye[:, 1].mean() for eye in eyes])) - style.drop
     apart = float(eyes[0][:, 0].mean() - eyes[1][:, 0].mean()) / 2 + 0.1

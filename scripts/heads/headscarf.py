@@ -143,11 +143,10 @@ def _hull_radius(points: NDArray[np.float64], direction: NDArray[np.float64]) ->
     face = (points[:, 2] > 9.5) & (points[:, 1] < 8.0)
     chosen = points[~ear & ~face & (points[:, 1] > -8.5)]
     equations = ConvexHull(chosen).equations
-    facing = direction.reshape(-1, 3) @ equations[:, :3].T
     distance = -(equations[:, :3] @ CENTRE + equations[:, 3])
-    with np.errstate(divide="ignore"):
-        reach = np.where(facing > 1e-9, distance / facing, np.inf)
-    return np.asarray(reach.min(axis=1).reshape(direction.shape[:-1]))
+    # 1 / reach is the greatest facing / distance; a row of directions at a time, for a fine head has many faces.
+    slope = (equations[:, :3] / distance[:, None]).T
+    return np.stack([1 / (row @ slope).max(axis=1) for row in direction])
 
 
 def _skin_radius(points: NDArray[np.float64], direction: NDArray[np.float64]) -> NDArray[np.float64]:

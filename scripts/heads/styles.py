@@ -12,7 +12,6 @@ from scripts.heads.headscarf import covered, drape
 from scripts.heads.jumper import knit
 from scripts.heads.long_hair import backing, grow
 from scripts.heads.looks import Blazer, Cardigan, Clothes, Glasses, Hair, Headscarf, Jumper, LongHair, ShortHair
-from scripts.heads.model import HeadModel
 from scripts.heads.pieces import Piece
 from scripts.heads.short_hair import crop
 from scripts.heads.strands import Strands
@@ -55,6 +54,6 @@ def dressed(clothes: Clothes, seed: int) -> dict[str, Piece]:
             return suit(clothes, seed)
 
 
-def worn(style: Glasses | None, model: HeadModel) -> dict[str, Piece]:
-    """The parts of the glasses by name; none without glasses."""
-    return glasses(model, style) if style else {}
+def worn(style: Glasses | None, marks: NDArray[np.float64]) -> dict[str, Piece]:
+    """The parts of the glasses by name; none without glasses. marks: (68, 3) landmarks of the neutral head."""
+    return glasses(marks, style) if style else {}

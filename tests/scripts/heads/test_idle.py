@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.heads.idle import REST, SHUT, Idle, idle
+from scripts.heads.idle import REST, SHUT, SMILE, Idle, idle, resting
 
 SEEDS = range(5)
 
@@ -54,3 +54,12 @@ def test_the_head_sways_by_a_few_degrees_at_most() -> None:
 
 def test_the_same_seed_gives_the_same_loop() -> None:
     assert loop(3).moment(77) == loop(3).moment(77)
+
+
+def test_a_presenter_may_smile_more_and_does_nothing_else() -> None:
+    more = resting(1.5)
+    assert all(more[name] == pytest.approx(1.5 * REST[name]) for name in SMILE)
+    assert {name: more[name] for name in REST if name not in SMILE} == {
+        name: value for name, value in REST.items() if name not in SMILE
+    }
+    assert idle(100, 25, 3, more).moment(10).expression["mouthSmile_L"] == more["mouthSmile_L"]
