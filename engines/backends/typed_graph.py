@@ -20,6 +20,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 from engines.backends.api import GraphError
 
 BATCH = "batch"
+SMALL = 1024  # bytes: shapes, axes and other values that decide about shapes have fewer
 TYPES: dict[str, int] = {"float16": TensorProto.FLOAT16, "bfloat16": TensorProto.BFLOAT16, "float32": TensorProto.FLOAT}
 LARGEST: dict[int, float] = {TensorProto.FLOAT16: 65504.0, TensorProto.BFLOAT16: float(np.finfo(np.float32).max)}
 BFLOAT16_CONVOLUTIONS = 22  # the first opset whose convolutions take bfloat16
@@ -48,7 +49,7 @@ def typed_model(path: Path, batch: int, precision: str) -> ModelProto:
         fix_batch(model, batch)
         if precision != "float32":
             model = lower(model, precision)
-        onnx.checker.check_model(model if precision != "float32" else path)
+        onnx.checker.check_model(path if precision == "float32" else skeleton(model))
     except (GraphError, MemoryError):
         raise
     except Exception as error:  # of protobuf, of the checker, of the file: they have no common kind
@@ -99,10 +100,10 @@ def lower(model: ModelProto, precision: str) -> ModelProto:
     """
     opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
     if precision == "bfloat16" and opset < BFLOAT16_CONVOLUTIONS:
-        model = onnx.version_converter.convert_version(model, BFLOAT16_CONVOLUTIONS)
+        model = raised(model, BFLOAT16_CONVOLUTIONS)
     if model.functions or any(attribute.g.node for node in model.graph.node for attribute in node.attribute):
         raise GraphError("expected a graph without functions, branches and loops; export it by tracing")
-    kinds = _kinds(onnx.shape_inference.infer_shapes(model, strict_mode=True).graph)
+    kinds = _kinds(onnx.shape_inference.infer_shapes(skeleton(model), strict_mode=True).graph)
     lowering = Lowering(TYPES[precision], kinds, {w.name: w for w in model.graph.initializer})
     for node in model.graph.node:
         lowering.add(node)
@@ -112,8 +113,30 @@ def lower(model: ModelProto, precision: str) -> ModelProto:
     )
     format_version = max(model.ir_version, helper.find_min_ir_version_for(model.opset_import))
     lowered = helper.make_model(graph, opset_imports=model.opset_import, ir_version=format_version)
-    onnx.shape_inference.infer_shapes(lowered, check_type=True, strict_mode=True)  # every operator's types agree
+    onnx.shape_inference.infer_shapes(skeleton(lowered), check_type=True, strict_mode=True)  # all types must agree
     return lowered
+
+
+def skeleton(model: ModelProto) -> ModelProto:
+    """The same graph with its large weights as inputs: ONNX's own tools take no more than 2 GiB, and need no values."""
+    large = [weight for weight in model.graph.initializer if weight.ByteSize() > SMALL]
+    small = [weight for weight in model.graph.initializer if weight.ByteSize() <= SMALL]
+    inputs = [helper.make_tensor_value_info(weight.name, weight.data_type, weight.dims) for weight in large]
+    graph = helper.make_graph(
+        model.graph.node, model.graph.name, [*model.graph.input, *inputs], model.graph.output, small
+    )
+    return helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
+
+
+def raised(model: ModelProto, opset: int) -> ModelProto:
+    """The same graph in a later version of ONNX's operators."""
+    later = onnx.version_converter.convert_version(skeleton(model), opset)
+    given = {value.name for value in model.graph.input}
+    inputs = [value for value in later.graph.input if value.name in given]
+    del later.graph.input[:]
+    later.graph.input.extend(inputs)
+    later.graph.initializer.extend(w for w in model.graph.initializer if w.ByteSize() > SMALL)
+    return later
 
 
 def _kinds(graph: GraphProto) -> dict[str, int]:

@@ -27,6 +27,8 @@ pytest.importorskip("onnx")
 from engines.backends import cuda, tensorrt_api
 from engines.backends.tensorrt_api import version_of
 
+pytestmark = pytest.mark.slow  # every version is imported in a process of its own
+
 ROOT = Path(__file__).parents[3]
 FOLDERS = sorted((Path(sys.prefix) / "bindings").glob("*/tensorrt_bindings/tensorrt.so"))
 REAL = {

@@ -16,7 +16,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from engines.backends.api import GraphError
 from engines.backends.onnxruntime import open_onnx
 from engines.backends.parity import random_probes
-from engines.backends.typed_graph import converted, lower, typed_model, weight_files
+from engines.backends.typed_graph import SMALL, converted, lower, raised, skeleton, typed_model, weight_files
 from tests.engines.backends.small_graph import small_model, write_small
 
 LOW = {"float16": TensorProto.FLOAT16, "bfloat16": TensorProto.BFLOAT16}
@@ -83,6 +83,20 @@ def test_bfloat16_is_rounded_to_nearest_even() -> None:
     weight = numpy_helper.from_array(bits.view(np.float32), "w")
     raw = np.frombuffer(converted(weight, "low", TensorProto.BFLOAT16).raw_data, np.uint16)
     assert [hex(value) for value in raw] == ["0x3f80", "0x3f82", "0x3f81", "0x3f80"]
+
+
+def test_large_weights_are_left_out_for_the_tools_and_are_back_after_them() -> None:
+    model = small_model()
+    bare, later = skeleton(model), raised(model, 22)
+    sizes = {weight.name: weight.ByteSize() for weight in model.graph.initializer}
+    large = {name for name, size in sizes.items() if size > SMALL}
+    assert large
+    assert {weight.name for weight in bare.graph.initializer} == sizes.keys() - large
+    assert [value.name for value in later.graph.input] == ["picture", "light"]
+    assert {weight.name for weight in later.graph.initializer} >= large
+    feeds = {"picture": np.ones((2, 3, 6, 6), np.float32), "light": np.ones((2, 1), np.float32)}
+    before, after = (ort.InferenceSession(each.SerializeToString()).run(None, feeds) for each in (model, later))
+    np.testing.assert_allclose(after[0], before[0], atol=1e-6)
 
 
 def test_weights_beyond_float16_are_refused() -> None:
