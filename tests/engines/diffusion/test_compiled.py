@@ -15,7 +15,7 @@ from engines.backends.tensorrt import open_tensorrt
 from engines.backends.tensorrt_compile import Judge, compile_plan
 from tests.engines.backends.gpu import install
 
-NEAR = Parity(worst=3e-3, mean=1e-3)  # 1/255 is 4e-3
+NEAR = Parity(worst=2e-2, mean=5e-3)  # random weights in float16; a graph that is compiled wrongly is off by far more
 
 
 @pytest.mark.slow
