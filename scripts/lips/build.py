@@ -1,6 +1,6 @@
 """Rebuilds the lip encoder from nothing: corpus, clips, training, export, measurement. Goes on where it stopped.
 
-Usage: python -m scripts.lips.build FOLDER [--steps 5000]
+Usage: python -m scripts.lips.build FOLDER [--steps 3850]
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def stages(folder: Path, steps: int) -> list[tuple[str, ...]]:
         ("scripts.lips.corpus", corpus, "--shards", "80", "--utterances", "160"),
         ("scripts.lips.dataset", corpus, clips, "--passes", "2"),
         ("scripts.lips.train", clips, checkpoint, "--batch", "24", "--steps", str(steps)),
-        ("scripts.lips.export", checkpoint),
+        ("scripts.lips.export", checkpoint, str(folder / "lips-level.pt")),
         ("benchmarks.lips", "--corpus", corpus),
     ]
 
@@ -26,7 +26,7 @@ def stages(folder: Path, steps: int) -> list[tuple[str, ...]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="rebuild the lip encoder")
     parser.add_argument("folder", type=Path, help="for the corpus, the clips and the checkpoint: 4 GB")
-    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--steps", type=int, default=3850)
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     for module, *arguments in stages(args.folder, args.steps):

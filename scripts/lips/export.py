@@ -1,6 +1,6 @@
 """Writes the trained lip network as ONNX, one chunk a run with its state carried outside, and checks parity.
 
-Usage: python -m scripts.lips.export CHECKPOINT [--out engines/speech/weights/lips.onnx]
+Usage: python -m scripts.lips.export CHECKPOINT... [--out engines/speech/weights/lips.onnx]
 
 The graph is built by hand: it is ten nodes, and no exporter stands between the weights and the file.
 """
@@ -8,6 +8,7 @@ The graph is built by hand: it is ten nodes, and no exporter stands between the 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -145,14 +146,20 @@ def export(network: LipNetwork, path: Path) -> float:
     return error
 
 
+def load(checkpoints: Sequence[Path]) -> LipNetwork:
+    """The network of a checkpoint, or the mean of several of one run: the last alone fits the synthesisers too well."""
+    states = [torch.load(path, weights_only=True, map_location="cpu")["network"] for path in checkpoints]
+    network = LipNetwork()
+    network.load_state_dict({name: torch.stack([s[name] for s in states]).mean(dim=0) for name in states[0]})
+    return network
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="export the lip network")
-    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("checkpoints", type=Path, nargs="+", help="their mean is exported")
     parser.add_argument("--out", type=Path, default=Path("engines/speech/weights/lips.onnx"))
     args = parser.parse_args()
-    network = LipNetwork()
-    network.load_state_dict(torch.load(args.checkpoint, weights_only=True, map_location="cpu")["network"])
-    error = export(network, args.out)
+    error = export(load(args.checkpoints), args.out)
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB, parity {error:.1e}")
 
 

@@ -171,6 +171,11 @@ def learning_rate(step: int, steps: int) -> float:
     return PEAK_RATE * min(1.0, (step + 1) / WARM_UP, (steps - step) / (DECAY_SHARE * steps))
 
 
+def level_path(checkpoint: Path) -> Path:
+    """Where the state of the end of the level part is kept: the mean of it and of the last is what is exported."""
+    return checkpoint.with_name(f"{checkpoint.stem}-level{checkpoint.suffix}")
+
+
 def train(clips: Clips, run: Run, checkpoint: Path, steps: int, batch_size: int) -> None:
     """Train up to a number of steps, earlier runs of this checkpoint included."""
     device = next(run.network.parameters()).device
@@ -191,6 +196,8 @@ def train(clips: Clips, run: Run, checkpoint: Path, steps: int, batch_size: int)
         nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
         run.optimiser.step()
         run.step += 1
+        if run.step == round((1 - DECAY_SHARE) * steps):
+            run.save(level_path(checkpoint))
         value = float(loss.detach())
         mean = value if math.isnan(mean) else 0.98 * mean + 0.02 * value
         if run.step % SAVE_EVERY == 0:

@@ -20,9 +20,10 @@ if ctypes.util.find_library("espeak-ng") is None:
 
 from scripts.lips.espeak import Espeak  # noqa: E402
 from scripts.lips.export import build, export, parity  # noqa: E402
+from scripts.lips.export import load as load_network  # noqa: E402
 from scripts.lips.network import LipNetwork  # noqa: E402
 from scripts.lips.texts import Writer  # noqa: E402
-from scripts.lips.train import Clips, Run, train  # noqa: E402
+from scripts.lips.train import Clips, Run, level_path, train  # noqa: E402
 from scripts.lips.voices import own_variant  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -85,6 +86,17 @@ def test_training_goes_on_from_a_checkpoint(dataset: Path, trained: Run, tmp_pat
     train(clips, resumed, checkpoint, steps=4, batch_size=4)
     assert resumed.step == 4
     assert not torch.equal(resumed.network.narrow.bias, trained.network.narrow.bias)
+
+
+def test_the_level_part_is_kept_and_averaged_with_the_end(dataset: Path, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "lips.pt"
+    train(Clips(dataset), new_run(), checkpoint, steps=3, batch_size=4)
+    mean, level, last = (
+        load_network(paths).narrow.bias
+        for paths in ([checkpoint, level_path(checkpoint)], [level_path(checkpoint)], [checkpoint])
+    )
+    assert not torch.equal(level, last)
+    torch.testing.assert_close(mean, (level + last) / 2)
 
 
 def test_onnx_runtime_agrees_with_torch(trained: Run) -> None:
