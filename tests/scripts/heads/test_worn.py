@@ -29,7 +29,7 @@ def egg(count: int = 16_000) -> NDArray[np.float64]:
     """Points strewn evenly over it."""
     turn, height = np.arange(count) * 2.399963, np.linspace(-1, 1, count)
     flat = np.sqrt(1 - height**2)
-    return MIDDLE + RADII * np.stack([flat * np.sin(turn), height, flat * np.cos(turn)], axis=1)
+    return np.asarray(MIDDLE + RADII * np.stack([flat * np.sin(turn), height, flat * np.cos(turn)], axis=1))
 
 
 @pytest.fixture(scope="module")
