@@ -30,7 +30,7 @@ def swaying_loop() -> NDArray[np.uint8]:
 
 
 def decoded(video: bytes) -> NDArray[np.int16]:
-    with av.open(io.BytesIO(video)) as container:
+    with av.open(io.BytesIO(video), "r") as container:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]).astype(np.int16)
 
 
