@@ -35,7 +35,7 @@ class Progress:
         if self._terminal:
             if now - self._told >= REDRAW_S or done == self._total:
                 self._tell("\r" + self._bar(done, now) + "\x1b[K", now)
-        elif percent >= self._next_percent and (now - self._told >= LINE_S or done == self._total):
+        elif done == self._total or (percent >= self._next_percent and now - self._told >= LINE_S):
             self._next_percent = percent + LINE_PERCENT
             self._tell(self._words(done, now) + "\n", now)
 

@@ -52,3 +52,11 @@ def test_elsewhere_a_line_is_told_each_tenth() -> None:
 
 def test_a_short_work_tells_a_single_line() -> None:
     assert shown(io.StringIO(), step=0.001).splitlines() == ["100 %  4.0 of 4.0 s  1000 frames/s"]
+
+
+def test_the_end_is_told_even_just_after_a_line() -> None:
+    text = io.StringIO()
+    with Progress(100, 25, text, Seconds(10.0)) as progress:
+        progress.show(95)
+        progress.show(100)
+    assert text.getvalue().splitlines()[-1].startswith("100 %")
