@@ -16,7 +16,8 @@ def swaying(frames: int) -> NDArray[np.float32]:
     """(frames, points, 2): points all over a picture, which sway together by three pixels."""
     grid = np.stack(np.meshgrid(np.arange(2, SIDE, 4.0), np.arange(2, SIDE, 4.0)), axis=-1).reshape(-1, 2)
     turn = 2 * np.pi * np.arange(frames) / frames
-    return (grid[None] + np.stack([3 * np.sin(turn), 1.5 * np.cos(turn)], axis=1)[:, None]).astype(np.float32)
+    shift = np.stack([3 * np.sin(turn), 1.5 * np.cos(turn)], axis=1)
+    return np.asarray(grid[None] + shift[:, None], np.float32)
 
 
 def drawn(shift: NDArray[np.floating]) -> NDArray[np.uint8]:
