@@ -73,9 +73,10 @@ def tuck_at_labiodentals(coefficients: NDArray[np.float32], visemes: NDArray[np.
 
 
 def rest_in_silence(coefficients: NDArray[np.float32], visemes: NDArray[np.float32]) -> None:
-    """Close lips that are hardly parted, in place, as far as the visemes say silence: noise does not stir them."""
+    """Bring lips that are hardly parted to rest, in place, as far as the visemes say silence: noise does not stir them,
+    and no shape of what was said last lingers."""
     ajar = float(canonical_mouth().measure(coefficients)[0])
-    _narrow(coefficients, _share(visemes[_SILENCE], RESTING, RESTS) * (1 - _share(ajar, AT_REST, PARTED)), 0.0)
+    coefficients *= 1 - _share(visemes[_SILENCE], RESTING, RESTS) * (1 - _share(ajar, AT_REST, PARTED))
 
 
 def _share(value: float, begins: float, full: float) -> float:
