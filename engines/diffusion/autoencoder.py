@@ -1,17 +1,19 @@
 """The tiny autoencoder: pictures to latents an eighth of their size, and back beside the structure frame.
 
-The decoder sees the structure frame's features at every level and says, pixel by pixel, how much of that frame stays
-below what it draws: what the avatar's own skin already shows need not pass through four channels. Convolutions and ReLU
-only.
+The decoder sees the structure frame's features at every level. It moves that frame's pixels to where they should be
+(a jaw's edge, stretched skin) and says of each how much of it stays below what it draws: what the avatar's own skin
+already shows need not pass through four channels. Convolutions, ReLU and one look-up only.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from engines.diffusion.architecture import LATENT_CHANNELS, Architecture
 
+MOTION = 0.1  # half pictures by which a motion of 1 moves a pixel: 6.4 of 128
 Features = tuple[Tensor, Tensor, Tensor]  # at a half, a quarter and an eighth of the picture's size
 
 
@@ -22,10 +24,20 @@ class Block(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.normal_(self.second.weight, std=0.01)  # starts near the identity: there is no normalisation
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(x + self.second(torch.relu(self.first(x))))
+
+
+def start(module: nn.Module) -> None:
+    """Weights by which signals keep their size from layer to layer: there is no normalisation to see to that."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+            nn.init.zeros_(part.bias)
+    for part in module.modules():
+        if isinstance(part, Block):
+            nn.init.normal_(part.second.weight, std=0.01)  # nearly the identity
 
 
 class Encoder(nn.Module):
@@ -41,6 +53,7 @@ class Encoder(nn.Module):
         self.middle = nn.Sequential(nn.Conv2d(half, quarter, 3, 2, padding=1), nn.ReLU(), Block(quarter))
         self.coarse = nn.Sequential(nn.Conv2d(quarter, eighth, 3, 2, padding=1), nn.ReLU(), Block(eighth))
         self.latents = nn.Conv2d(eighth, LATENT_CHANNELS, 3, padding=1)
+        start(self)
         # Of each channel over the training set; training fills them in at its end.
         self.register_buffer("centre", torch.zeros(1, LATENT_CHANNELS, 1, 1))
         self.register_buffer("spread", torch.ones(1, LATENT_CHANNELS, 1, 1))
@@ -64,15 +77,18 @@ class Decoder(nn.Module):
         self.latents = nn.Conv2d(LATENT_CHANNELS, eighth, 3, padding=1)
         self.coarse = nn.Sequential(nn.ReLU(), Block(eighth), nn.Conv2d(eighth, 4 * quarter, 1), nn.PixelShuffle(2))
         self.beside_coarse = nn.Conv2d(eighth, eighth, 1)
-        self.middle = nn.Sequential(nn.ReLU(), Block(quarter), nn.Conv2d(quarter, 4 * half, 1), nn.PixelShuffle(2))
+        self.middle = nn.Sequential(nn.ReLU(), Block(quarter))
         self.beside_middle = nn.Conv2d(quarter, quarter, 1)
+        self.motion = nn.Conv2d(quarter, 2, 3, padding=1)
+        self.widen = nn.Sequential(nn.Conv2d(quarter, 4 * half, 1), nn.PixelShuffle(2))
         last = nn.Conv2d(half, 16, 3, padding=1)
         self.fine = nn.Sequential(nn.ReLU(), Block(half), last, nn.PixelShuffle(2))
         self.beside_fine = nn.Conv2d(half, half, 1)
-        # Begins as the structure frame, with next to nothing over it.
-        nn.init.normal_(last.weight, std=0.01)
-        nn.init.zeros_(last.bias[:12])
-        nn.init.constant_(last.bias[12:], 4.0)
+        start(self)
+        # Begins as the structure frame, with little over it.
+        nn.init.normal_(last.weight, std=0.005)
+        nn.init.normal_(self.motion.weight, std=1e-3)
+        nn.init.constant_(last.bias[12:], 3.0)
         self.register_buffer("centre", torch.zeros(1, LATENT_CHANNELS, 1, 1))
         self.register_buffer("spread", torch.ones(1, LATENT_CHANNELS, 1, 1))
 
@@ -80,5 +96,15 @@ class Decoder(nn.Module):
         half, quarter, eighth = features
         x = self.coarse(self.latents(latents * self.spread + self.centre) + self.beside_coarse(eighth))
         x = self.middle(x + self.beside_middle(quarter))
-        drawn = self.fine(x + self.beside_fine(half))  # (batch, 4, size, size): RGB, and how much shows below it
-        return torch.sigmoid(drawn[:, 3:]) * structure + drawn[:, :3]
+        below = moved(structure, MOTION * self.motion(x))
+        drawn = self.fine(self.widen(x) + self.beside_fine(half))  # (batch, 4, size, size): RGB, and share of below
+        return torch.sigmoid(drawn[:, 3:]) * below + drawn[:, :3]
+
+
+def moved(picture: Tensor, motion: Tensor) -> Tensor:
+    """picture (batch, 3, size, size) taken from where motion (batch, 2, h, w) says: half pictures right and down."""
+    size = picture.shape[2:]
+    shift = F.interpolate(motion.float(), size=size, mode="bilinear", align_corners=False).permute(0, 2, 3, 1)
+    down, across = ((torch.arange(n, device=picture.device) + 0.5) * (2 / n) - 1 for n in size)
+    place = torch.stack(torch.meshgrid(across, down, indexing="xy"), dim=2)
+    return F.grid_sample(picture.float(), place + shift, padding_mode="border", align_corners=False)

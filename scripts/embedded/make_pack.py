@@ -1,6 +1,7 @@
 """Write the pack of what the last stage of training left, and check that both runtimes agree on it.
 
-python -m scripts.embedded.make_pack --checkpoint build/embedded/few-step.pt --out engines/packs/embedded --version 1
+    python -m scripts.embedded.make_pack --checkpoint build/embedded/few-step.pt --mouths build/mouths \\
+        --out engines/packs/embedded --version 1
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ from engines.diffusion.architecture import Model, Sampling
 from engines.diffusion.frame_step import FrameStep
 from engines.diffusion.pack import BATCHES, FILES, PackError, load_pack
 from engines.diffusion.weights import reference
+from scripts.embedded import few_step
 from scripts.embedded.export import write_pack
+from scripts.embedded.mouths import Mouths
 from scripts.embedded.run import load_mean
 
 NAME = "embedded"
 CARD = Path(__file__).with_name("model_card.md")
-AGREEMENT = 2e-3  # largest difference of two runtimes' pictures in [0, 1]: half a grey level
+AGREEMENT = 2e-3  # largest difference of two runtimes' outputs; half a grey level of a picture
 LARGEST = 40e6  # bytes of a pack
+TESTED = 512  # pictures of the test split by which the card speaks
 
 
-def make_pack(checkpoint: Path, folder: Path, model: Model, version: str, card: str) -> float:
+def make_pack(checkpoint: Path, mouths: Mouths, folder: Path, model: Model, version: str) -> float:
     """Write the pack, and return the largest difference of the runtimes.
 
     Raises:
@@ -34,6 +38,15 @@ def make_pack(checkpoint: Path, folder: Path, model: Model, version: str, card: 
     """
     network = FrameStep(model)
     load_mean(network, checkpoint)
+    network.eval()
+    strength = f"{model.sampling.strength:.0%}"
+    card = CARD.read_text(encoding="utf-8").format(
+        parameters=f"{sum(parameter.numel() for parameter in network.parameters()) / 1e6:.1f} million",
+        sampling=f"Steps: {model.sampling.steps}, from the structure frame noised {strength} of the way",
+        steps=int(torch.load(checkpoint, weights_only=True)["step"]),
+        count=len(mouths),
+        measured=few_step.judge(network, mouths, torch.device("cpu")).removeprefix("unseen "),
+    )
     write_pack(folder, network, model, NAME, version, card)
     found = parity(folder)
     if not found <= AGREEMENT:
@@ -50,7 +63,6 @@ def parity(folder: Path) -> float:
     for batch in BATCHES:
         for graph, other in zip((pack.frame_steps[batch], pack.encode), reference(folder, batch), strict=True):
             feeds = {spec.name: draw.normal(size=spec.shape).astype(np.float32) for spec in graph.inputs}
-            feeds |= {"structure": np.tanh(feeds["structure"])} if "structure" in feeds else {}
             expected = other.run(feeds)
             for name, result in graph.run(feeds).items():
                 worst = max(worst, float(np.abs(result - expected[name]).max()))
@@ -62,6 +74,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     words.add_argument("--checkpoint", type=Path, required=True)
+    words.add_argument("--mouths", type=Path, required=True, help="the dataset whose test split the card speaks of")
     words.add_argument("--out", type=Path, required=True, help="the pack's folder")
     words.add_argument("--version", required=True)
     words.add_argument("--steps", type=int, default=1, help="of sampling, fixed in the graph")
@@ -69,7 +82,8 @@ def main() -> None:
     torch.set_num_threads(2)
     model = Model(sampling=Sampling(steps=options.steps))
     try:
-        found = make_pack(options.checkpoint, options.out, model, options.version, CARD.read_text(encoding="utf-8"))
+        mouths = Mouths(options.mouths, "test", TESTED)
+        found = make_pack(options.checkpoint, mouths, options.out, model, options.version)
     except (FileNotFoundError, PackError) as error:
         sys.exit(str(error))
     print(f"{options.out}: runtimes agree within {found:.1e}")

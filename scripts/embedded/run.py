@@ -17,7 +17,7 @@ from torch import Tensor, nn
 WARM_UP = 100  # steps
 LAST_SHARE = 0.02  # of the learning rate at the last step
 MEMORY = 0.998  # of the running mean of the weights
-SAY_EVERY, SAVE_EVERY = 20, 100  # steps
+SAY_EVERY, SAVE_EVERY = 20, 200  # steps
 LARGEST_GRADIENT = 1.0  # norm
 
 

@@ -1,8 +1,8 @@
 """Train the embedded model from nothing, stage by stage, each going on from its last checkpoint.
 
-    python -m scripts.embedded.train autoencoder --mouths FOLDER --out build/embedded --steps 1700
-    python -m scripts.embedded.train denoiser    --mouths FOLDER --out build/embedded --steps 2400
-    python -m scripts.embedded.train few-step    --mouths FOLDER --out build/embedded --steps 1900
+    python -m scripts.embedded.train autoencoder --mouths FOLDER --out build/embedded
+    python -m scripts.embedded.train denoiser    --mouths FOLDER --out build/embedded
+    python -m scripts.embedded.train few-step    --mouths FOLDER --out build/embedded
 
 A stage begins from what the stage before it left in the folder. Stopped, or given more steps, it goes on; the learning
 rate falls until the last step. --half computes in bfloat16: twice as fast where the processor has it.
@@ -25,25 +25,29 @@ from scripts.embedded import autoencoder, denoiser, few_step
 from scripts.embedded.mouths import Mouths
 from scripts.embedded.run import Pace, Run, load_mean, train
 
-JUDGED = 128  # unseen samples by which progress is told
+JUDGED = 96  # unseen samples by which progress is told
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """name: of its checkpoint; after: of the one it begins from; rate: the highest learning rate; parts: trained."""
+    """name: of its checkpoint; after: of the one it begins from; rate: the highest learning rate; parts: trained.
+
+    steps: of 32 samples, by default: so that all stages together take some 45 minutes on two cores.
+    """
 
     name: str
     after: str | None
     rate: float
+    steps: int
     parts: tuple[str, ...]
 
 
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage("autoencoder", None, 1e-3, ("encoder", "decoder")),
-        Stage("denoiser", "autoencoder", 8e-4, ("image_encoder", "resampler", "unet")),
-        Stage("few-step", "denoiser", 4e-4, ("image_encoder", "resampler", "unet", "decoder")),
+        Stage("autoencoder", None, 1.5e-3, 1300, ("encoder", "decoder")),
+        Stage("denoiser", "autoencoder", 8e-4, 1800, ("image_encoder", "resampler", "unet")),
+        Stage("few-step", "denoiser", 4e-4, 2000, ("image_encoder", "resampler", "unet", "decoder")),
     )
 }
 
@@ -83,7 +87,9 @@ def run_stage(stage: Stage, model: Model, pace: Pace, place: Place) -> None:
     run = Run.begin(network, [network.get_submodule(part) for part in stage.parts], stage.rate)
     if own.exists():
         run.resume(own)
-        print(f"{stage.name}: going on from step {run.step}", file=sys.stderr)
+        print(f"{stage.name}: going on from step {run.step} of {pace.steps}", file=sys.stderr)
+    if run.step >= pace.steps:
+        return
     train(run, pace, own, _losses(stage, network, mouths, pace, model, place), _judge(stage, run, unseen, place))
     if stage.name == "autoencoder":
         _finish_autoencoder(run, own, mouths, place)
@@ -132,7 +138,7 @@ def main() -> None:
     words.add_argument("stage", choices=STAGES)
     words.add_argument("--mouths", type=Path, required=True, help="the dataset that scripts.make_mouths wrote")
     words.add_argument("--out", type=Path, required=True, help="the folder of the checkpoints")
-    words.add_argument("--steps", type=int, required=True, help="in all, earlier runs included")
+    words.add_argument("--steps", type=int, help="in all, earlier runs included; instead of the stage's own")
     words.add_argument("--batch", type=int, default=32)
     words.add_argument("--rate", type=float, help="the highest learning rate, instead of the stage's own")
     words.add_argument("--half", action="store_true", help="compute in bfloat16")
@@ -141,7 +147,7 @@ def main() -> None:
     options = words.parse_args()
     torch.set_num_threads(options.threads)
     stage = STAGES[options.stage]
-    pace = Pace(options.steps, options.batch, options.rate or stage.rate, options.half)
+    pace = Pace(options.steps or stage.steps, options.batch, options.rate or stage.rate, options.half)
     try:
         run_stage(stage, Model(), pace, Place(options.mouths, options.out, torch.device(options.device)))
     except (FileNotFoundError, ValueError) as error:

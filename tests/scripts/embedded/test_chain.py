@@ -18,7 +18,9 @@ pytest.importorskip("onnx", reason="export needs onnx: pip install -e .[train]")
 from engines.diffusion.architecture import Sampling  # noqa: E402
 from engines.diffusion.frame_step import FrameStep  # noqa: E402
 from engines.diffusion.pack import load_pack  # noqa: E402
+from scripts.embedded.look import sheet  # noqa: E402
 from scripts.embedded.make_pack import AGREEMENT, make_pack  # noqa: E402
+from scripts.embedded.mouths import Mouths  # noqa: E402
 from scripts.embedded.run import Pace, load_mean  # noqa: E402
 from scripts.embedded.train import STAGES, Place, run_stage  # noqa: E402
 from tests.engines.diffusion.miniature import MODEL as MINIATURE  # noqa: E402
@@ -73,11 +75,22 @@ def test_the_denoiser_comes_nearer_to_the_latents(said: dict[str, str]) -> None:
 
 
 def test_a_pack_of_it_runs_and_agrees_with_the_reference(trained: Place, tmp_path: Path) -> None:
-    assert make_pack(trained.checkpoint("few-step"), tmp_path, MODEL, "1", "# A card\n") <= AGREEMENT
+    mouths = Mouths(trained.mouths, "val")
+    assert make_pack(trained.checkpoint("few-step"), mouths, tmp_path, MODEL, "1") <= AGREEMENT
     pack = load_pack(tmp_path, threads=1, batches=(1,))
     feeds = {spec.name: np.zeros(spec.shape, np.float32) for spec in pack.frame_steps[1].inputs}
     assert pack.frame_steps[1].run(feeds)["picture"].shape == (1, 3, 32, 32)
     assert pack.manifest.name == "embedded"
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "on 16 pictures" in card
+    assert re.search(r"weighted by the mask: [\d.]+ dB", card)
+
+
+def test_the_sheet_to_look_at_has_six_rows(trained: Place) -> None:
+    network = FrameStep(MODEL)
+    load_mean(network, trained.checkpoint("few-step"))
+    picture = sheet(network.eval(), Mouths(trained.mouths, "val"), columns=3, seed=1)
+    assert picture.shape == (3, 6 * 32, 3 * 32)
 
 
 def test_later_stages_leave_the_autoencoders_encoder_alone(trained: Place) -> None:
@@ -91,8 +104,6 @@ def test_later_stages_leave_the_autoencoders_encoder_alone(trained: Place) -> No
 
 
 def test_latents_are_of_unit_deviation(trained: Place) -> None:
-    from scripts.embedded.mouths import Mouths
-
     network = FrameStep(MODEL)
     load_mean(network, trained.checkpoint("autoencoder"))
     with torch.no_grad():
