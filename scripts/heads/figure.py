@@ -13,6 +13,7 @@ from scripts.heads.brows import Bound, brows, lashes
 from scripts.heads.camera import rigid_pose, transform
 from scripts.heads.eyes import Eyeball, eyeballs, outside
 from scripts.heads.fields import ramp
+from scripts.heads.inside import Inside, lining_share
 from scripts.heads.looks import Look
 from scripts.heads.model import EYE_SOCKETS, FACE, HeadModel
 from scripts.heads.moment import Moment
@@ -31,7 +32,7 @@ PIVOT = np.array([0.0, -5.0, 0.0])  # where the neck carries the head
 class Pose:
     """Positions at one instant, in the scene: (V, 3) of each surface and (N, K, 3) of each bundle of strands.
 
-    pieces and bound by the names that Figure has for them; hair is None where no strand is seen.
+    pieces, bound and inside by the names that Figure has for them; hair is None where no strand is seen.
     """
 
     skin: NDArray[np.float64]
@@ -40,12 +41,14 @@ class Pose:
     hair: NDArray[np.float64] | None
     bound: dict[str, NDArray[np.float64]]
     lashes: NDArray[np.float64]
+    inside: dict[str, NDArray[np.float64]]
 
 
 class Figure:
     """Built once for a look; pose() places it."""
 
-    def __init__(self, model: HeadModel, look: Look) -> None:
+    def __init__(self, model: HeadModel, look: Look, talks: bool = False) -> None:
+        """talks: the mouth may open, so that teeth and tongue are drawn; a loop's mouth stays shut."""
         self.model, self.look = model, look
         skin_faces = np.isin(model.kit.face_material, [model.kit.materials.index(m) for m in ("M_Face", "M_BackHead")])
         self.surface: Subdivision = subdivide(model.kit.faces[skin_faces], SKIN_SIZE, 2)
@@ -54,6 +57,9 @@ class Figure:
         on_face = self.surface.matrix @ (np.arange(SKIN_SIZE) < FACE.stop).astype(np.float64)
         self._lids = np.flatnonzero((on_face > 0.999) & (np.abs(self.rest - (0, 3.6, 9)).max(axis=1) < 6.0))
         self.maps: SkinMaps = paint(model, self.rest, look)
+        self.inside = Inside(model) if talks else None
+        if self.inside:
+            self.maps = self.inside.line(self.maps, self.rest, lining_share(self.surface, SKIN_SIZE))
         self.eyeballs: list[Eyeball] = eyeballs(model, look.eyes, look.seed)
         strands, of_hair = grown(look.hair, self.rest, self.maps.scalp, look.seed)
         self.hair: Strands | None = strands
@@ -68,7 +74,8 @@ class Figure:
         self._lash_roots = cKDTree(self.rest[self._lids]).query(self.lashes.strands.points[:, 0])[1]
 
     def pose(self, moment: Moment) -> Pose:
-        head = self.model.vertices(moment.expression)
+        head = self.inside.head(moment.expression) if self.inside else self.model.vertices(moment.expression)
+        inside = self.inside.surfaces(head) if self.inside else {}
         skin = self._fine(head)
         skin = skin + normals(skin, self.triangles) * self.maps.relief[:, None]
         eyes = [ball.turned(head, moment.gaze_right, moment.gaze_up) for ball in self.eyeballs]
@@ -89,6 +96,7 @@ class Figure:
             hair=self.place(self.hair.points, moment) if self.hair else None,
             bound={name: self.place(hairs.moved(skin), moment) for name, hairs in self.bound.items()},
             lashes=self.place(lash, moment),
+            inside={name: self.place(points, moment) for name, points in inside.items()},
         )
 
     def _fine(self, head: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -53,4 +53,18 @@ def metal() -> dict[str, Any]:
     return twosided({"type": "principled", "base_color": attribute("albedo"), "roughness": 0.32, "metallic": 0.85})
 
 
+def enamel() -> dict[str, Any]:
+    """Wet teeth."""
+    return _moist(0.28)
+
+
+def flesh() -> dict[str, Any]:
+    """Gums and tongue."""
+    return _moist(0.4)
+
+
+def _moist(roughness: float) -> dict[str, Any]:
+    return twosided({"type": "principled", "base_color": attribute("albedo"), "roughness": roughness, "specular": 0.45})
+
+
 MATERIALS: dict[str, Callable[[], dict[str, Any]]] = {"matt": matt, "cloth": cloth, "metal": metal, "wool": wool}

@@ -10,20 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.heads.camera import Camera
-from scripts.heads.fields import ramp
 from scripts.heads.figure import Figure
-from scripts.heads.materials import attribute, twosided
+from scripts.heads.inside import faces_among, paint_inside
+from scripts.heads.materials import enamel, flesh
 from scripts.heads.model import GUMS_AND_TONGUE, INNER_LIP, LOWER_TEETH, UPPER_TEETH
 from scripts.heads.moment import Moment
 from scripts.heads.mouth_mesh import Crop
 from scripts.heads.picture import denoise, srgb, tone
 from scripts.heads.scene import lights, mesh, sensor
-from scripts.heads.surface import smooth_noise, subdivide
+from scripts.heads.surface import subdivide
 
-ENAMEL = np.array([0.68, 0.63, 0.54])
-GUM = np.array([0.42, 0.15, 0.14])
-TONGUE = np.array([0.48, 0.19, 0.18])
-DEPTH = 2.6  # centimetres behind the lips at which light has fallen to a third
 SIZE = 256  # of a plate, pixels
 FINENESS = 3  # rendered pixels to a pixel of the portrait
 UPPER_TEETH_EDGE = -2.9  # y on the mean head
@@ -82,37 +78,8 @@ def _cut(premultiplied: NDArray[np.floating], crop: Crop) -> NDArray[np.uint8]:
 def _surface(figure: Figure, head: NDArray[np.float64], chosen: NDArray[np.int64], front: float) -> Any:
     """The faces among chosen vertices, subdivided and painted, darker towards the throat."""
     kit = figure.model.kit
-    member = np.zeros(len(kit.vertices) + 1, bool)
-    member[chosen] = True
-    member[-1] = True  # fourth index of a triangle
-    faces = kit.faces[member[kit.faces].all(axis=1)]
-    number = np.full(len(kit.vertices) + 1, -1, np.int32)
-    number[chosen] = np.arange(len(chosen))
-    fine = subdivide(number[faces], len(chosen), 1)
+    fine = subdivide(faces_among(kit, chosen), len(chosen), 1)
     vertices = fine.matrix @ head[chosen]
-    albedo = fine.matrix @ _paint(figure, head, chosen, front)
-    is_tooth = kit.materials[kit.face_material[np.flatnonzero(member[kit.faces].all(axis=1))[0]]] == "M_Teeth"
-    material = {
-        "type": "principled",
-        "base_color": attribute("albedo"),
-        "roughness": 0.28 if is_tooth else 0.4,
-        "specular": 0.45,
-    }
-    return mesh(vertices, fine.triangles, twosided(material), np.clip(albedo, 0.002, 0.9))
-
-
-def _paint(figure: Figure, head: NDArray[np.float64], chosen: NDArray[np.int64], front: float) -> NDArray[np.float64]:
-    model = figure.model
-    points = model.neutral[chosen].astype(np.float64)
-    mottle = smooth_noise(points, 0.3, 5)[:, None]
-    colour = np.empty((len(chosen), 3))
-    tooth = chosen >= UPPER_TEETH.start
-    tongue = np.linalg.norm(model.tongue_out[chosen], axis=1) > 0.02
-    colour[:] = GUM * (1 + 0.08 * mottle)
-    colour[tongue] = (TONGUE * (1 + 0.10 * mottle))[tongue]
-    colour[tooth] = (ENAMEL * (1 + 0.03 * mottle))[tooth]
-    depth = np.clip(front - head[chosen, 2], 0, None)
-    # A lit front, then an exponential fall: the back teeth show, the throat does not.
-    return (
-        colour * np.exp(-np.clip(depth - 0.6, 0, None) / DEPTH)[:, None] * (1 - 0.25 * ramp(depth, 0.3, 1.5))[:, None]
-    )
+    albedo = fine.matrix @ paint_inside(figure.model, head, chosen, front)
+    is_tooth = chosen[0] >= UPPER_TEETH.start
+    return mesh(vertices, fine.triangles, enamel() if is_tooth else flesh(), np.clip(albedo, 0.002, 0.9))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scripts.heads.camera import Camera
 from scripts.heads.figure import Figure, Pose
 from scripts.heads.looks import Lighting, LongHair
-from scripts.heads.materials import MATERIALS, attribute, matt, twosided
+from scripts.heads.materials import MATERIALS, attribute, enamel, flesh, matt, twosided
 from scripts.heads.strands import Strands
 
 # Softboxes: centre, aim, half width and half height in centimetres, linear RGB radiance.
@@ -74,6 +74,10 @@ class Scene:
             parts[f"hair{index}"] = strands(lock, f"{folder}/hair{index}.txt", _hair(colour, white, grey))
         for index, (ball, vertices) in enumerate(zip(figure.eyeballs, pose.eyes, strict=True)):
             parts[f"eye{index}"] = mesh(vertices, ball.surface.triangles, _wet(), ball.albedo)
+        if figure.inside:
+            for name, lining in figure.inside.parts.items():
+                material = flesh() if name == "flesh" else enamel()
+                parts[name] = mesh(pose.inside[name], lining.fine.triangles, material, lining.albedo)
         parts["skin"].add_attribute("vertex_roughness", 1, maps.roughness.astype(np.float32))
         self.skin = parts["skin"]
         self.eyes = [parts["eye0"], parts["eye1"]]
@@ -94,7 +98,7 @@ class Scene:
     def move_face(self, pose: Pose) -> None:
         """Place skin, eyes, brows, lashes and what the head alone carries anew; hair and clothes stay."""
         carried = {name: pose.pieces[name] for name, piece in self.figure.pieces.items() if piece.share.min() == 1.0}
-        self._place({"skin": pose.skin, "eye0": pose.eyes[0], "eye1": pose.eyes[1], **carried})
+        self._place({"skin": pose.skin, "eye0": pose.eyes[0], "eye1": pose.eyes[1], **carried, **pose.inside})
         bundles = {name: (hairs.strands, pose.bound[name]) for name, hairs in self.figure.bound.items()}
         self._bend({**bundles, "lashes": (self.figure.lashes.strands, pose.lashes)})
         self._parameters.update()
