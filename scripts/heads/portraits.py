@@ -14,15 +14,19 @@ from safetensors.numpy import save_file
 
 from scripts.heads.backdrop import paint_room
 from scripts.heads.camera import Camera, frame_face
+from scripts.heads.fields import ramp
 from scripts.heads.figure import Figure
 from scripts.heads.hits import first_hits
-from scripts.heads.model import OUTER_EYE_CORNERS, FaceKit, HeadModel
+from scripts.heads.looks import Look
+from scripts.heads.model import NECK, OUTER_EYE_CORNERS, FaceKit, HeadModel
 from scripts.heads.people.anyone import anyone, framing, moment
 from scripts.heads.picture import Quality, develop, trace
+from scripts.heads.pieces import neck_share
 from scripts.heads.scene import Scene
 from scripts.heads.truth import coefficient_names, save_truth, truth
 
 DISTANCE = 110.0  # centimetres from the eyes to the camera
+SLOPE = 6.0  # centimetres by which the model's shoulders are lowered
 
 
 class Sitter:
@@ -31,7 +35,7 @@ class Sitter:
     def __init__(self, kit: FaceKit, seed: int, size: int, samples: int, strands: Path) -> None:
         self._seed, self._strands, self._samples = seed, strands, samples
         self.look = anyone(seed)
-        self.figure = Figure(HeadModel(kit, self.look.identity.coefficients()), self.look, talks=True)
+        self.figure = Figure(fitted(kit, self.look), self.look, talks=True)
         self.camera = seed_camera(self.figure.model, seed, size)
         self._room = paint_room(self.look.room, size, size, self.look.seed)
         self._scene: Scene | None = None
@@ -42,8 +46,7 @@ class Sitter:
         pose = self.figure.pose(seen)
         if self._scene is None:
             self._scene = Scene(self.figure, camera, pose, str(self._strands))
-        else:
-            self._scene.move(pose)
+        self._scene.move(pose)  # a new scene has its hairs at rest
         scatter = np.array(look.skin.scatter) * camera.focal / DISTANCE
         quality = Quality(self._samples, max(4, self._samples * 2 // 3))
         picture = develop(trace(self._scene, quality, scatter, look.seed), self._room, look.lighting.exposure)
@@ -57,6 +60,16 @@ class Sitter:
         }
         save_truth(stem.with_name(stem.name + ".safetensors"), true, metadata)
         _save_picture(stem, picture)
+
+
+def fitted(kit: FaceKit, look: Look) -> HeadModel:
+    """The head of a look on the mean neck, which clothes are cut for, with shoulders low enough to stay below them."""
+    model = HeadModel(kit, look.identity.coefficients())
+    share = neck_share(kit.vertices.astype(np.float64))[:, None]
+    model.neutral = (kit.vertices + share * (model.neutral - kit.vertices)).astype(np.float32)
+    neck = model.neutral[NECK]
+    neck[:, 1] -= SLOPE * ramp(np.abs(neck[:, 0]), 3.5, 7.5) * ramp(neck[:, 1], -6.5, -10.5)
+    return model
 
 
 def seed_camera(model: HeadModel, seed: int, size: int) -> Camera:

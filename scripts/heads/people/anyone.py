@@ -134,7 +134,7 @@ def framing(seed: int) -> tuple[float, float]:
 def _skin(draw: Draw, tone: float, age: float, brow: Colour, bearded: bool) -> Skin:
     dark = tone / DARKEST
     base = np.stack([np.interp(tone, range(len(SKINS)), column) for column in SKINS.T])
-    base = base * np.exp(draw.normal(0, (0.03, 0.05, 0.07)))
+    base = base * np.exp(draw.normal(0, (0.02, 0.03, 0.04)))
     # Lips are skin with more blood in it, which shows less below more melanin.
     lips = base * (0.80 + 0.20 * dark, 0.49 + 0.33 * dark, 0.62 + 0.40 * dark) * np.exp(draw.normal(0, 0.06, 3))
     if not bearded and draw.random() < 0.2:
