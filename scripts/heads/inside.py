@@ -30,6 +30,7 @@ GUM = np.array([0.42, 0.15, 0.14])
 TONGUE = np.array([0.48, 0.19, 0.18])
 LINING = np.array([0.30, 0.09, 0.085])  # of cheeks and throat
 DEPTH = 2.6  # centimetres behind the lips at which light has fallen to a third
+SHADED = 2.0  # centimetres of depth whose dimness the tracing of shade accounts for
 PARTS = {"upper_teeth": UPPER_TEETH, "lower_teeth": LOWER_TEETH, "flesh": GUMS_AND_TONGUE}
 
 
@@ -111,5 +112,6 @@ def paint_inside(
 def _lining(model: HeadModel, part: slice, front: float) -> Lining:
     chosen = np.arange(part.start, part.stop)
     fine = subdivide(faces_among(model.kit, chosen), len(chosen), 1)
-    albedo = fine.matrix @ paint_inside(model, model.neutral, chosen, front)
+    # Some of what paint_inside dims is the shade of the lips, which is traced here.
+    albedo = fine.matrix @ paint_inside(model, model.neutral, chosen, front - SHADED)
     return Lining(part, fine, np.clip(albedo, 0.002, 0.9))
