@@ -21,6 +21,7 @@ from typing import Any
 
 from engines.backends.api import GraphError
 from engines.backends.cuda import Device
+from engines.errors import FileRefused
 
 FORMAT = 1  # of the JSON file
 RULES = 1  # of typed_graph: goes up whenever they give another graph for the same file, and old plans are not found
@@ -28,15 +29,8 @@ CHUNK = 1 << 22  # bytes read at a time
 NAME_DIGITS = 16  # of the key's hash in a file's name
 
 
-class PlanError(GraphError):
-    """A plan cannot be used: where, what was expected, what was found, how to mend it."""
-
-    def __init__(self, path: Path, expected: str, found: str, mend: str) -> None:
-        super().__init__(f"{path}: expected {expected}, found {found}; {mend}")
-        self.path = path
-        self.expected = expected
-        self.found = found
-        self.mend = mend
+class PlanError(FileRefused, GraphError):
+    """A plan cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ import numpy as np
 from engines.backends.api import Graph, GraphError, TensorSpec
 from engines.backends.onnxruntime import open_onnx
 from engines.diffusion.architecture import Architecture, Model
+from engines.errors import FileRefused
 
 SHIPPED = Path(__file__).parents[1] / "packs" / "embedded"
 FORMAT = 1
@@ -36,15 +37,11 @@ MEND = "fetch the pack again, or make it with scripts/embedded"
 Specs = tuple[TensorSpec, ...]
 
 
-class PackError(ValueError):
-    """A pack's folder cannot be used: where, what was expected, what was found, how to mend it."""
+class PackError(FileRefused):
+    """A pack's folder cannot be used."""
 
     def __init__(self, path: Path, expected: str, found: str, mend: str = MEND) -> None:
-        super().__init__(f"{path}: expected {expected}, found {found}; {mend}")
-        self.path = path
-        self.expected = expected
-        self.found = found
-        self.mend = mend
+        super().__init__(path, expected, found, mend)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -15,48 +14,20 @@ from engines.diffusion.finish import FULL, Parts
 from engines.diffusion.noise_sensor import Prior
 from engines.diffusion.stream import DiffusionStream, add_difference
 from engines.diffusion.temporal_filter import Kernel
-from engines.motion import LipMotion
 from engines.speech.api import FRAME_SAMPLES
 from engines.warp.engine import WarpEngine
 from tests.engines.diffusion.graphs import LATENT, SIZE, FakeEncode, FakeFrameStep
 from tests.engines.face import tiny_avatar as tiny
+from tests.engines.level_encoder import LevelEncoder
 
 AVATAR = tiny.avatar()
 LOOKAHEAD = 1  # frames, of the lip encoder
 PLAIN = Parts(structure_controller=False, noise_sensor=None)
 
 
-@dataclass
-class LevelStream:
-    """Opens the jaw as far as the loudest sample of the frame, LOOKAHEAD frames late."""
-
-    heard: list[float] = field(default_factory=list)
-
-    @property
-    def invalid_samples(self) -> int:
-        return 0
-
-    def step(self, samples: NDArray[np.float32]) -> LipMotion:
-        self.heard.append(float(np.abs(samples).max()))
-        due = len(self.heard) - 1 - LOOKAHEAD
-        level = self.heard[due] if due >= 0 else 0.0
-        still = tiny.motion(jawOpen=level)
-        return LipMotion(still.coefficients, 0.2 * level, 0.5, still.visemes)
-
-    def reset(self) -> None:
-        self.heard.clear()
-
-
-class LevelEncoder:
-    lookahead_frames = LOOKAHEAD
-
-    def open(self) -> LevelStream:
-        return LevelStream()
-
-
 def engine_of(parts: Parts | None = None, light: float = 0.0, grain: float = 0.0) -> DiffusionEngine:
     steps = {batch: FakeFrameStep(batch, light, grain) for batch in (1, 2, 4)}
-    return DiffusionEngine(LevelEncoder(), steps, FakeEncode(), parts)
+    return DiffusionEngine(LevelEncoder(LOOKAHEAD), steps, FakeEncode(), parts)
 
 
 def chunk(level: float, index: int, hurry: bool = False) -> Chunk:
@@ -73,7 +44,7 @@ LEVELS = [0.3, 0.8, 0.1, 0.0, 0.6, 0.9, 0.2, 0.0, 0.0, 0.0, 0.0]
 
 @pytest.mark.parametrize("parts", [PLAIN, Parts()])
 def test_a_network_that_changes_nothing_shows_what_warp_shows(parts: Parts) -> None:
-    warp, diffusion = WarpEngine(LevelEncoder()), engine_of(parts)
+    warp, diffusion = WarpEngine(LevelEncoder(LOOKAHEAD)), engine_of(parts)
     for one, other in zip(talk(warp, LEVELS), talk(diffusion, LEVELS), strict=True):
         np.testing.assert_array_equal(one.image, other.image)
         assert one.index == other.index
@@ -81,7 +52,7 @@ def test_a_network_that_changes_nothing_shows_what_warp_shows(parts: Parts) -> N
 
 def test_silence_shows_the_loop_bit_for_bit_and_asks_no_network() -> None:
     step = FakeFrameStep(1, light=0.2)
-    engine = DiffusionEngine(LevelEncoder(), {1: step}, FakeEncode())
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), {1: step}, FakeEncode())
     for place, frame in enumerate(talk(engine, [0.0] * 9)):
         np.testing.assert_array_equal(frame.image, AVATAR.loop[place % tiny.FRAMES])
     assert step.runs == 0
@@ -115,7 +86,7 @@ def test_frames_are_late_by_the_declared_lookahead() -> None:
         assert engine.timing.lookahead_frames == late
         frames = talk(engine, [1.0] + [0.0] * 7)
         assert [frame.index for frame in frames] == list(range(-late, 8 - late))
-        warped = talk(WarpEngine(LevelEncoder()), [1.0] + [0.0] * 7)
+        warped = talk(WarpEngine(LevelEncoder(LOOKAHEAD)), [1.0] + [0.0] * 7)
         assert [frame.index for frame in frames if _moved(frame)] == [0]
         assert [frame.index for frame in warped if _moved(frame)] == [0]
 
@@ -148,7 +119,7 @@ def test_a_batch_draws_what_single_steps_draw() -> None:
 
 def test_a_batch_is_cut_into_the_sizes_that_there_are() -> None:
     steps = {batch: FakeFrameStep(batch) for batch in (1, 2, 4)}
-    engine = DiffusionEngine(LevelEncoder(), steps, FakeEncode())
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), steps, FakeEncode())
     streams = [engine.open(AVATAR) for _ in range(7)]
     for i in range(2):
         engine.step([(stream, chunk(1.0, i)) for stream in streams])
@@ -177,8 +148,8 @@ def test_reset_closes_the_mouth_and_the_loop_goes_on(kernel: Kernel) -> None:
 
 def test_a_chunk_in_a_hurry_shows_the_structure_frame_and_asks_no_network() -> None:
     step = FakeFrameStep(1, light=0.2)
-    engine = DiffusionEngine(LevelEncoder(), {1: step}, FakeEncode())
-    stream, warp = engine.open(AVATAR), WarpEngine(LevelEncoder())
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), {1: step}, FakeEncode())
+    stream, warp = engine.open(AVATAR), WarpEngine(LevelEncoder(LOOKAHEAD))
     wanted = talk(warp, [1.0] * 4)
     for i, hurry in enumerate([False, False, False, True]):
         frame = engine.step([(stream, chunk(1.0, i, hurry))])[0]
@@ -201,7 +172,7 @@ def test_at_rest_a_hurry_costs_nothing() -> None:
 
 def fed(parts: Parts, name: str) -> NDArray[np.float32]:
     step = FakeFrameStep(1)
-    talk(DiffusionEngine(LevelEncoder(), {1: step}, FakeEncode(), parts), [0.2, 0.8, 0.8, 0.8, 0.4, 0.4])
+    talk(DiffusionEngine(LevelEncoder(LOOKAHEAD), {1: step}, FakeEncode(), parts), [0.2, 0.8, 0.8, 0.8, 0.4, 0.4])
     return np.stack([feeds[name][0] for feeds in step.fed])
 
 
@@ -229,7 +200,7 @@ def test_the_noise_sensor_calms_a_flickering_network() -> None:
 
 def test_the_network_is_told_of_the_presenter_what_never_changes() -> None:
     step, encode = FakeFrameStep(1), FakeEncode()
-    engine = DiffusionEngine(LevelEncoder(), {1: step}, encode)
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), {1: step}, encode)
     engine.prepare(AVATAR)
     before = encode.crops
     talk(engine, [1.0] * 6)
@@ -245,7 +216,7 @@ def test_the_network_is_told_of_the_presenter_what_never_changes() -> None:
 
 def test_a_presenter_that_nobody_holds_is_forgotten() -> None:
     encode = FakeEncode()
-    engine = DiffusionEngine(LevelEncoder(), {1: FakeFrameStep()}, encode)
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), {1: FakeFrameStep()}, encode)
     engine.prepare(tiny.avatar())
     gc.collect()
     engine.prepare(tiny.avatar())
@@ -288,7 +259,7 @@ def test_what_another_engine_made_is_refused() -> None:
     with pytest.raises(TypeError, match="this engine opened"):
         engine.step([(Stranger(), chunk(0.0, 0))])
     with pytest.raises(ValueError, match="batch of 1"):
-        DiffusionEngine(LevelEncoder(), {2: FakeFrameStep(2)}, FakeEncode())
+        DiffusionEngine(LevelEncoder(LOOKAHEAD), {2: FakeFrameStep(2)}, FakeEncode())
 
 
 def test_a_difference_lies_where_the_crop_lies() -> None:

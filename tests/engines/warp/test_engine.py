@@ -2,47 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from engines.api import Chunk, Engine, Frame
-from engines.motion import LipMotion
 from engines.speech.api import FRAME_SAMPLES
 from engines.warp.engine import WarpEngine, WarpStream
 from tests.engines.face import tiny_avatar as tiny
+from tests.engines.level_encoder import LevelEncoder
 
 AVATAR = tiny.avatar()
 LOOKAHEAD = 2  # frames
 JAW = 0  # place of jawOpen
-
-
-@dataclass
-class LevelStream:
-    """Opens the jaw as far as the loudest sample of the frame, LOOKAHEAD frames late."""
-
-    heard: list[float] = field(default_factory=list)
-
-    @property
-    def invalid_samples(self) -> int:
-        return 0
-
-    def step(self, samples: NDArray[np.float32]) -> LipMotion:
-        self.heard.append(float(np.abs(samples).max()))
-        due = len(self.heard) - 1 - LOOKAHEAD
-        return tiny.motion(jawOpen=self.heard[due] if due >= 0 else 0.0)
-
-    def reset(self) -> None:
-        self.heard.clear()
-
-
-class LevelEncoder:
-    lookahead_frames = LOOKAHEAD
-
-    def open(self) -> LevelStream:
-        return LevelStream()
 
 
 def chunk(level: float, index: int) -> Chunk:
@@ -55,7 +27,7 @@ def talk(engine: WarpEngine, stream: WarpStream, levels: list[float], start: int
 
 @pytest.fixture
 def engine() -> WarpEngine:
-    return WarpEngine(LevelEncoder())
+    return WarpEngine(LevelEncoder(LOOKAHEAD))
 
 
 def test_it_is_an_engine(engine: WarpEngine) -> None:
