@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+pytest.importorskip("scipy", reason="the truth is rendered with scipy and numba: install the train extra")
+pytest.importorskip("numba", reason="the truth is rendered with scipy and numba: install the train extra")
+
 from benchmarks.measuring.lip_marks import LipMarks, openings
 from benchmarks.measuring.painters import Network, finished, painters
 from benchmarks.measuring.showing import save_sheet, save_video

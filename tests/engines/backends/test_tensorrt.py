@@ -9,10 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 
-pytest.importorskip("onnx")
+onnx = pytest.importorskip("onnx", reason="plans are made of ONNX graphs: install the tensorrt extra")
 
 from engines.backends.api import GraphError
 from engines.backends.onnxruntime import open_onnx
