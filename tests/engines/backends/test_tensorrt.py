@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-onnx = pytest.importorskip("onnx", reason="plans are made of ONNX graphs: install the tensorrt extra")
+pytest.importorskip("onnx", reason="plans are made of ONNX graphs: install the tensorrt extra")
+
+import onnx
 
 from engines.backends.api import GraphError
 from engines.backends.onnxruntime import open_onnx
