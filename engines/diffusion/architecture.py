@@ -26,7 +26,7 @@ class Architecture:
     depth: int = 2
     lip_tokens: int = 16
     context: int = 128
-    unet: tuple[int, ...] = (64, 128, 128)
+    unet: tuple[int, ...] = (64, 96, 96)
     norm_groups: int = 16
     head: int = 32
 
