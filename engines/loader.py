@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.api import Engine
+from engines.backends.choose import UnknownBackend, opener
 from engines.diffusion.engine import DiffusionEngine
 from engines.diffusion.pack import SHIPPED as SHIPPED_PACK
 from engines.diffusion.pack import load_pack
@@ -16,6 +17,9 @@ from engines.face.avatar import FaceAvatar, Manifest, load_avatar, read_manifest
 from engines.face.errors import AvatarError
 from engines.speech.loader import load_lip_encoder
 from engines.warp.engine import WarpEngine
+
+__all__ = ["ENGINES", "SHIPPED", "Presenter", "Presenters", "UnknownBackend", "UnknownEngine", "UnknownPresenter",
+           "load_engine", "user_presenters"]  # fmt: skip
 
 SHIPPED = Path(__file__).parent / "presenters"
 ENGINES = ("warp", "diffusion")
@@ -36,13 +40,16 @@ class UnknownPresenter(Exception):
     """The message names the presenters that exist."""
 
 
-def load_engine(name: str, lookahead_frames: int, pack: Path | None = None, threads: int = 2) -> Engine:
+def load_engine(
+    name: str, lookahead_frames: int, pack: Path | None = None, threads: int = 2, backend: str = "onnxruntime"
+) -> Engine:
     """Load weights and build graphs; slow, once per process.
 
-    pack: folder of the diffusion engine's weights, None for those that ship; threads: of its network.
+    pack: folder of the diffusion engine's weights, None for those that ship; threads: of its network; backend: the
+    runtime of its network.
 
     Raises:
-        UnknownEngine: there is no engine of that name.
+        UnknownEngine, UnknownBackend: there is none of that name.
         PackError: the weights are missing, damaged, or not for this release.
     """
     if name not in ENGINES:
@@ -50,7 +57,7 @@ def load_engine(name: str, lookahead_frames: int, pack: Path | None = None, thre
     lip_encoder = load_lip_encoder(lookahead_frames)
     if name == "warp":
         return WarpEngine(lip_encoder)
-    weights = load_pack(pack or SHIPPED_PACK, threads=threads)
+    weights = load_pack(pack or SHIPPED_PACK, threads=threads, open_graph=opener(backend))
     return DiffusionEngine(lip_encoder, weights.frame_steps, weights.encode)
 
 

@@ -99,6 +99,7 @@ class EngineConfig:
     presenter: str = ""  # offered first; empty: the first by name
     pack: str = ""  # folder of the diffusion engine's weights; empty: those that ship
     threads: int = 2  # of the diffusion engine's network
+    backend: str = "onnxruntime"  # that network's runtime; or "openvino"
 
     def __post_init__(self) -> None:
         expect(

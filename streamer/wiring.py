@@ -59,7 +59,7 @@ def load_engine_of(config: EngineConfig) -> Engine:
         UnknownEngine, PackError: with what was expected and how to mend it.
     """
     pack = Path(config.pack) if config.pack else None
-    return load_engine(config.name, lookahead_frames(config), pack, config.threads)
+    return load_engine(config.name, lookahead_frames(config), pack, config.threads, config.backend)
 
 
 def load_stage(config: Config) -> Stage:

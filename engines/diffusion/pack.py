@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from engines.backends.api import Graph, GraphError, TensorSpec
+from engines.backends.choose import OpenGraph
 from engines.backends.onnxruntime import open_onnx
 from engines.diffusion.architecture import Architecture, Model
 from engines.errors import FileRefused
@@ -108,8 +109,12 @@ def encode_specs(architecture: Architecture, batch: int = 1) -> tuple[Specs, Spe
     return _specs(batch, {"crop": (3, size, size), "mask": (1, size, size)}), _specs(batch, outputs)
 
 
-def load_pack(folder: Path = SHIPPED, *, threads: int = 2, batches: Sequence[int] = BATCHES) -> Pack:
+def load_pack(
+    folder: Path = SHIPPED, *, threads: int = 2, batches: Sequence[int] = BATCHES, open_graph: OpenGraph = open_onnx
+) -> Pack:
     """Check every file, build the graphs for batches of these sizes, and try each once. Slow: once per process.
+
+    open_graph: the runtime of the frame step; what enrols a presenter runs on ONNX Runtime.
 
     Raises:
         PackError: a file is missing or damaged, a graph is not what the manifest says or computes no numbers.
@@ -119,9 +124,11 @@ def load_pack(folder: Path = SHIPPED, *, threads: int = 2, batches: Sequence[int
         _check_hash(folder / name, manifest.hashes[name])
     architecture = manifest.model.architecture
     frame_steps = {
-        batch: _open(folder / FRAME_STEP, batch, threads, frame_step_specs(architecture, batch)) for batch in batches
+        batch: _open(folder / FRAME_STEP, batch, threads, frame_step_specs(architecture, batch), open_graph)
+        for batch in batches
     }
-    return Pack(folder, manifest, frame_steps, _open(folder / ENCODE, 1, threads, encode_specs(architecture)))
+    encode = _open(folder / ENCODE, 1, threads, encode_specs(architecture), open_onnx)
+    return Pack(folder, manifest, frame_steps, encode)
 
 
 def read_manifest(folder: Path) -> PackManifest:
@@ -171,11 +178,11 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _open(path: Path, batch: int, threads: int, specs: tuple[Specs, Specs]) -> Graph:
+def _open(path: Path, batch: int, threads: int, specs: tuple[Specs, Specs], open_graph: OpenGraph) -> Graph:
     try:
-        graph = open_onnx(path, batch, threads)
+        graph = open_graph(path, batch, threads)
     except GraphError as error:
-        raise PackError(path, "a graph for ONNX Runtime", str(error)) from error
+        raise PackError(path, "a graph that the chosen runtime computes", str(error)) from error
     for kind, found, wanted in (("inputs", graph.inputs, specs[0]), ("outputs", graph.outputs, specs[1])):
         if found != wanted:
             raise PackError(path, f"the {kind} {_named(wanted)}", _named(found))

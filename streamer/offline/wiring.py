@@ -23,6 +23,7 @@ from engines.loader import (
     SHIPPED,
     Presenter,
     Presenters,
+    UnknownBackend,
     UnknownEngine,
     UnknownPresenter,
     user_presenters,
@@ -65,12 +66,12 @@ def load_cast(config: EngineConfig, presenter: str) -> tuple[Engine, Avatar]:
 def load_named_engine(config: EngineConfig) -> Engine:
     """
     Raises:
-        OfflineError: there is no engine of that name; the message names those that exist.
+        OfflineError: there is no engine or backend of that name; the message names those that exist.
         PackError: its weights cannot be used.
     """
     try:
         return load_engine_of(config)
-    except UnknownEngine as error:
+    except (UnknownEngine, UnknownBackend) as error:
         raise OfflineError(str(error)) from error
 
 
