@@ -56,7 +56,7 @@ class FrameStep(nn.Module):
         context = self.resampler(torch.cat([tokens[:, :1], patches], dim=1))  # (batch, 1 + lip tokens, context)
 
         def predict(latents: Tensor, timestep: int) -> Tensor:
-            return self.velocity(latents, mask, masked, torch.tensor(timestep, device=latents.device), context)
+            return self.velocity(latents, mask, masked, torch.full((), timestep, device=latents.device), context)
 
         latents = sample(predict, begin, noise, steps)  # (batch, 4, h, w)
         picture: Tensor = self.decoder(latents, features, structure)  # (batch, 3, size, size)
