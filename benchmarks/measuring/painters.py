@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.measuring.truth import Clip
 from engines.backends.api import Graph
+from engines.backends.batches import exact
 from engines.diffusion.conditions import SHARED, encode_crops
 from engines.diffusion.finish import Finish, Parts, run_network
 from engines.diffusion.noise_sensor import Prior
@@ -62,7 +63,7 @@ def finished(clip: Clip, network: Network, parts: Parts, structure: Pictures | N
         masked = conditions.masked[1 + t // SHARED]
         given = {"anchor": conditions.anchor, "mask": conditions.mask, "masked": masked}
         question = finish.ask(frame, motion, given)
-        difference = finish.answer(question, run_network({1: network.frame_step}, [question])[0])
+        difference = finish.answer(question, run_network(exact({1: network.frame_step}), [question])[0])
         if difference is not None:
             differences.append(difference)
     # A kernel that looks ahead owes its last frames; nothing moves there, so the last one stands for them.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backends.api import Graph
+from engines.backends.batches import Batches
 from engines.diffusion.conditions import as_input
 from engines.diffusion.noise_sensor import CorrelatedNoise, NoiseSensor, Prior
 from engines.diffusion.structure_controller import LipGain
@@ -96,12 +96,6 @@ class Finish:
         return np.zeros((self._size, self._size, 3), np.float32)
 
 
-def run_network(graphs: Mapping[int, Graph], questions: Sequence[Question]) -> list[Floats]:
-    """The network's pictures, (3, S, S) in [0, 1] each, in order. graphs: by batch size, 1 among them."""
-    pictures: list[Floats] = []
-    while len(pictures) < len(questions):
-        left = questions[len(pictures) :]
-        size = max(size for size in graphs if size <= len(left))
-        feeds = {name: np.stack([each.feeds[name] for each in left[:size]]) for name in left[0].feeds}
-        pictures.extend(graphs[size].run(feeds)["picture"])
-    return pictures
+def run_network(network: Batches, questions: Sequence[Question]) -> list[Floats]:
+    """The network's pictures, (3, S, S) in [0, 1] each, in order."""
+    return [answer["picture"] for answer in network.run([question.feeds for question in questions])]

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.api import Chunk, Engine, Frame
+from engines.backends.batches import Batches
 from engines.diffusion.engine import DiffusionEngine
 from engines.diffusion.finish import FULL, Parts
 from engines.diffusion.noise_sensor import Prior
@@ -25,9 +26,9 @@ LOOKAHEAD = 1  # frames, of the lip encoder
 PLAIN = Parts(structure_controller=False, noise_sensor=None)
 
 
-def engine_of(parts: Parts | None = None, light: float = 0.0, grain: float = 0.0) -> DiffusionEngine:
+def engine_of(parts: Parts | None = None, light: float = 0.0, grain: float = 0.0, threads: int = 1) -> DiffusionEngine:
     steps = {batch: FakeFrameStep(batch, light, grain) for batch in (1, 2, 4)}
-    return DiffusionEngine(LevelEncoder(LOOKAHEAD), steps, FakeEncode(), parts)
+    return DiffusionEngine(LevelEncoder(LOOKAHEAD), steps, FakeEncode(), parts, threads)
 
 
 def chunk(level: float, index: int, hurry: bool = False) -> Chunk:
@@ -105,9 +106,10 @@ def test_sound_to_come_changes_no_frame(kernel: Kernel) -> None:
             np.testing.assert_array_equal(kept.image, changed.image)
 
 
-def test_a_batch_draws_what_single_steps_draw() -> None:
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_batch_draws_what_single_steps_draw(threads: int) -> None:
     levels = {name: [*LEVELS[shift:], *LEVELS[:shift]] for shift, name in enumerate("abcdefg")}
-    engine = engine_of(grain=0.1)
+    engine = engine_of(grain=0.1, threads=threads)
     single = {name: talk(engine, own) for name, own in levels.items()}
     streams = {name: engine.open(AVATAR) for name in levels}
     for i in range(len(LEVELS)):
@@ -124,6 +126,17 @@ def test_a_batch_is_cut_into_the_sizes_that_there_are() -> None:
     for i in range(2):
         engine.step([(stream, chunk(1.0, i)) for stream in streams])
     assert {batch: step.runs for batch, step in steps.items()} == {4: 1, 2: 1, 1: 1}
+
+
+def test_where_a_larger_batch_costs_no_more_it_is_filled_up() -> None:
+    steps = {batch: FakeFrameStep(batch, grain=0.1) for batch in (1, 2, 4)}
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), Batches(steps, {1: 1.0, 2: 1.1, 4: 1.2}), FakeEncode())
+    streams = [engine.open(AVATAR) for _ in range(3)]
+    frames = [engine.step([(stream, chunk(1.0, i)) for stream in streams]) for i in range(2)][-1]
+    wanted = talk(engine_of(grain=0.1), [1.0] * 2)[-1]
+    assert {batch: step.runs for batch, step in steps.items()} == {4: 1, 2: 0, 1: 0}
+    for frame in frames:
+        np.testing.assert_array_equal(frame.image, wanted.image)
 
 
 def test_sessions_are_repeatable_and_do_not_disturb_each_other() -> None:

@@ -1,0 +1,80 @@
+"""Any number of rows on graphs of a few fixed batch sizes: which of them run, and what fills up the last.
+
+Knows no runtime and no model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engines.backends.api import Graph, GraphError, Tensors
+
+RUNS = 5  # of each graph when its cost is measured; the quickest counts, since all else is somebody else's doing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batches:
+    """One network opened for several batch sizes, 1 among them. Rows of a batch do not mix.
+
+    costs: of a run of each size, in any one unit. On a CPU a run costs by its rows, and rows that nobody asked for are
+    waste; on a GPU a few rows cost hardly less than many, and filling up a larger batch can be cheaper than two runs.
+
+    Raises:
+        GraphError: no graph takes one row alone, or sizes and costs are not of the same graphs.
+    """
+
+    graphs: Mapping[int, Graph]
+    costs: Mapping[int, float]
+
+    def __post_init__(self) -> None:
+        if 1 not in self.graphs or self.graphs.keys() != self.costs.keys():
+            raise GraphError(f"expected a batch of 1 and a cost of each, got {sorted(self.graphs)}, {dict(self.costs)}")
+
+    def sizes(self, rows: int) -> tuple[int, ...]:
+        """The batches that take so many rows at the least cost, the fewest runs among equals, largest first."""
+        best: list[tuple[float, int, tuple[int, ...]]] = [(0.0, 0, ())]
+        for row in range(1, rows + 1):
+            found = []
+            for size, cost in self.costs.items():
+                before, runs, sizes = best[max(0, row - size)]
+                found.append((before + cost, runs + 1, (*sizes, size)))
+            best.append(min(found))
+        return tuple(sorted(best[rows][2], reverse=True))
+
+    def run(self, rows: Sequence[Tensors]) -> list[Tensors]:
+        """The outputs of every row, in order; inputs and outputs are without the batch's axis.
+
+        Raises:
+            GraphError: a row is not as the graphs take it.
+        """
+        results: list[Tensors] = []
+        for size in self.sizes(len(rows)):
+            asked = rows[len(results) : len(results) + size]
+            filled = [*asked, *[asked[-1]] * (size - len(asked))]
+            given = self.graphs[size].run({name: np.stack([row[name] for row in filled]) for name in asked[0]})
+            results.extend({name: value[row] for name, value in given.items()} for row in range(len(asked)))
+        return results
+
+
+def exact(graphs: Mapping[int, Graph]) -> Batches:
+    """A row costs the same in every batch: no row is ever filled up. For CPUs."""
+    return Batches(graphs, {size: float(size) for size in graphs})
+
+
+def measured(graphs: Mapping[int, Graph], now: Callable[[], float]) -> Batches:
+    """Every graph costs what it takes on this machine, by the clock `now`. For GPUs; takes a moment, once."""
+    return Batches(graphs, {size: _seconds(graph, now) for size, graph in graphs.items()})
+
+
+def _seconds(graph: Graph, now: Callable[[], float]) -> float:
+    feeds = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in graph.inputs}
+    graph.run(feeds)  # the first run is slower than those that follow
+    found = []
+    for _ in range(RUNS):
+        started = now()
+        graph.run(feeds)
+        found.append(now() - started)
+    return min(found)
