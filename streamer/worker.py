@@ -1,8 +1,9 @@
 """Runs the engine for all sessions on one thread of its own: the earliest deadline first, several in one call.
 
-Knows neither sound nor pictures, only who is due when. Where a full picture would come too late, it asks for a quicker
-one (see Chunk.hurry). An engine that breaks ends the sessions of that call
-and no others: each of them is told by the exception that its `step` raises.
+Knows neither sound nor pictures, only who is due when. A free engine takes all that waits and waits for no more: while
+it works the next batch gathers by itself, larger the more sessions there are. Where a full picture would come too late,
+it asks for a quicker one (see Chunk.hurry). An engine that breaks ends the sessions of that call and no others: each of
+them is told by the exception that its `step` raises.
 """
 
 from __future__ import annotations
