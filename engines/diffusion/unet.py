@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from diffusers import UNet2DConditionModel
-from diffusers.models.attention_processor import AttnProcessor
 from torch import nn
 
 from engines.diffusion.architecture import LATENT_CHANNELS, UNET_CHANNELS, Architecture
-from engines.diffusion.ip_adapter import LipAttention
+from engines.diffusion.ip_adapter import LipAttention, SelfAttention
 
 
 def build_unet(architecture: Architecture) -> UNet2DConditionModel:
     """Nine channels in (noised latents, mask, masked latents), v out; random weights, lip attention in place.
 
-    Self-attention is diffusers' plain one; each cross-attention reads the lip tokens too.
+    Each cross-attention reads the lip tokens too.
     """
     levels = len(architecture.unet)
     unet = UNet2DConditionModel(
@@ -29,11 +28,11 @@ def build_unet(architecture: Architecture) -> UNet2DConditionModel:
         attention_head_dim=tuple(max(1, channels // architecture.head) for channels in architecture.unet),
         norm_num_groups=architecture.norm_groups,
     )
-    processors: dict[str, AttnProcessor | LipAttention] = {}
+    processors: dict[str, SelfAttention | LipAttention] = {}
     for name in unet.attn_processors:
         channels = unet.get_submodule(name.removesuffix(".processor")).to_q.out_features
         crossed = name.endswith("attn2.processor")
-        processors[name] = LipAttention(channels, architecture.context) if crossed else AttnProcessor()
+        processors[name] = LipAttention(channels, architecture.context) if crossed else SelfAttention()
     unet.set_attn_processor(processors)
     # Near 0 at first: the structure frame's latents come out as they went in.
     nn.init.normal_(unet.conv_out.weight, std=1e-3)
