@@ -13,13 +13,14 @@ from engines.backends.choose import UnknownBackend, opener
 from engines.diffusion.engine import DiffusionEngine
 from engines.diffusion.pack import SHIPPED as SHIPPED_PACK
 from engines.diffusion.pack import load_pack
+from engines.errors import FileRefused
 from engines.face.avatar import FaceAvatar, Manifest, load_avatar, read_manifest
 from engines.face.errors import AvatarError
 from engines.speech.loader import load_lip_encoder
 from engines.warp.engine import WarpEngine
 
-__all__ = ["ENGINES", "SHIPPED", "Presenter", "Presenters", "UnknownBackend", "UnknownEngine", "UnknownPresenter",
-           "load_engine", "user_presenters"]  # fmt: skip
+__all__ = ["ENGINES", "SHIPPED", "FileRefused", "Presenter", "Presenters", "UnknownBackend", "UnknownEngine",
+           "UnknownPresenter", "load_engine", "user_presenters"]  # fmt: skip
 
 SHIPPED = Path(__file__).parent / "presenters"
 ENGINES = ("warp", "diffusion")

@@ -27,7 +27,7 @@ from streamer.errors import NotReady
 from streamer.headers import SecurityHeaders
 from streamer.meters import Meters
 from streamer.sessions import Place, Sessions
-from streamer.wiring import FRAME_RATE, Stage, load_stage
+from streamer.wiring import FRAME_RATE, REFUSALS, Stage, load_stage
 from streamer.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -85,8 +85,8 @@ async def serve(server: Server, tasks: asyncio.TaskGroup) -> None:
     try:
         stage = await asyncio.to_thread(server.load, server.config)
     except Exception as error:  # the boundary: the page must still be served to say why nothing works
-        log.exception("the engine could not be loaded")
         server.broken = f"the engine could not be loaded: {error}"
+        log.error(server.broken, exc_info=not isinstance(error, REFUSALS))
         return
     thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
     worker = Worker(stage.engine, server.config.engine.max_batch, server.clock.now, thread)

@@ -8,11 +8,21 @@ from pathlib import Path
 import numpy as np
 
 from engines.api import Avatar, Chunk, Engine
-from engines.loader import SHIPPED, Presenters, UnknownPresenter, load_engine, user_presenters
+from engines.loader import (
+    SHIPPED,
+    FileRefused,
+    Presenters,
+    UnknownBackend,
+    UnknownEngine,
+    UnknownPresenter,
+    load_engine,
+    user_presenters,
+)
 from streamer.config import Config, EngineConfig
 
 __all__ = [
     "FRAME_RATE",
+    "REFUSALS",
     "Stage",
     "UnknownPresenter",
     "load_engine_of",
@@ -23,6 +33,7 @@ __all__ = [
 
 FRAME_RATE = 25  # frames a second, of every engine
 FRAME_MS = 1000 // FRAME_RATE
+REFUSALS = (FileRefused, UnknownBackend, UnknownEngine, UnknownPresenter)  # whose messages say all
 WARM_UP_FRAMES = 10  # the first calls of a runtime are slow; nobody should wait for them
 
 

@@ -32,6 +32,7 @@ const GROUPS = {
   "Server": {
     "server": ["Microphone to frame", (f) => tenth(f.server?.server_ms.total, "ms")],
     "frames": ["Frames, of these late", (f) => (f.server ? `${f.server.frames}, ${f.server.late_frames}` : "–")],
+    "degraded": ["Frames drawn the quick way", (f) => f.server?.degraded_frames ?? "–"],
     "jitter": ["Microphone buffer", (f) => whole(f.server?.jitter_buffer_ms, "ms")],
     "concealed": ["Sound made up for loss", (f) => whole(f.server?.concealed_ms, "ms")],
     "voice": ["Voice", (f) => (f.server ? (f.server.voiced ? "speaking" : "silent") : "–")],
