@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,20 @@ class Graph(Protocol):
         """
 
 
+@runtime_checkable
+class RowGraph(Graph, Protocol):
+    """A graph that takes rows one by one: none is copied into a batch before it is copied to where it is computed."""
+
+    def run_rows(self, rows: Sequence[Tensors]) -> list[Tensors]:
+        """Every row's outputs, in order; at most as many as the batch has. No array has the batch's axis.
+
+        An array that nobody can write to (flags.writeable) is taken to stay as it is, and may be kept on the device.
+
+        Raises:
+            GraphError: there are too many rows, or one lacks an input or has it in a wrong shape or type.
+        """
+
+
 def check_feeds(inputs: Sequence[TensorSpec], feeds: Mapping[str, NDArray[Any]]) -> None:
     """
     Raises:
@@ -53,3 +67,16 @@ def check_feeds(inputs: Sequence[TensorSpec], feeds: Mapping[str, NDArray[Any]])
         value = feeds[spec.name]
         if value.shape != spec.shape or value.dtype != spec.dtype:
             raise GraphError(f"{spec.name}: expected {spec.shape} {spec.dtype}, got {value.shape} {value.dtype}")
+
+
+def check_rows(inputs: Sequence[TensorSpec], rows: Sequence[Mapping[str, NDArray[Any]]]) -> None:
+    """
+    Raises:
+        GraphError: there are too many rows, or one lacks an input or has it in a wrong shape or type.
+    """
+    batch = inputs[0].shape[0]
+    if len(rows) > batch:
+        raise GraphError(f"expected at most {batch} rows, got {len(rows)}")
+    single = tuple(TensorSpec(spec.name, spec.shape[1:], spec.dtype) for spec in inputs)
+    for row in rows:
+        check_feeds(single, row)

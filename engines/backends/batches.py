@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.backends.api import Graph, GraphError, Tensors
+from engines.backends.api import Graph, GraphError, RowGraph, Tensors
 
 RUNS = 5  # of each graph when its cost is measured; the quickest counts, since all else is somebody else's doing
 
@@ -52,11 +52,16 @@ class Batches:
         """
         results: list[Tensors] = []
         for size in self.sizes(len(rows)):
-            asked = rows[len(results) : len(results) + size]
-            filled = [*asked, *[asked[-1]] * (size - len(asked))]
-            given = self.graphs[size].run({name: np.stack([row[name] for row in filled]) for name in asked[0]})
-            results.extend({name: value[row] for name, value in given.items()} for row in range(len(asked)))
+            results.extend(_run(self.graphs[size], rows[len(results) : len(results) + size], size))
         return results
+
+
+def _run(graph: Graph, rows: Sequence[Tensors], size: int) -> list[Tensors]:
+    if isinstance(graph, RowGraph):
+        return graph.run_rows(rows)
+    filled = [*rows, *[rows[-1]] * (size - len(rows))]
+    given = graph.run({name: np.stack([row[name] for row in filled]) for name in rows[0]})
+    return [{name: value[row] for name, value in given.items()} for row in range(len(rows))]
 
 
 def exact(graphs: Mapping[int, Graph]) -> Batches:

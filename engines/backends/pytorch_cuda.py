@@ -1,7 +1,7 @@
 """Graphs on PyTorch at one fixed batch size: on a GPU captured once as a CUDA graph. Knows not what they compute.
 
-On the CPU the same steps run without a capture, so that tests can compare them with pytorch.py, the reference. Captured
-runs were not yet measured on a GPU by us: docs/backends.md.
+On the CPU the same steps run without a capture, so that tests can compare them with pytorch.py, the reference. What was
+measured on a GPU is in docs/backends.md.
 """
 
 from __future__ import annotations
@@ -16,13 +16,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engines.backends.api import GraphError, Tensors, TensorSpec, check_feeds
+from engines.backends.api import GraphError, Tensors, TensorSpec, check_feeds, check_rows
+from engines.backends.kept import Kept
 
 WARM_UP = 3  # runs before the capture: libraries choose kernels and take memory at first use, which cannot be captured
 PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 IMAGE_AXES = 4  # (batch, channels, height, width): only such tensors have channels that could come last
 
-Compute = Callable[[Sequence[NDArray[Any]]], list[NDArray[Any]]]
+Step = Callable[[], tuple[Tensor, ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """One input. buffer: what the module reads; staging: where it comes from, page-locked, or the buffer itself."""
+
+    buffer: Tensor
+    staging: NDArray[Any]
+    source: Tensor | None  # staging as a tensor; None where staging is the buffer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,14 +44,55 @@ class StaticTorchGraph:
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    compute: Compute = field(repr=False)
+    places: tuple[Place, ...] = field(repr=False)
+    start: Step = field(repr=False)  # asks the device for one run; its results stay where they are
+    stream: torch.cuda.Stream | None = field(repr=False)
+    kept: Kept[Tensor] = field(repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> Tensors:
         check_feeds(self.inputs, feeds)
-        with self.lock:
-            results = self.compute([feeds[spec.name] for spec in self.inputs])
-        return {spec.name: result for spec, result in zip(self.outputs, results, strict=True)}
+        with self.lock, torch.no_grad(), torch.cuda.stream(self.stream):
+            for spec, place in zip(self.inputs, self.places, strict=True):
+                np.copyto(place.staging, feeds[spec.name])
+                self._upload(place)
+            return self._results()
+
+    def run_rows(self, rows: Sequence[Tensors]) -> list[Tensors]:
+        check_rows(self.inputs, rows)
+        with self.lock, torch.no_grad(), torch.cuda.stream(self.stream):
+            for spec, place in zip(self.inputs, self.places, strict=True):
+                self._put(place, [row[spec.name] for row in rows])
+            results = self._results()
+        return [{name: value[row] for name, value in results.items()} for row in range(len(rows))]
+
+    def _put(self, place: Place, values: Sequence[NDArray[Any]]) -> None:
+        """Rows that are over keep what they had."""
+        there = [self.kept.of(value) for value in values]
+        for row, (value, copy) in enumerate(zip(values, there, strict=True)):
+            if copy is None:
+                np.copyto(place.staging[row], value)
+        if not all(copy is not None for copy in there):
+            self._upload(place)
+        for row, copy in enumerate(there):
+            if copy is not None:
+                place.buffer[row].copy_(copy, non_blocking=True)
+
+    def _upload(self, place: Place) -> None:
+        if place.source is not None:
+            place.buffer.copy_(place.source, non_blocking=True)
+
+    def _results(self) -> Tensors:
+        if self.stream is None:
+            hosts = [result.clone() for result in self.start()]
+        else:
+            results = self.start()
+            # torch keeps page-locked memory for reuse once nobody refers to it: results are the caller's own.
+            hosts = [torch.empty(result.shape, pin_memory=True) for result in results]
+            for host, result in zip(hosts, results, strict=True):
+                host.copy_(result, non_blocking=True)
+            self.stream.synchronize()
+        return {spec.name: host.numpy() for spec, host in zip(self.outputs, hosts, strict=True)}
 
 
 def open_torch_static(
@@ -51,71 +102,69 @@ def open_torch_static(
     *,
     precision: str = "float16",
     device: str = "cuda",
+    compiled: bool = False,
 ) -> StaticTorchGraph:
     """The module on a device, its weights and arithmetic in "float16", "bfloat16" or "float32", channels last.
 
     Inputs and outputs stay float32. PyTorch's norms and softmax sum in float32 whatever the precision. Takes the module
     over: it must not be trained on. Opened again for another batch size, it shares its weights.
 
+    compiled: by TorchInductor before it is captured; takes minutes, and a C++ compiler.
+
     Raises:
         GraphError: there is no such device, the run cannot be captured, or the outputs are not as declared.
     """
+    module, place, kind = moved(module, precision, device), torch.device(device), PRECISIONS[precision]
+    forward = torch.compile(module, dynamic=False) if compiled else module
+    places = tuple(_place(spec, place) for spec in inputs)
+
+    def step() -> tuple[Tensor, ...]:
+        given = forward(*(_lowered(each.buffer, kind) for each in places))
+        results = given if isinstance(given, tuple) else (given,)
+        return tuple(result.to(torch.float32, memory_format=torch.contiguous_format) for result in results)
+
+    stream = None if place.type == "cpu" else torch.cuda.Stream(place)
+    start = step if stream is None else capture(step, stream, exact=kind == torch.float32)
+    kept: Kept[Tensor] = Kept(lambda array: torch.tensor(array, device=place))
+    graph = StaticTorchGraph(inputs, outputs, places, start, stream, kept)
+    _expect(graph)
+    return graph
+
+
+def moved(module: nn.Module, precision: str, device: str) -> nn.Module:
+    """The module itself, ready to compute on a device.
+
+    Raises:
+        GraphError: there is no such device.
+    """
     if precision not in PRECISIONS:
         raise ValueError(f"expected a precision of {sorted(PRECISIONS)}, got {precision!r}")
-    place, kind = torch.device(device), PRECISIONS[precision]
-    if place.type == "cuda" and not torch.cuda.is_available():
+    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
         raise GraphError(
             f"expected a GPU for {device!r}, and PyTorch {torch.__version__} finds none; install NVIDIA's driver and a "
             "PyTorch built for CUDA, or choose ONNX Runtime, which computes on the CPU"
         )
-    module = module.eval().requires_grad_(False).to(place, kind)
+    module = module.eval().requires_grad_(False).to(torch.device(device), PRECISIONS[precision])
     for parameter in module.parameters():
         if parameter.dim() == IMAGE_AXES:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    buffers = [torch.zeros(spec.shape, device=place) for spec in inputs]
-
-    def step() -> tuple[Tensor, ...]:
-        given = module(*(_lowered(buffer, kind) for buffer in buffers))
-        results = given if isinstance(given, tuple) else (given,)
-        return tuple(result.to(torch.float32, memory_format=torch.contiguous_format) for result in results)
-
-    compute = _captured(step, buffers, place) if place.type == "cuda" else _plain(step, buffers)
-    _expect(outputs, compute([np.zeros(spec.shape, spec.dtype) for spec in inputs]))
-    return StaticTorchGraph(inputs, outputs, compute)
+    return module
 
 
-def _lowered(buffer: Tensor, kind: torch.dtype) -> Tensor:
-    form = torch.channels_last if buffer.dim() == IMAGE_AXES else torch.contiguous_format
-    return buffer.to(kind, memory_format=form)
+def capture(step: Step, stream: torch.cuda.Stream, exact: bool = False) -> Step:
+    """Run once for its kernels, recorded; the result asks for all of them again in one launch, on the same stream.
 
+    exact: float32 is not shortened to TF32, as cuDNN otherwise does.
 
-def _expect(outputs: tuple[TensorSpec, ...], results: list[NDArray[Any]]) -> None:
-    wanted = [(spec.shape, spec.dtype) for spec in outputs]
-    found = [(result.shape, result.dtype) for result in results]
-    if wanted != found:
-        raise GraphError(f"expected outputs {wanted}, and the module gives {found}")
-
-
-def _plain(step: Callable[[], tuple[Tensor, ...]], buffers: Sequence[Tensor]) -> Compute:
-    places = [buffer.numpy() for buffer in buffers]
-
-    def compute(feeds: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-        for place, value in zip(places, feeds, strict=True):
-            np.copyto(place, value)
-        with torch.no_grad():
-            return [result.numpy(force=True).copy() for result in step()]
-
-    return compute
-
-
-def _captured(step: Callable[[], tuple[Tensor, ...]], buffers: Sequence[Tensor], device: torch.device) -> Compute:
-    stream = torch.cuda.Stream(device)
-    staging = [torch.zeros(buffer.shape, pin_memory=True) for buffer in buffers]
-    places = [each.numpy() for each in staging]
+    Raises:
+        GraphError: the run cannot be captured.
+    """
     graph = torch.cuda.CUDAGraph()
-    stream.wait_stream(torch.cuda.current_stream(device))  # the weights may still be on their way
+    stream.wait_stream(torch.cuda.current_stream(stream.device))  # the weights may still be on their way
+    # cuDNN tries its kernels during the warm-up; the captured graph keeps the fastest.
+    choosing = torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=not exact)
     try:
-        with torch.no_grad(), torch.cuda.stream(stream):
+        with torch.no_grad(), torch.cuda.stream(stream), choosing:
             for _ in range(WARM_UP):
                 step()
             stream.synchronize()
@@ -128,18 +177,30 @@ def _captured(step: Callable[[], tuple[Tensor, ...]], buffers: Sequence[Tensor],
             "ordinary memory or depend on values"
         ) from error
 
-    def compute(feeds: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-        for place, value in zip(places, feeds, strict=True):
-            np.copyto(place, value)
-        # torch keeps page-locked memory for reuse once nobody refers to it: results are the caller's own, at no cost.
-        hosts = [torch.empty(result.shape, pin_memory=True) for result in results]
-        with torch.cuda.stream(stream):
-            for buffer, staged in zip(buffers, staging, strict=True):
-                buffer.copy_(staged, non_blocking=True)
-            graph.replay()
-            for host, result in zip(hosts, results, strict=True):
-                host.copy_(result, non_blocking=True)
-            stream.synchronize()
-        return [host.numpy() for host in hosts]
+    def replay() -> tuple[Tensor, ...]:
+        graph.replay()
+        return results
 
-    return compute
+    return replay
+
+
+def _place(spec: TensorSpec, device: torch.device) -> Place:
+    buffer = torch.zeros(spec.shape, device=device)
+    if device.type == "cpu":
+        return Place(buffer, buffer.numpy(), None)
+    source = torch.zeros(spec.shape, pin_memory=True)
+    return Place(buffer, source.numpy(), source)
+
+
+def _lowered(buffer: Tensor, kind: torch.dtype) -> Tensor:
+    form = torch.channels_last if buffer.dim() == IMAGE_AXES else torch.contiguous_format
+    return buffer.to(kind, memory_format=form)
+
+
+def _expect(graph: StaticTorchGraph) -> None:
+    """One run on zeros, whose results must be as declared."""
+    wanted = [(spec.shape, spec.dtype) for spec in graph.outputs]
+    with torch.no_grad(), torch.cuda.stream(graph.stream):
+        found = [(tuple(result.shape), np.dtype(np.float32)) for result in graph.start()]
+    if wanted != found:
+        raise GraphError(f"expected outputs {wanted}, and the module gives {found}")

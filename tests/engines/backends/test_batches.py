@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +69,21 @@ def test_every_row_gets_its_own_answer_and_what_was_filled_up_is_dropped() -> No
     rows = [{"x": np.array([row, -row], np.float32)} for row in range(11)]
     np.testing.assert_array_equal([result["y"] for result in batches.run(rows)], [2 * row["x"] for row in rows])
     assert runs == [16]
+
+
+def test_a_graph_that_takes_rows_gets_them_as_they_are() -> None:
+    @dataclass
+    class ByRows(Doubler):
+        def run_rows(self, rows: Sequence[Tensors]) -> list[Tensors]:
+            assert len(rows) <= self.batch
+            self.runs.append(len(rows))
+            return [{"y": 2 * row["x"]} for row in rows]
+
+    runs: list[int] = []
+    batches = Batches({size: ByRows(size, runs) for size in SIZES}, dict.fromkeys(SIZES, 1.0))
+    rows = [{"x": np.array([row, -row], np.float32)} for row in range(11)]
+    np.testing.assert_array_equal([result["y"] for result in batches.run(rows)], [2 * row["x"] for row in rows])
+    assert runs == [11]
 
 
 def test_no_rows_run_nothing() -> None:

@@ -12,7 +12,8 @@ pytest.importorskip("torch")
 import torch
 from torch import Tensor, nn
 
-from engines.backends.api import GraphError, TensorSpec
+from engines.backends.api import GraphError, Tensors, TensorSpec
+from engines.backends.kept import frozen
 from engines.backends.parity import Parity, compare, random_probes
 from engines.backends.pytorch import TorchGraph, open_torch
 from engines.backends.pytorch_cuda import StaticTorchGraph, open_torch_static
@@ -75,6 +76,46 @@ def test_changed_sizes_are_refused() -> None:
         fixed.run(feeds)
 
 
+def rows(count: int) -> list[Tensors]:
+    return [{name: value[0] for name, value in feeds.items()} for feeds in random_probes(specs(1)[0], count, seed=2)]
+
+
+def test_rows_give_what_a_whole_batch_gives() -> None:
+    _, fixed = both("float32", "cpu", batch=3)
+    given = rows(3)
+    together = fixed.run({name: np.stack([row[name] for row in given]) for name in given[0]})
+    for place, result in enumerate(fixed.run_rows(given)):
+        np.testing.assert_array_equal(result["drawn"], together["drawn"][place])
+
+
+def test_fewer_rows_than_the_batch_give_what_they_give_among_others() -> None:
+    _, fixed = both("float32", "cpu", batch=3)
+    given = rows(3)
+    whole = fixed.run_rows(given)
+    [alone] = fixed.run_rows(given[1:2])
+    np.testing.assert_allclose(alone["drawn"], whole[1]["drawn"], atol=1e-6)
+
+
+def test_what_never_changes_is_carried_once_and_only_that() -> None:
+    _, fixed = both("float32", "cpu", batch=2)
+    given = rows(4)
+    wanted = [fixed.run_rows([row])[0]["drawn"] for row in given]
+    for row in given:
+        row["light"] = frozen(row["light"])
+    for order in ((0, 1), (2, 3), (1, 2), (0,)):  # constants change their rows, and rows their constants
+        for place, result in zip(order, fixed.run_rows([given[place] for place in order]), strict=True):
+            np.testing.assert_allclose(result["drawn"], wanted[place], atol=1e-6)
+    assert len(fixed.kept) == 4
+
+
+def test_more_rows_than_the_batch_and_wrong_rows_are_refused() -> None:
+    _, fixed = both("float32", "cpu")
+    with pytest.raises(GraphError, match="expected at most 2 rows, got 3"):
+        fixed.run_rows(rows(3))
+    with pytest.raises(GraphError, match=r"light: expected \(1,\) float32, got \(1,\) float64"):
+        fixed.run_rows([rows(1)[0] | {"light": np.zeros(1)}])
+
+
 def test_several_batch_sizes_share_the_weights() -> None:
     module = Small()
     one, two = (open_torch_static(module, *specs(batch), precision="float32", device="cpu") for batch in (1, 2))
@@ -105,6 +146,25 @@ def test_without_a_gpu_the_mend_is_said() -> None:
 def test_a_captured_run_gives_what_the_reference_gives(precision: str) -> None:
     reference, captured = both(precision, "cuda")
     assert compare(reference, captured, random_probes(reference.inputs)).within(LIMITS[precision])
+
+
+@needs_gpu
+def test_a_captured_run_of_rows_gives_what_the_reference_gives() -> None:
+    reference, captured = both("float32", "cuda", batch=3)
+    given = rows(3)
+    given[1]["picture"] = frozen(given[1]["picture"])
+    wanted = reference.run({name: np.stack([row[name] for row in given]) for name in given[0]})
+    for order in ((0, 1, 2), (1, 2, 0), (2, 1)):
+        for place, result in zip(order, captured.run_rows([given[place] for place in order]), strict=True):
+            np.testing.assert_allclose(result["drawn"], wanted["drawn"][place], atol=1e-4)
+
+
+@needs_gpu
+def test_a_compiled_step_is_captured_and_gives_what_the_reference_gives() -> None:
+    module = Small()
+    compiled = open_torch_static(copy.deepcopy(module), *specs(2), precision="float16", compiled=True)
+    reference = open_torch(module, *specs(2))
+    assert compare(reference, compiled, random_probes(reference.inputs)).within(LIMITS["float16"])
 
 
 @needs_gpu
