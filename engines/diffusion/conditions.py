@@ -6,7 +6,9 @@ Knows nothing of sessions.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import cv2
@@ -14,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.backends.api import Graph
+from engines.backends.kept import frozen
+from engines.diffusion.noise_sensor import Calibration
 from engines.face.avatar import FaceAvatar
 from engines.face.structurist import StructureFrames
 from engines.face.tensors import FaceTensors
@@ -24,9 +28,23 @@ SHARED = 5  # frames of the loop with one encoding between them: the crop follow
 Floats = NDArray[np.float32]
 
 
+class Condition(Protocol):
+    """What a pack's network must know of one presenter."""
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What is known of the network's noise; None where nothing is."""
+
+    def feeds(self, frame: int, motion: LipMotion) -> dict[str, Floats]:
+        """For a frame of the loop whose mouth is to move so: the frame step's inputs, but for structure, lam, noise."""
+
+
+Enrol = Callable[[FaceAvatar], Condition]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Conditions:
-    """anchor (n, d): tokens of the mouth at its smallest opening; mask (1, h, w) and masked (k, 4, h, w): latents.
+    """Of the embedded pack. anchor (n, d): tokens of the mouth at its smallest opening; mask (1, h, w) and masked (k, 4, h, w): latents.
 
     masked[i] is of the loop's frames i·SHARED to (i + 1)·SHARED − 1.
     """
@@ -34,6 +52,14 @@ class Conditions:
     anchor: Floats
     mask: Floats
     masked: Floats
+
+    @property
+    def calibration(self) -> None:
+        return None
+
+    def feeds(self, frame: int, motion: LipMotion) -> dict[str, Floats]:
+        """The same for every motion: the frame step sees the structure frame."""
+        return {"masked": self.masked_at(frame), "mask": self.mask, "anchor": self.anchor}
 
     def masked_at(self, frame: int) -> Floats:
         """(4, h, w) for a frame of the loop."""
@@ -46,17 +72,22 @@ def encode_crops(encode: Graph, crops: list[NDArray[np.uint8]], mask: Floats) ->
     float32 in [0, 1], weight of the drawn mouth."""
     found = [encode.run({"crop": as_input(crop)[None], "mask": mask[None, None]}) for crop in crops]
     masked = np.concatenate([each["masked"] for each in found])
-    return Conditions(found[0]["tokens"][0], found[0]["mask_latent"][0], masked)
+    # Frozen: a GPU then takes them over once, and not again with every frame.
+    return Conditions(frozen(found[0]["tokens"][0]), frozen(found[0]["mask_latent"][0]), frozen(masked))
 
 
 def enrol(avatar: FaceAvatar, encode: Graph, size: int) -> Conditions:
     """size: pixels of the crop's side."""
+    return encode_crops(encode, crops_at_rest(avatar, size), crop_mask(avatar.face, size))
+
+
+def crops_at_rest(avatar: FaceAvatar, size: int) -> list[NDArray[np.uint8]]:
+    """(size, size, 3) uint8, of every SHARED frames of the loop."""
     frames = StructureFrames(avatar.face, size)
-    crops = [
+    return [
         frames.draw(avatar.loop[frame], avatar.face.alignment[frame], AT_REST)
         for frame in range(0, len(avatar.loop), SHARED)
     ]
-    return encode_crops(encode, crops, crop_mask(avatar.face, size))
 
 
 def crop_mask(face: FaceTensors, size: int) -> Floats:
@@ -73,27 +104,27 @@ def as_input(picture: NDArray[np.uint8]) -> Floats:
 class Enrolled:
     """The conditions of every avatar that is in memory. Thread-safe; an avatar that nobody holds is forgotten."""
 
-    __slots__ = ("_encode", "_known", "_looking", "_making", "_size")
+    __slots__ = ("_enrol", "_known", "_looking", "_making")
 
-    def __init__(self, encode: Graph, size: int) -> None:
-        self._encode, self._size = encode, size
-        self._known: WeakKeyDictionary[FaceAvatar, Conditions] = WeakKeyDictionary()
+    def __init__(self, enrol: Enrol) -> None:
+        self._enrol = enrol
+        self._known: WeakKeyDictionary[FaceAvatar, Condition] = WeakKeyDictionary()
         # Two locks: who shows one presenter must not wait until another one has been encoded.
         self._looking, self._making = threading.Lock(), threading.Lock()
 
-    def of(self, avatar: FaceAvatar) -> Conditions:
+    def of(self, avatar: FaceAvatar) -> Condition:
         """Slow the first time."""
         return self._find(avatar) or self._make(avatar)
 
-    def _find(self, avatar: FaceAvatar) -> Conditions | None:
+    def _find(self, avatar: FaceAvatar) -> Condition | None:
         with self._looking:
             return self._known.get(avatar)
 
-    def _make(self, avatar: FaceAvatar) -> Conditions:
+    def _make(self, avatar: FaceAvatar) -> Condition:
         with self._making:
             found = self._find(avatar)
             if found is None:
-                found = enrol(avatar, self._encode, self._size)
+                found = self._enrol(avatar)
                 with self._looking:
                     self._known[avatar] = found
             return found

@@ -14,7 +14,7 @@ from typing import TypeVar
 from engines.api import Avatar, Chunk, Frame, Stream, Timing
 from engines.backends.api import Graph
 from engines.backends.batches import Batches, exact
-from engines.diffusion.conditions import Enrolled
+from engines.diffusion.conditions import Condition, Enrol, Enrolled, enrol
 from engines.diffusion.finish import Floats, Parts, Question, run_network
 from engines.diffusion.stream import DiffusionStream
 from engines.face.avatar import FaceAvatar
@@ -33,11 +33,12 @@ class DiffusionEngine:
         self,
         lip_encoder: LipEncoder,
         frame_steps: Mapping[int, Graph] | Batches,
-        encode: Graph,
+        encode: Graph | Enrol,
         parts: Parts | None = None,
         threads: int = 1,
     ) -> None:
-        """frame_steps: the frame step by batch size, 1 among them; encode: what enrols a presenter.
+        """frame_steps: the frame step by batch size, 1 among them; encode: what enrols a presenter, the
+        embedded pack's graph or another pack's own way.
 
         threads: how many share the work on the streams of a call; 1: the caller's own alone.
 
@@ -48,10 +49,16 @@ class DiffusionEngine:
         shapes = {spec.name: spec.shape for spec in self._network.graphs[1].inputs}
         self._size, self._latent = shapes["structure"][-1], shapes["noise"][1:]
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="stream") if threads > 1 else None
-        self._enrolled = Enrolled(encode, self._size)
+        self._enrolled = Enrolled(encode if callable(encode) else self._by_graph(encode))
         self._lip_encoder = lip_encoder
         self._parts = parts or Parts()
         self._timing = Timing(lookahead_frames=lip_encoder.lookahead_frames + self._parts.lookahead)
+
+    def _by_graph(self, encode: Graph) -> Enrol:
+        def make(avatar: FaceAvatar) -> Condition:
+            return enrol(avatar, encode, self._size)
+
+        return make
 
     @property
     def timing(self) -> Timing:

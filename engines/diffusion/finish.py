@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engines.backends.batches import Batches
 from engines.diffusion.conditions import as_input
-from engines.diffusion.noise_sensor import CorrelatedNoise, NoiseSensor, Prior
+from engines.diffusion.noise_sensor import Calibration, CorrelatedNoise, NoiseSensor, Prior
 from engines.diffusion.structure_controller import LipGain
 from engines.motion import LipMotion
 
@@ -68,8 +68,13 @@ class Finish:
         if self._sensor is not None:
             self._sensor.reset()
 
+    def begin(self, calibration: Calibration | None) -> None:
+        """What is known of the noise, if nothing was drawn yet."""
+        if self._sensor is not None and calibration is not None:
+            self._sensor.begin(calibration)
+
     def ask(self, structure: NDArray[np.uint8], motion: LipMotion, conditions: Mapping[str, Floats]) -> Question:
-        """conditions: masked (4, h, w), mask (1, h, w) and anchor (n, d)."""
+        """conditions: what the network takes besides structure, lam and noise, by name."""
         gain = self._gain.step(motion.aperture)
         lam = np.array([gain if self._parts.structure_controller else 1.0], np.float32)
         feeds = {"structure": as_input(structure), "lam": lam, "noise": self._noise.step(), **conditions}

@@ -84,6 +84,11 @@ class RunningPattern:
             moment += share * product
             moment *= keep
 
+    @property
+    def flows(self) -> int:
+        """How many flows the moments are of."""
+        return min(self._count, self._memory or self._count)
+
     def pattern(self) -> Floats:
         """D, (H, W) pixels; zeros until there are two flows.
 
@@ -164,10 +169,18 @@ class Prior:
     memory: int | None = 125  # 5 s
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """What was found of the noise before a stream began. pattern: D, (FLOW_SIZE, FLOW_SIZE); flows: of how many."""
+
+    pattern: Floats
+    flows: int
+
+
 class NoiseSensor:
     """The temporal part of one stream: finds D as frames come, and smooths them by it."""
 
-    __slots__ = ("_fake", "_filter", "_pattern", "_real", "_resized", "_running")
+    __slots__ = ("_calibration", "_fake", "_filter", "_pattern", "_real", "_resized", "_running")
 
     def __init__(self, prior: Prior, size: int) -> None:
         """size: of the pictures' side, pixels."""
@@ -176,6 +189,13 @@ class NoiseSensor:
         self._running = RunningPattern(prior.memory)
         self._pattern: Floats = np.zeros((FLOW_SIZE, FLOW_SIZE), np.float32)
         self._resized: Floats = np.zeros((size, size), np.float32)
+        self._calibration: Calibration | None = None
+
+    def begin(self, calibration: Calibration) -> None:
+        """Begin with what is known, if nothing was seen yet. It goes on to count for as many flows as it was of."""
+        if self._calibration is None and not self._running.flows:
+            self._calibration = calibration
+            self._show(calibration.pattern)
 
     @property
     def pattern(self) -> Floats:
@@ -197,9 +217,7 @@ class NoiseSensor:
         fake_flow, real_flow = self._fake.step(fake), self._real.step(real)
         if fake_flow is not None and real_flow is not None:
             self._running.update(fake_flow, real_flow)
-            self._pattern = self._running.pattern()
-            size = self._resized.shape[::-1]
-            self._resized = np.asarray(cv2.resize(self._pattern, size, interpolation=cv2.INTER_LINEAR), np.float32)
+            self._show(self._pooled())
         return self._filter.step(drawn, self._resized)
 
     def skip(self) -> Floats | None:
@@ -207,3 +225,17 @@ class NoiseSensor:
         self._fake.reset()
         self._real.reset()
         return self._filter.step(np.zeros((*self._resized.shape, 3), np.float32), self._resized)
+
+    def _pooled(self) -> Floats:
+        """D of the flows that came, and of those before the stream began: the mean of D² over them all."""
+        pattern, known = self._running.pattern(), self._calibration
+        if known is None:
+            return pattern
+        came, before = np.float32(self._running.flows), np.float32(known.flows)
+        mean = (came * np.square(pattern) + before * np.square(known.pattern)) / (came + before)
+        return np.asarray(np.sqrt(mean), np.float32)
+
+    def _show(self, pattern: Floats) -> None:
+        self._pattern = pattern
+        size = self._resized.shape[::-1]
+        self._resized = np.asarray(cv2.resize(pattern, size, interpolation=cv2.INTER_LINEAR), np.float32)

@@ -121,13 +121,13 @@ def load_pack(
     """
     manifest = read_manifest(folder)
     for name in FILES:
-        _check_hash(folder / name, manifest.hashes[name])
+        check_hash(folder / name, manifest.hashes[name])
     architecture = manifest.model.architecture
     frame_steps = {
-        batch: _open(folder / FRAME_STEP, batch, threads, frame_step_specs(architecture, batch), open_graph)
+        batch: open_checked(folder / FRAME_STEP, batch, threads, frame_step_specs(architecture, batch), open_graph)
         for batch in batches
     }
-    encode = _open(folder / ENCODE, 1, threads, encode_specs(architecture), open_onnx)
+    encode = open_checked(folder / ENCODE, 1, threads, encode_specs(architecture), open_onnx)
     return Pack(folder, manifest, frame_steps, encode)
 
 
@@ -160,25 +160,35 @@ def write_manifest(folder: Path, name: str, version: str, licence: str, model: M
         "version": version,
         "licence": licence,
         "model": model.to_json(),
-        "files": {file: _hash(folder / file) for file in FILES},
+        "files": {file: file_hash(folder / file) for file in FILES},
     }
     (folder / MANIFEST).write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _check_hash(path: Path, wanted: str) -> None:
+def check_hash(path: Path, wanted: str) -> None:
+    """
+    Raises:
+        PackError: the file is missing, or not the one that the manifest was made for.
+    """
     if not path.is_file():
         raise PackError(path, "a file of the pack", "no such file")
-    found = _hash(path)
+    found = file_hash(path)
     if found != wanted:
         raise PackError(path, f"SHA-256 {wanted[:12]}…", f"{found[:12]}… in {path.stat().st_size} bytes")
 
 
-def _hash(path: Path) -> str:
+def file_hash(path: Path) -> str:
+    """SHA-256, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _open(path: Path, batch: int, threads: int, specs: tuple[Specs, Specs], open_graph: OpenGraph) -> Graph:
+def open_checked(path: Path, batch: int, threads: int, specs: tuple[Specs, Specs], open_graph: OpenGraph) -> Graph:
+    """One of a pack's graphs, tried once.
+
+    Raises:
+        PackError: the runtime refuses it, it has not these inputs and outputs, or it computes no numbers.
+    """
     try:
         graph = open_graph(path, batch, threads)
     except GraphError as error:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.api import Chunk, Frame
-from engines.diffusion.conditions import Conditions
+from engines.diffusion.conditions import Condition
 from engines.diffusion.finish import Finish, Parts, Question
 from engines.face.avatar import FaceAvatar
 from engines.face.composite import Windows, blend, mask_in_window
@@ -77,7 +77,7 @@ class DiffusionStream:
         self._finish.reset()
         self._drafts.clear()
 
-    def hear(self, chunk: Chunk, conditions: Conditions) -> Question | None:
+    def hear(self, chunk: Chunk, conditions: Condition) -> Question | None:
         """Hear a chunk; what the network is to draw for it, or None where the structure frame will do."""
         motion = self._encoder.step(chunk.samples)
         loop = self._position % len(self._avatar.loop)
@@ -87,8 +87,8 @@ class DiffusionStream:
         if draft.at_rest or draft.degraded:
             return None
         structure = self._small.draw(self._avatar.loop[loop], self._avatar.face.alignment[loop], motion)
-        given = {"masked": conditions.masked_at(loop), "mask": conditions.mask, "anchor": conditions.anchor}
-        return self._finish.ask(structure, motion, given)
+        self._finish.begin(conditions.calibration)
+        return self._finish.ask(structure, motion, conditions.feeds(loop, motion))
 
     def draw(self, chunk: Chunk, question: Question | None, picture: Floats | None) -> Frame:
         """The frame that is due now that chunk was heard. picture: the network's answer, (3, S, S) in [0, 1]."""
