@@ -44,7 +44,9 @@ Enrol = Callable[[FaceAvatar], Condition]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conditions:
-    """Of the embedded pack. anchor (n, d): tokens of the mouth at its smallest opening; mask (1, h, w) and masked (k, 4, h, w): latents.
+    """Of the embedded pack.
+
+    anchor (n, d): tokens of the mouth at its smallest opening; mask (1, h, w) and masked (k, 4, h, w): latents.
 
     masked[i] is of the loop's frames i·SHARED to (i + 1)·SHARED − 1.
     """
