@@ -13,9 +13,12 @@ from engines.backends.choose import UnknownBackend, opener
 from engines.diffusion.engine import DiffusionEngine
 from engines.diffusion.pack import SHIPPED as SHIPPED_PACK
 from engines.diffusion.pack import load_pack
+from engines.diffusion.sd15 import pack as sd15
+from engines.diffusion.sd15.enrolment import Enroller
 from engines.errors import FileRefused
 from engines.face.avatar import FaceAvatar, Manifest, load_avatar, read_manifest
 from engines.face.errors import AvatarError
+from engines.speech.api import LipEncoder
 from engines.speech.loader import load_lip_encoder
 from engines.warp.engine import WarpEngine
 
@@ -31,6 +34,12 @@ def user_presenters() -> Path:
     """The folder of the avatars that a user has made: ~/.local/share/lipcast/presenters, or in $XDG_DATA_HOME."""
     data = os.environ.get("XDG_DATA_HOME")
     return (Path(data) if data else Path.home() / ".local" / "share") / "lipcast" / "presenters"
+
+
+def kept_enrolments() -> Path:
+    """Where enrolments for the packs of users are kept: ~/.cache/lipcast/enrolled, or in $XDG_CACHE_HOME."""
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "lipcast" / "enrolled"
 
 
 class UnknownEngine(Exception):
@@ -58,8 +67,25 @@ def load_engine(
     lip_encoder = load_lip_encoder(lookahead_frames)
     if name == "warp":
         return WarpEngine(lip_encoder)
-    weights = load_pack(pack or SHIPPED_PACK, threads=threads, open_graph=opener(backend))
+    folder = pack or SHIPPED_PACK
+    if sd15.is_sd15(folder):
+        return _sd15_engine(folder, lip_encoder, threads, backend)
+    weights = load_pack(folder, threads=threads, open_graph=opener(backend))
     return DiffusionEngine(lip_encoder, weights.frame_steps, weights.encode)
+
+
+def _sd15_engine(folder: Path, lip_encoder: LipEncoder, threads: int, backend: str) -> DiffusionEngine:
+    pack = sd15.load_pack(folder, threads=threads, open_graph=opener(backend))
+    enroller = Enroller(
+        pack.manifest.model,
+        pack.parts,
+        pack.manifest.key,
+        pack.frame_steps[1],
+        pack.latents,
+        pack.tokens,
+        kept_enrolments(),
+    )
+    return DiffusionEngine(lip_encoder, pack.frame_steps, enroller, pack.parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Stable Diffusion 1.5 and IP-Adapter as a pack of the diffusion engine: read from a user's own weights, never shipped."""
+"""Stable Diffusion 1.5 and IP-Adapter as a pack of the diffusion engine, built of a user's own weights."""

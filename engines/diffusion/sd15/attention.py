@@ -58,4 +58,6 @@ def attend(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
         return x.unflatten(2, (heads, -1)).transpose(1, 2)
 
     scale = (query.shape[2] // heads) ** -0.5
-    return F.scaled_dot_product_attention(split(query), split(key), split(value), scale=scale).transpose(1, 2).flatten(2)
+    return (
+        F.scaled_dot_product_attention(split(query), split(key), split(value), scale=scale).transpose(1, 2).flatten(2)
+    )

@@ -27,8 +27,8 @@ Config = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Sd15Model:
-    """strength in (0, 1]: how far the structure frame's latents are noised; guidance: of classifier-free guidance, 1 for
-    none; adapter: which IP-Adapter.
+    """strength in (0, 1]: how far the structure frame's latents are noised; guidance: of classifier-free guidance, 1
+    for none; adapter: which IP-Adapter.
 
     tokens: a picture's tokens and their channels, as the adapter's resampler takes them; prompt: image tokens of a
     picture, and the channels of their keys and values for all layers together. lip_scale, identity_scale: weight of

@@ -1,0 +1,182 @@
+"""What a pack of Stable Diffusion must know of a presenter: worked out once, kept on disk, for that pack and no other.
+
+Crops' latents, tokens of the whole range of mouths, the presenter's picture as the UNet reads it, and how much noise
+the network has where: measured on a clip of mouth motions. A changed pack or presenter is enrolled again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from engines.backends.api import Graph
+from engines.diffusion.conditions import SHARED, as_input, crop_mask, crops_at_rest
+from engines.diffusion.finish import Finish, Parts
+from engines.diffusion.noise_sensor import Calibration, FlowMeter, noise_pattern
+from engines.diffusion.sd15.bank import SHAPE, Bank, grid, motion_at
+from engines.diffusion.sd15.model import Sd15Model
+from engines.face.avatar import FaceAvatar
+from engines.face.structurist import StructureFrames
+from engines.motion import LipMotion
+
+FORMAT = 1
+CALIBRATION = 25  # frames of the clip by which the network's noise is measured: a second
+SYLLABLE = 6  # frames of one opening and closing in it: four a second, as people speak
+WIDEST = 0.22  # its largest opening, in inter-ocular distances
+DIGITS = 16  # of a hash in a file's name
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Enrolment:
+    """Of one presenter. masked (k, 4, h, w): latents of every SHARED frames of the loop, mask (1, h, w): 1 where the
+    mouth is drawn; bank (5, 3, 3, n, d) float16: see Bank; identity (m, width): keys and values of the presenter's
+    picture; noise (H, W): D of the calibration, from `flows` motions."""
+
+    masked: Floats
+    mask: Floats
+    bank: NDArray[np.float16]
+    identity: Floats
+    noise: Floats
+    flows: NDArray[np.int32]
+
+
+class Sd15Conditions:
+    """An enrolment as the frame step takes it. What never changes cannot be written to."""
+
+    __slots__ = ("_always", "_bank", "_masked", "_per_frame_encoder", "calibration")
+
+    def __init__(self, enrolment: Enrolment, model: Sd15Model) -> None:
+        self._bank, self._per_frame_encoder = Bank(enrolment.bank), model.per_frame_encoder
+        self._masked = enrolment.masked
+        self._always = {
+            "mask": enrolment.mask,
+            "anchor": self._bank.anchor,
+            "identity": enrolment.identity,
+            "scale": np.array([model.lip_scale, model.identity_scale], np.float32),
+        }
+        for array in (self._masked, *self._always.values()):
+            array.setflags(write=False)
+        self.calibration = Calibration(enrolment.noise, int(enrolment.flows))
+
+    def feeds(self, frame: int, motion: LipMotion) -> dict[str, Floats]:
+        given = {**self._always, "masked": self._masked[frame // SHARED]}
+        return given if self._per_frame_encoder else {**given, "tokens": self._bank.at(motion)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Enroller:
+    """Enrols presenters for one pack. key: of the pack; kept: the folder of what was enrolled before."""
+
+    model: Sd15Model
+    parts: Parts
+    key: str
+    frame_step: Graph
+    latents: Graph
+    tokens: Graph
+    kept: Path
+
+    def __call__(self, avatar: FaceAvatar) -> Sd15Conditions:
+        """Slow the first time, for this pack and presenter."""
+        key = f"{self.key[:DIGITS]}-{avatar_key(avatar)[:DIGITS]}"
+        path = self.kept / f"{key}.safetensors"
+        found = load(path, key, self.model, avatar)
+        if found is None:
+            found = self.enrol(avatar)
+            save(path, key, found)
+        return Sd15Conditions(found, self.model)
+
+    def enrol(self, avatar: FaceAvatar) -> Enrolment:
+        size = self.model.resolution
+        mask = crop_mask(avatar.face, size)[None, None]
+        crops = [self.latents.run({"crop": as_input(crop)[None], "mask": mask}) for crop in crops_at_rest(avatar, size)]
+        whole = np.asarray(cv2.resize(avatar.loop[0], (size, size), interpolation=cv2.INTER_AREA), np.uint8)
+        bank = np.zeros((*SHAPE, *self.model.tokens), np.float16)
+        for place, structure in self._bank_frames(avatar):
+            bank[place] = self.tokens.run({"picture": as_input(structure)[None]})["tokens"][0]
+        without_noise = Enrolment(
+            masked=np.concatenate([crop["masked"] for crop in crops]),
+            mask=crops[0]["mask_latent"][0],
+            bank=bank,
+            identity=self.tokens.run({"picture": as_input(whole)[None]})["identity"][0],
+            noise=np.zeros((1, 1), np.float32),
+            flows=np.zeros((), np.int32),
+        )
+        pattern = self._noise(avatar, Sd15Conditions(without_noise, self.model))
+        values = {field.name: getattr(without_noise, field.name) for field in fields(Enrolment)}
+        return Enrolment(**{**values, "noise": pattern, "flows": np.array(CALIBRATION - 1, np.int32)})
+
+    def _bank_frames(self, avatar: FaceAvatar) -> Iterator[tuple[tuple[int, int, int], NDArray[np.uint8]]]:
+        """The Structurist's picture of every grid point, on the first frame of the loop."""
+        frames = StructureFrames(avatar.face, self.model.resolution)
+        for place, motion in grid():
+            yield place, frames.draw(avatar.loop[0], avatar.face.alignment[0], motion)
+
+    def _noise(self, avatar: FaceAvatar, conditions: Sd15Conditions) -> Floats:
+        """D, by Theorem 1, of what the network draws beside what it was asked for."""
+        frames = StructureFrames(avatar.face, self.model.resolution)
+        finish = Finish(self.parts, self.model.resolution, self.model.latent)
+        fake, real = FlowMeter(), FlowMeter()
+        flows: list[tuple[Floats, Floats]] = []
+        for place, motion in enumerate(calibration_motions()):
+            loop = place % len(avatar.loop)
+            structure = frames.draw(avatar.loop[loop], avatar.face.alignment[loop], motion)
+            question = finish.ask(structure, motion, conditions.feeds(loop, motion))
+            picture = self.frame_step.run({name: value[None] for name, value in question.feeds.items()})["picture"][0]
+            drawn = np.rint(255 * picture.transpose(1, 2, 0)).astype(np.uint8)
+            one, other = fake.step(np.ascontiguousarray(drawn)), real.step(structure)
+            if one is not None and other is not None:
+                flows.append((one, other))
+        return noise_pattern(*(np.stack(each) for each in zip(*flows, strict=True)))
+
+
+def calibration_motions() -> Iterator[LipMotion]:
+    """Syllables, every other one rounded and every third one wide."""
+    for frame in range(CALIBRATION):
+        syllable, phase = divmod(frame, SYLLABLE)
+        opening = WIDEST * np.sin(np.pi * phase / SYLLABLE) ** 2
+        yield motion_at((float(opening), float(syllable % 3 == 2), 0.5 * (syllable % 2)))
+
+
+def avatar_key(avatar: FaceAvatar) -> str:
+    """SHA-256 of the presenter's pictures and geometry."""
+    total = hashlib.sha256(np.ascontiguousarray(avatar.loop).data)
+    for field in fields(avatar.face):
+        total.update(np.ascontiguousarray(getattr(avatar.face, field.name)).tobytes())
+    return total.hexdigest()
+
+
+def load(path: Path, key: str, model: Sd15Model, avatar: FaceAvatar) -> Enrolment | None:
+    """An enrolment that was kept; None where there is none of this form: it is then made again."""
+    try:
+        with safe_open(path, framework="np") as file:
+            if (file.metadata() or {}) != {"format": str(FORMAT), "key": key}:
+                return None
+            found = Enrolment(**{field.name: file.get_tensor(field.name) for field in fields(Enrolment)})
+    except (OSError, SafetensorError):
+        return None
+    crops = -(-len(avatar.loop) // SHARED)
+    wanted = ((crops, *model.latent), (1, *model.latent[1:]), (*SHAPE, *model.tokens), model.prompt)
+    shapes = (found.masked.shape, found.mask.shape, found.bank.shape, found.identity.shape)
+    return found if shapes == wanted else None
+
+
+def save(path: Path, key: str, enrolment: Enrolment) -> None:
+    """Whole or not at all: a reader finds the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {field.name: np.ascontiguousarray(getattr(enrolment, field.name)) for field in fields(Enrolment)}
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as scratch:
+        fresh = Path(scratch) / path.name
+        save_file(tensors, fresh, {"format": str(FORMAT), "key": key})
+        os.replace(fresh, path)
