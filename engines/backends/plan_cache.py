@@ -21,11 +21,11 @@ from typing import Any
 
 from engines.backends.api import GraphError
 from engines.backends.cuda import Device
+from engines.backends.hashing import hash_of, hash_of_file
 from engines.errors import FileRefused
 
-FORMAT = 1  # of the JSON file
+FORMAT = 2  # of the JSON file
 RULES = 1  # of typed_graph: goes up whenever they give another graph for the same file, and old plans are not found
-CHUNK = 1 << 22  # bytes read at a time
 NAME_DIGITS = 16  # of the key's hash in a file's name
 
 
@@ -58,7 +58,7 @@ class PlanKey:
     """Everything that a plan depends on."""
 
     graph: str  # the file's name without suffix, for people
-    content: str  # SHA-256 of the ONNX file and of the weights beside it
+    content: str  # content_hash of the ONNX file and of the weights beside it
     batch: int
     options: PlanOptions
     tensorrt: str
@@ -71,15 +71,25 @@ class PlanKey:
         return f"{self.graph}-b{self.batch}-{hashlib.sha256(written).hexdigest()[:NAME_DIGITS]}"
 
 
-def plan_key(
-    path: Path, batch: int, options: PlanOptions, tensorrt: str, device: Device, weights: Sequence[Path] = ()
-) -> PlanKey:
-    """The key of an ONNX file as it is now. weights: files beside it that hold its larger weights.
+def plan_key(source: Source, batch: int, options: PlanOptions, tensorrt: str, device: Device) -> PlanKey:
+    return PlanKey(source.path.stem, source.content, batch, options, tensorrt, device)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An ONNX file as it was when it was hashed, which takes seconds for a large one."""
+
+    path: Path
+    content: str
+
+
+def source_of(path: Path, weights: Sequence[Path] = ()) -> Source:
+    """weights: files beside it that hold its larger weights.
 
     Raises:
         GraphError: one of the files cannot be read.
     """
-    return PlanKey(path.stem, content_hash(path, *weights), batch, options, tensorrt, device)
+    return Source(path, content_hash(path, *weights))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +128,7 @@ class PlanCache:
             content = plan.read_bytes()
         except OSError as error:
             raise PlanError(plan, "the plan that its JSON file describes", str(error), self.mend) from error
-        found = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        found = {"bytes": len(content), "hash": hash_of(content)}
         if note.get("plan") != found:
             raise PlanError(plan, f"{note.get('plan')}", f"{found}: it is damaged", self.mend)
         return content
@@ -130,7 +140,7 @@ class PlanCache:
         note = {
             "format": FORMAT,
             "key": asdict(key),
-            "plan": {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()},
+            "plan": {"bytes": len(content), "hash": hash_of(content)},
             "parity": parity,
         }
         _write(self.sidecar(key), json.dumps(note, indent=2).encode() + b"\n")
@@ -170,7 +180,7 @@ class PlanCache:
 
 
 def content_hash(path: Path, *beside: Path) -> str:
-    """SHA-256 of a file and of those that belong to it, in the order given.
+    """Of a file and of those that belong to it, in the order given.
 
     Raises:
         GraphError: one of them cannot be read.
@@ -178,13 +188,9 @@ def content_hash(path: Path, *beside: Path) -> str:
     total = hashlib.sha256()
     for part in (path, *beside):
         try:
-            with part.open("rb") as file:
-                one = hashlib.sha256()
-                while chunk := file.read(CHUNK):
-                    one.update(chunk)
+            total.update(hash_of_file(part).encode())  # of hashes, so that no byte moves from one file to the next
         except OSError as error:
             raise GraphError(f"{part}: expected a file of a graph, found none that can be read: {error}") from error
-        total.update(one.digest())  # of digests, so that bytes cannot move from one file to the next unnoticed
     return total.hexdigest()
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from engines.backends.api import GraphError, Tensors, TensorSpec, check_feeds
 from engines.backends.cuda import Cuda, CudaStream, PinnedPool, bytes_of, open_cuda, open_stream
-from engines.backends.plan_cache import PlanCache, PlanOptions, plan_key
+from engines.backends.plan_cache import PlanCache, PlanOptions, Source, plan_key
 from engines.backends.tensorrt_api import CudaEngine, ExecutionContext, Runtime, TensorRt, load_tensorrt, logger_of
 
 LOGGER = logging.getLogger(__name__)
@@ -78,19 +77,15 @@ class TensorRtGraph:
         self.stream.close()
 
 
-def open_tensorrt(
-    path: Path, batch: int, options: PlanOptions, cache: PlanCache, *, weights: Sequence[Path] = (), device: int = 0
-) -> TensorRtGraph:
-    """The graph of an ONNX file on a GPU, from the plan that was compiled for just that; the file is only hashed.
-
-    weights: files beside it that hold its larger weights.
+def open_tensorrt(source: Source, batch: int, options: PlanOptions, cache: PlanCache, device: int = 0) -> TensorRtGraph:
+    """The graph of an ONNX file on a GPU, from the plan that was compiled for just that; the file is not read.
 
     Raises:
         PlanError: there is no plan for this graph, batch size, version and GPU, or it is damaged.
         GraphError: TensorRT or the GPU is missing, or too little memory is free.
     """
     tensorrt, cuda = load_tensorrt(), open_cuda(device)
-    key = plan_key(path, batch, options, tensorrt.__version__, cuda.device(), weights)
+    key = plan_key(source, batch, options, tensorrt.__version__, cuda.device())
     return load_plan(tensorrt, cuda, cache.load(key))
 
 

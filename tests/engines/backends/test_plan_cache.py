@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from engines.backends.cuda import Device
-from engines.backends.plan_cache import PlanCache, PlanError, PlanKey, PlanOptions, content_hash, plan_key
+from engines.backends.plan_cache import PlanCache, PlanError, PlanKey, PlanOptions, content_hash, source_of
 
 PARITY = {"worst": 0.001}
 KEY = PlanKey("frame_step", "ab" * 32, 4, PlanOptions(), "10.16.1.11", Device("Paper GPU", "9.0"))
@@ -156,7 +156,7 @@ def test_the_hash_is_of_every_file_and_of_where_each_ends(tmp_path: Path) -> Non
     other.write_bytes(b"bc")
     assert content_hash(one, other) != before
     with pytest.raises(ValueError, match="none that can be read"):
-        plan_key(tmp_path / "absent.onnx", 1, PlanOptions(), "10.16.1.11", KEY.device)
+        source_of(tmp_path / "absent.onnx")
 
 
 @pytest.mark.parametrize("wrong", [{"precision": "half"}, {"level": 6}, {"workspace_mib": 0}])

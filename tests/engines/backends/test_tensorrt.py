@@ -5,23 +5,25 @@ from __future__ import annotations
 import gc
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 pytest.importorskip("onnx", reason="plans are made of ONNX graphs: install the tensorrt extra")
 
 import onnx
 
-from engines.backends.api import GraphError
+from engines.backends.api import GraphError, Tensors, TensorSpec
 from engines.backends.onnxruntime import open_onnx
 from engines.backends.parity import Parity, ParityError, compare, random_probes
-from engines.backends.plan_cache import PlanCache, PlanError, PlanOptions
+from engines.backends.plan_cache import PlanCache, PlanError, PlanOptions, source_of
 from engines.backends.tensorrt import TensorRtGraph, open_tensorrt
 from engines.backends.tensorrt_build import CompileStopped, Progress
-from engines.backends.tensorrt_compile import Judge, compile_plan
+from engines.backends.tensorrt_compile import Judge, RowByRow, compile_plan, compile_plans, judges
 from tests.engines.backends.gpu import FakeTensorRt, install
 from tests.engines.backends.small_graph import write_small
 
@@ -57,11 +59,11 @@ def made(
 ) -> Path:
     reference = open_onnx(source, batch, threads=1)
     judge = Judge(reference, list(random_probes(reference.inputs)))
-    return compile_plan(source, batch, options, cache, judge, report)
+    return compile_plan(source_of(source), batch, options, cache, judge, report)
 
 
 def opened(source: Path, cache: PlanCache) -> TensorRtGraph:
-    return open_tensorrt(source, 2, OPTIONS, cache)
+    return open_tensorrt(source_of(source), 2, OPTIONS, cache)
 
 
 def test_a_compiled_plan_gives_what_the_reference_gives(tensorrt: FakeTensorRt, source: Path, cache: PlanCache) -> None:
@@ -117,6 +119,55 @@ def test_an_interrupt_comes_through_the_compiler(tensorrt: FakeTensorRt, source:
 def test_what_is_there_is_not_made_again(tensorrt: FakeTensorRt, source: Path, cache: PlanCache) -> None:
     assert made(source, cache) == made(source, cache)
     assert len(tensorrt.built) == 1
+
+
+def test_plans_for_several_batch_sizes_are_made_in_one_go(
+    tensorrt: FakeTensorRt, source: Path, cache: PlanCache
+) -> None:
+    told: list[tuple[int, str]] = []
+
+    def report(batch: int, progress: Progress) -> bool:
+        told.append((batch, progress.phase))
+        return True
+
+    made = compile_plans(source, (1, 4), OPTIONS, cache, open_onnx(source, 1, threads=1), report)
+    assert [name for batch, name in told if batch == 4] == [name for batch, name in told if batch == 1]
+    assert told[-1] == (4, "comparing with the reference")
+    assert sorted(cache.folder.glob("*.plan")) == sorted(made.values())
+    graph = open_tensorrt(source_of(source), 4, OPTIONS, cache)
+    assert graph.inputs[0].shape[0] == 4
+
+
+def test_the_reference_computes_no_row_twice() -> None:
+    class Counting:
+        inputs = (TensorSpec("x", (1, 2), np.dtype(np.float32)),)
+        outputs = (TensorSpec("y", (1, 2), np.dtype(np.float32)),)
+        runs = 0
+
+        def run(self, feeds: Mapping[str, NDArray[Any]]) -> Tensors:
+            self.runs += 1
+            return {"y": 3 * feeds["x"]}
+
+    reference = Counting()
+    for batch, judge in judges(reference, (1, 2, 4, 8)).items():
+        assert isinstance(judge.reference, RowByRow)
+        for probe in judge.probes:
+            assert probe["x"].shape == (batch, 2)
+            np.testing.assert_array_equal(judge.reference.run(probe)["y"], 3 * probe["x"])
+    assert reference.runs == 3
+
+
+def test_rows_that_change_places_are_noticed(tensorrt: FakeTensorRt, source: Path) -> None:
+    judge = judges(open_onnx(source, 1, threads=1), (4,))[4]
+    whole = open_onnx(source, 4, threads=1)
+    assert compare(judge.reference, whole, judge.probes).within(Parity(1e-5, 1e-5))
+
+    class Turned(RowByRow):
+        def run(self, feeds: Mapping[str, NDArray[Any]]) -> Tensors:
+            return {name: value[::-1] for name, value in super().run(feeds).items()}
+
+    turned = Turned(open_onnx(source, 1, threads=1), 4)
+    assert compare(judge.reference, turned, judge.probes).worst > 0.1
 
 
 def test_a_plan_that_computes_something_else_is_not_kept(
