@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ def compile_plans(
     """
     source, made = source_of(path, weight_files(path)), {}
     for batch, judge in judges(reference, batches).items():
-        made[batch] = compile_plan(source, batch, options, cache, judge, lambda step, batch=batch: report(batch, step))
+        made[batch] = compile_plan(source, batch, options, cache, judge, partial(report, batch))
     return made
 
 
