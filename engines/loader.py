@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.api import Engine
-from engines.backends.choose import UnknownBackend, opener
+from engines.backends.choose import PYTORCH_CUDA, OpenGraph, UnknownBackend, opener
 from engines.diffusion.engine import DiffusionEngine
 from engines.diffusion.pack import SHIPPED as SHIPPED_PACK
 from engines.diffusion.pack import load_pack
@@ -70,12 +70,20 @@ def load_engine(
     folder = pack or SHIPPED_PACK
     if sd15.is_sd15(folder):
         return _sd15_engine(folder, lip_encoder, threads, backend)
-    weights = load_pack(folder, threads=threads, open_graph=opener(backend))
+    weights = load_pack(folder, threads=threads, open_graph=_opener(folder, backend))
     return DiffusionEngine(lip_encoder, weights.frame_steps, weights.encode)
 
 
+def _opener(folder: Path, backend: str) -> OpenGraph:
+    if backend != PYTORCH_CUDA:
+        return opener(backend)
+    from engines.diffusion.captured import open_captured  # late: PyTorch is needed for this alone
+
+    return open_captured(folder)
+
+
 def _sd15_engine(folder: Path, lip_encoder: LipEncoder, threads: int, backend: str) -> DiffusionEngine:
-    pack = sd15.load_pack(folder, threads=threads, open_graph=opener(backend))
+    pack = sd15.load_pack(folder, threads=threads, open_graph=_opener(folder, backend))
     enroller = Enroller(
         pack.manifest.model,
         pack.parts,

@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     add_lips(commands)
     add_doctor(commands)
     add_avatar(commands)
+    add_pack(commands)
     return words
 
 
@@ -48,7 +49,7 @@ def add_serve(commands: Subcommands[argparse.ArgumentParser]) -> None:
     words.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     words.add_argument("--port", type=int, help="port to listen on (default 8080)")
     words.add_argument("--loop", choices=("uvloop", "asyncio"), help="event loop (default uvloop)")
-    words.add_argument("--engine", metavar="NAME", help="the engine: warp (default) or diffusion")
+    add_engine_words(words)
     words.set_defaults(command=serve)
 
 
@@ -82,7 +83,7 @@ def add_render(commands: Subcommands[argparse.ArgumentParser]) -> None:
     words.add_argument("--avatar", default="", metavar="NAME", help="the presenter (default: the one offered first)")
     words.add_argument("--report", type=Path, metavar="FILE.json", help="write what it took; overwritten if there")
     words.add_argument("--force", action="store_true", help="overwrite the video if it exists")
-    words.add_argument("--engine", metavar="NAME", help="the engine: warp (default) or diffusion")
+    add_engine_words(words)
     add_voice_words(words)
     words.set_defaults(command=render)
 
@@ -143,6 +144,18 @@ def add_avatar(commands: Subcommands[argparse.ArgumentParser]) -> None:
     add_avatar_words(commands.add_parser("avatar", help="make presenters of pictures and clips, and look after them"))
 
 
+def add_pack(commands: Subcommands[argparse.ArgumentParser]) -> None:
+    from streamer.offline.pack_words import add_pack_words
+
+    add_pack_words(commands.add_parser("pack", help="build packs of your own weights, look at them, compile them"))
+
+
+def add_engine_words(words: argparse.ArgumentParser) -> None:
+    words.add_argument("--engine", metavar="NAME", help="the engine: warp (default) or diffusion")
+    words.add_argument("--pack", metavar="FOLDER", help="the diffusion engine's weights (default: those that ship)")
+    words.add_argument("--backend", metavar="NAME", help="what computes them: onnxruntime (default), openvino, …")
+
+
 def add_voice_words(words: argparse.ArgumentParser) -> None:
     words.add_argument(
         "--lookahead-ms", type=int, metavar="MS", help="sound the lips may hear ahead: 0, 40, 80, 120, 160 (default 80)"
@@ -152,7 +165,11 @@ def add_voice_words(words: argparse.ArgumentParser) -> None:
 
 def with_engine(config: Config, options: argparse.Namespace) -> Config:
     """The configuration with the engine that was said on the command line."""
-    said = {"name": getattr(options, "engine", None), "lookahead_ms": getattr(options, "lookahead_ms", None)}
+    pack = getattr(options, "pack", None)
+    # Whoever names weights wants the engine that they are for.
+    name = getattr(options, "engine", None) or (pack and "diffusion")
+    said = {"name": name, "pack": pack, "backend": getattr(options, "backend", None)}
+    said["lookahead_ms"] = getattr(options, "lookahead_ms", None)
     engine = dataclasses.replace(config.engine, **{key: value for key, value in said.items() if value is not None})
     return dataclasses.replace(config, engine=engine)
 

@@ -1,4 +1,4 @@
-"""The runtimes for a CPU, by name. Knows no model; imports only the one that is asked for."""
+"""The runtimes by name. Knows no model; imports only the one that is asked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 from engines.backends.api import Graph
 from engines.backends.onnxruntime import open_onnx
 
-BACKENDS = ("onnxruntime", "openvino")
+PYTORCH_CUDA = "pytorch-cuda"  # computes modules, not files: a pack opens them for it
+BACKENDS = ("onnxruntime", "openvino", PYTORCH_CUDA, "tensorrt")
+PLANS = "plans"  # the folder of TensorRT's plans, beside a graph's file
+COMPILE = "compile it on this machine with `lipcast pack compile`"
 
 OpenGraph = Callable[[Path, int, int], Graph]  # file, rows of a batch, threads → a graph; raises GraphError
 
@@ -28,4 +31,18 @@ def opener(name: str) -> OpenGraph:
         from engines.backends.openvino import Openvino
 
         return Openvino().open
+    if name == "tensorrt":
+        return open_plan
     raise UnknownBackend(f"no backend {name!r}; there are: {', '.join(BACKENDS)}")
+
+
+def open_plan(path: Path, batch: int, threads: int) -> Graph:
+    """A graph on TensorRT, of the plan that was compiled for it; threads are ONNX Runtime's affair.
+
+    Raises:
+        GraphError: there is no such plan, or no TensorRT or GPU.
+    """
+    from engines.backends.plan_cache import PlanCache, PlanOptions
+    from engines.backends.tensorrt import open_tensorrt
+
+    return open_tensorrt(path, batch, PlanOptions(), PlanCache(path.parent / PLANS, COMPILE))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.api import Avatar, Chunk, Engine, Timing
+from engines.diffusion import pack as embedded
+from engines.diffusion.sd15 import pack as sd15
 from engines.face.avatar import MANIFEST, Manifest, load_avatar, read_manifest, save_avatar
 from engines.face.enrolment.enrol import Enrolled, enrol
 from engines.face.enrolment.finder import face_finder
@@ -39,6 +42,28 @@ __all__ = ["Enrolled", "user_presenters"]
 
 JPEG_QUALITY = 90
 DIGITS = 5  # of every number: finer than lips can be seen to move
+
+
+MIB = 2**20
+NO_TORCH = "building and compiling packs needs PyTorch, diffusers and ONNX: pip install 'lipcast[diffusion]'"
+
+
+@dataclass(frozen=True, slots=True)
+class PackChoices:
+    """What a user says about a pack; None for what its mode has. See engines/diffusion/sd15/build.py."""
+
+    mode: str
+    resolution: int | None = None
+    steps: int | None = None
+    strength: float | None = None
+    guidance: float | None = None
+    lip_scale: float = 1.0
+    identity_scale: float | None = None
+    adapter: str = ""
+    lora: str = ""
+    few_step: bool = True
+    face: Path | None = None
+    accepted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,3 +208,86 @@ def check_foreign_avatar(folder: Path) -> None:
 
 def read_avatar_name(folder: Path) -> str:
     return read_manifest(folder / MANIFEST).name
+
+
+def build_sd15_pack(places: tuple[str, ...], folder: Path, choices: PackChoices, say: Callable[[str], None]) -> Path:
+    """
+    Raises:
+        OfflineError, FileRefused, ValueError: with what was expected, what was found and the mend.
+    """
+    try:
+        from engines.diffusion.sd15 import build  # late: it needs PyTorch, which no other command does
+    except ImportError as error:
+        raise OfflineError(f"{NO_TORCH} ({error})") from error
+    settings = build.Settings(
+        choices.mode,
+        choices.resolution,
+        choices.steps,
+        choices.strength,
+        choices.guidance,
+        choices.lip_scale,
+        choices.identity_scale,
+    )
+    order = build.BuildOrder(
+        places, folder, settings, choices.adapter, choices.lora, choices.few_step, choices.face, choices.accepted
+    )
+    return build.build_pack(order, say)
+
+
+def shipped_pack() -> Path:
+    return embedded.SHIPPED
+
+
+def pack_facts(folder: Path) -> Iterator[tuple[str, str]]:
+    """What a pack says of itself, once every file has been compared with its hash.
+
+    Raises:
+        PackError: it cannot be used.
+    """
+    yield "folder", str(folder)
+    if not sd15.is_sd15(folder):
+        manifest = embedded.read_manifest(folder)
+        yield "pack", f"{manifest.name} {manifest.version}, {manifest.size} pixels, licence {manifest.licence}"
+        yield from _files(folder, embedded.FILES, dict(manifest.hashes))
+        return
+    own = sd15.read_manifest(folder)
+    model = own.model
+    yield "pack", f"{own.name}: Stable Diffusion 1.5, {model.mode}, {model.resolution} pixels"
+    yield "sampling", f"{model.steps} steps, strength {model.strength:g}, guidance {model.guidance:g}"
+    yield "IP-Adapter", f"{model.adapter}, scale {model.lip_scale:g}; identity {model.identity_scale:g}"
+    for source in own.sources:
+        yield "built of", f"{source.part}: {source.file}, licence {source.licence}, SHA-256 {source.sha256[:12]}…"
+    yield from _files(folder, sd15.FILES, dict(own.hashes))
+
+
+def _files(folder: Path, names: tuple[str, ...], hashes: dict[str, str]) -> Iterator[tuple[str, str]]:
+    for name in names:
+        embedded.check_hash(folder / name, hashes[name])
+        yield "file", f"{name}, {(folder / name).stat().st_size / MIB:.1f} MiB, as it was made"
+
+
+def compile_frame_step(folder: Path, batch: int, say: Callable[[str], None]) -> Path:
+    """A plan of the pack's frame step for this machine's GPU; see docs/backends.md.
+
+    Raises:
+        OfflineError, FileRefused, ValueError: with what was expected and the mend.
+    """
+    try:
+        from engines.backends.choose import COMPILE, PLANS
+        from engines.backends.onnxruntime import open_onnx
+        from engines.backends.parity import random_probes
+        from engines.backends.plan_cache import PlanCache, PlanOptions
+        from engines.backends.tensorrt_compile import Judge, compile_plan
+    except ImportError as error:
+        raise OfflineError(f"{NO_TORCH} ({error})") from error
+    names = sd15 if sd15.is_sd15(folder) else embedded
+    path = folder / names.FRAME_STEP
+    embedded.check_hash(path, names.read_manifest(folder).hashes[names.FRAME_STEP])
+    reference = open_onnx(path, batch, os.cpu_count() or 1)
+    judge = Judge(reference, list(random_probes(reference.inputs, count=2)))
+
+    def report(progress: Any) -> bool:
+        say(f"{progress.phase}: {progress.done} of {progress.steps}")
+        return True
+
+    return compile_plan(path, batch, PlanOptions(), PlanCache(folder / PLANS, COMPILE), judge, report)

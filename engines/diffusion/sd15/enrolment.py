@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from engines.backends.api import Graph
+from engines.backends.kept import frozen
 from engines.diffusion.conditions import SHARED, as_input, crop_mask, crops_at_rest
 from engines.diffusion.finish import Finish, Parts
 from engines.diffusion.noise_sensor import Calibration, FlowMeter, noise_pattern
@@ -53,21 +54,19 @@ class Enrolment:
 
 
 class Sd15Conditions:
-    """An enrolment as the frame step takes it. What never changes cannot be written to."""
+    """An enrolment as the frame step takes it."""
 
     __slots__ = ("_always", "_bank", "_masked", "_per_frame_encoder", "calibration")
 
     def __init__(self, enrolment: Enrolment, model: Sd15Model) -> None:
         self._bank, self._per_frame_encoder = Bank(enrolment.bank), model.per_frame_encoder
-        self._masked = enrolment.masked
+        self._masked = frozen(enrolment.masked)
         self._always = {
-            "mask": enrolment.mask,
-            "anchor": self._bank.anchor,
-            "identity": enrolment.identity,
-            "scale": np.array([model.lip_scale, model.identity_scale], np.float32),
+            "mask": frozen(enrolment.mask),
+            "anchor": frozen(self._bank.anchor),
+            "identity": frozen(enrolment.identity),
+            "scale": frozen(np.array([model.lip_scale, model.identity_scale], np.float32)),
         }
-        for array in (self._masked, *self._always.values()):
-            array.setflags(write=False)
         self.calibration = Calibration(enrolment.noise, int(enrolment.flows))
 
     def feeds(self, frame: int, motion: LipMotion) -> dict[str, Floats]:

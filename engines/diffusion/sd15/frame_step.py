@@ -27,8 +27,12 @@ class _Denoiser(nn.Module):
     def __init__(self, network: Network, model: Sd15Model) -> None:
         super().__init__()
         self.names = tuple(spec.name for spec in frame_step_specs(model, 1)[0])
-        self.unet, self.viewer, self.image_keys = network.unet, network.viewer, network.image_keys
+        self.unet, self.viewer, self.image_keys = network.unet, self.viewer_of(network), network.image_keys
         self.text = network.text
+
+    def viewer_of(self, network: Network) -> nn.Module:
+        """What is needed of it: weights that nothing reads would take a GPU's memory."""
+        return network.viewer
 
     def forward(self, *given: Tensor) -> Tensor:
         """The picture (batch, 3, size, size) in [0, 1]; inputs as frame_step_specs states them, in that order."""
@@ -60,6 +64,12 @@ class LiveStep(_Denoiser):
         super().__init__(network, model)
         self.steps = few_steps(model.steps, model.strength)
         self.tiny = network.tiny
+
+    def viewer_of(self, network: Network) -> nn.Module:
+        """Tokens come from the bank."""
+        viewer = nn.Module()
+        viewer.projection = network.viewer.projection
+        return viewer
 
     def draw(self, given: Given) -> Tensor:
         begin = self.tiny.encoder(given["structure"])  # (batch, 4, h, w)

@@ -1,0 +1,81 @@
+"""Packs of users: built of their weights, shown, compiled for their GPU. Knows no command line and no model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from streamer.offline.errors import OfflineError
+from streamer.offline.wiring import (
+    PackChoices,
+    build_sd15_pack,
+    compile_frame_step,
+    pack_facts,
+    shipped_pack,
+)
+
+BATCHES = (1, 2, 4)  # rows of a frame step that an engine asks for
+MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class PackOrder:
+    """What to build: places of weights, where to, and what was said of it."""
+
+    places: tuple[str, ...]
+    folder: Path
+    choices: PackChoices
+
+
+def build(order: PackOrder, force: bool, words: TextIO) -> Path:
+    """Make a pack's folder, whole or not at all; words is told of every step. Returns the folder.
+
+    Raises:
+        OfflineError, FileRefused, ValueError: with what was expected, what was found and the mend.
+    """
+    if order.folder.exists() and not force:
+        raise OfflineError(f"{order.folder}: exists already; give another --out, or --force to replace a pack")
+    return build_sd15_pack(order.places, order.folder, order.choices, Teller(words))
+
+
+def show(folder: Path | None) -> Iterator[str]:
+    """Lines about a pack, None for the one that ships; every file is compared with its hash.
+
+    Raises:
+        FileRefused: it cannot be used.
+    """
+    for name, value in pack_facts(folder or shipped_pack()):
+        yield f"{name:<12} {value}"
+
+
+def compile_pack(folder: Path, batches: tuple[int, ...], words: TextIO) -> list[Path]:
+    """Compile a pack's frame step for this machine's GPU, for batches of these sizes. Minutes each.
+
+    Raises:
+        ValueError: TensorRT or the GPU is missing, or a plan is not what it should be.
+    """
+    tell = Teller(words)
+    plans = []
+    for batch in batches:
+        tell(f"a plan for batches of {batch}:")
+        plan = compile_frame_step(folder, batch, tell)
+        tell(f"{plan}: {plan.stat().st_size / MIB:.0f} MiB")
+        plans.append(plan)
+    return plans
+
+
+class Teller:
+    """Writes a line for each step, and none twice in a row."""
+
+    __slots__ = ("_last", "_words")
+
+    def __init__(self, words: TextIO) -> None:
+        self._words, self._last = words, ""
+
+    def __call__(self, line: str) -> None:
+        if line != self._last:
+            self._words.write(line + "\n")
+            self._words.flush()
+        self._last = line
