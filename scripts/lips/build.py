@@ -1,6 +1,6 @@
 """Rebuilds the lip encoder from nothing: corpus, clips, training, export, measurement. Goes on where it stopped.
 
-Usage: python -m scripts.lips.build FOLDER [--steps 3850]
+Usage: python -m scripts.lips.build FOLDER [--steps 9000] [--root /]
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import sys
 from pathlib import Path
 
 
-def stages(folder: Path, steps: int) -> list[tuple[str, ...]]:
+def stages(folder: Path, steps: int, root: Path) -> list[tuple[str, ...]]:
     """The modules to run and their arguments, in order."""
     corpus, clips, checkpoint = str(folder / "corpus"), str(folder / "clips"), str(folder / "lips.pt")
     return [
-        ("scripts.lips.corpus", corpus, "--shards", "80", "--utterances", "160"),
-        ("scripts.lips.dataset", corpus, clips, "--passes", "2"),
+        ("scripts.lips.corpus", corpus, "--shards", "44", "--utterances", "160"),
+        ("scripts.lips.recordings", corpus, "--root", str(root)),
+        ("scripts.lips.dataset", corpus, clips, "--passes", "1", "--people", "3"),
         ("scripts.lips.train", clips, checkpoint, "--batch", "24", "--steps", str(steps)),
-        ("scripts.lips.export", checkpoint, str(folder / "lips-level.pt")),
+        ("scripts.lips.export", checkpoint),
         ("benchmarks.lips", "--corpus", corpus),
     ]
 
@@ -26,10 +27,11 @@ def stages(folder: Path, steps: int) -> list[tuple[str, ...]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="rebuild the lip encoder")
     parser.add_argument("folder", type=Path, help="for the corpus, the clips and the checkpoint: 4 GB")
-    parser.add_argument("--steps", type=int, default=3850)
+    parser.add_argument("--steps", type=int, default=9000)
+    parser.add_argument("--root", type=Path, default=Path("/"), help="where the packages of recordings are")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
-    for module, *arguments in stages(args.folder, args.steps):
+    for module, *arguments in stages(args.folder, args.steps, args.root):
         print(f"== {module}", flush=True)
         subprocess.run((sys.executable, "-m", module, *arguments), check=True)
 

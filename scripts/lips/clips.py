@@ -13,7 +13,8 @@ from scripts.lips.acoustics import RATE, Draw, Samples
 from scripts.lips.coefficients import coefficients
 from scripts.lips.curves import articulate, loudness_effort
 from scripts.lips.held import held_vowel
-from scripts.lips.utterance import Segment, Utterance
+from scripts.lips.tempo import hurry
+from scripts.lips.utterance import PERSON, Segment, Utterance
 
 SECONDS = 8.0
 FRAMES = int(SECONDS * 100)  # label and feature frames of a clip
@@ -21,6 +22,8 @@ NOT_SPEECH_SHARE = 0.12  # of the clips hold no speech and a closed mouth
 HELD_SHARE = 0.06  # of the clips are of held vowels
 HELD_VOWELS = 8  # in such a clip, at most
 EMPHASIS = 6.0  # dB, of syllable groups over their neighbours
+SPEED, UNLIKE = 0.09, 0.02  # deviations of the logarithm of a clip's speed, and of its utterances'
+PERSONS_SPEED, PERSONS_TEMPO = 0.14, 0.18  # likewise of a person's, of whom there are few; tempo leaves the pitch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,8 +61,12 @@ def plain_clip(utterances: Sequence[Utterance]) -> Clip:
 
 def string_together(utterances: Sequence[Utterance], draw: Draw) -> tuple[Samples, tuple[Segment, ...]]:
     """Utterances at random speed (pitch, formants and tempo together) and random distances, level 0.1 or so."""
-    speed = float(np.exp(draw.normal(0, 0.09)))
-    spoken = [respeed(u, speed * float(np.exp(draw.normal(0, 0.02)))) for u in utterances]
+    person = any(u.synthesiser == PERSON for u in utterances)
+    if person:
+        tempo = float(np.exp(np.clip(draw.normal(0.05, PERSONS_TEMPO), -0.4, 0.4)))
+        utterances = [hurry(u, tempo) for u in utterances]
+    speed = float(np.exp(draw.normal(0, PERSONS_SPEED if person else SPEED)))
+    spoken = [respeed(u, speed * float(np.exp(draw.normal(0, UNLIKE)))) for u in utterances]
     clean = np.zeros(int(SECONDS * RATE), np.float32)
     first = [draw.uniform(0.0, 1.2)]
     segments = _place(clean, spoken, lambda: first.pop() if first else float(draw.gamma(1.5, 0.35)))

@@ -22,6 +22,7 @@ from scripts.lips.utterance import SAMPLE_RATE, Utterance, load, save
 from scripts.lips.voices import ENGLISH, OTHERS, OWN_VARIANTS, STOCK_VARIANTS, own_variant
 
 ESPEAK_SHARE, FLITE_SHARE = 0.45, 0.30  # of the utterances; festival's diphones and HTS speak the rest
+DRILL_SHARE = 0.15  # of espeak-ng's
 FESTIVAL_VOICES_A_SHARD = 3  # each costs a start of festival
 SHORTEST = 0.5  # s
 
@@ -56,6 +57,8 @@ def _espeak(draw: np.random.Generator, writer: Writer, count: int) -> Iterator[U
         for _ in range(count):
             english = draw.random() < 0.5
             text = writer.english() if english or draw.random() < 0.25 else writer.invented()
+            if draw.random() < DRILL_SHARE:
+                text = writer.drill()
             language = str(draw.choice(ENGLISH if english else OTHERS))
             own = draw.random() < 0.5
             variant = f"own{draw.integers(OWN_VARIANTS)}" if own else str(draw.choice(STOCK_VARIANTS))

@@ -26,11 +26,11 @@ NEGLIGIBLE = 1e-3  # weight of rest, so that the blend is defined everywhere
 OPENING_REACH = (0.050, 0.055)
 JAW_REACH = (0.065, 0.070)
 ROUNDING_REACH = (0.100, 0.075)  # lips round longest ahead (Schwartz and Savariaux 2014)
-ONSET_REACH = 0.065  # of the first phone after a pause: the preparatory gesture
+ONSET_REACH = 0.050  # of the first phone after a pause: the preparatory gesture
 OFFSET_REACH = 0.085  # of the last phone before one: lips close at leisure
 EDGE, LONGEST_EDGE = 0.25, 0.050  # of a phone's length, and s: what at either end is not at full weight
-HEAD_START = 0.020  # s by which the first phone after a pause is at full weight before it sounds, and by which …
-PREPARATION = 0.120  # … the rest before it gives way: lips part 50-100 ms ahead of the voice (Schwartz and Savariaux)
+PREPARATION = 0.080  # s before the first phone after a pause is heard that rest gives way: lips are half open some
+# 30 ms ahead of the voice, as in running speech (Schwartz and Savariaux: -20 to 70 ms), for a look-ahead shows no more
 CLOSING = 0.110  # s of a pause until rest is at full weight again
 
 GLOTTAL_STOP = 0.09  # s: a shorter silence inside speech does not reach the lips
@@ -38,7 +38,7 @@ SHORT_PAUSE = 0.35  # s: lips stay ajar
 AJAR = 2.0  # mm
 CLOSED_SPEED = 0.16  # mm of opening per ms away from a closure: full opening after some 80 ms
 TUCK_OPENING = 1.6  # mm, f and v
-SHORTEST_CLOSURE = 0.05  # s
+SHORTEST_CLOSURE = 0.06  # s
 UNDERSHOOT = 0.11  # s: a vowel shorter than this does not reach its target
 SMOOTHING = 0.014  # s, deviation: lips are a smooth mass
 
@@ -158,7 +158,7 @@ def _core(segments: Sequence[Segment], i: int) -> tuple[float, float]:
         after, ahead = (edge * min(1.0, length / max(after + ahead, 1e-9)) for edge in (after, max(ahead, 0.0)))
         return segment.start + after, segment.end - ahead
     edge = min(EDGE * length, LONGEST_EDGE)
-    first = _sounds(segment) - HEAD_START if i and segments[i - 1].phone == SILENCE else segment.start + edge
+    first = _sounds(segment) if i and segments[i - 1].phone == SILENCE else segment.start + edge
     return min(first, segment.end - edge), segment.end - edge
 
 

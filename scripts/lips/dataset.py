@@ -1,12 +1,14 @@
 """Features and labels of clips, in files of 64 clips; files that exist are kept. Knows no network.
 
-Usage: python -m scripts.lips.dataset CORPUS FOLDER [--passes 3] [--workers 2]
+Usage: python -m scripts.lips.dataset CORPUS FOLDER [--passes 2] [--people 4] [--workers 2]
+
+What is held out becomes files of its own, held-*.npz: training looks at them but does not learn from them.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,24 +18,28 @@ from numpy.typing import NDArray
 
 from engines.speech.features import MELS, LogMel, Normaliser
 from scripts.lips.clips import Clip, make_clip
-from scripts.lips.utterance import Utterance, load
+from scripts.lips.utterance import SAMPLE_RATE, Utterance, load
 from scripts.lips.voices import HELD_OUT_SYNTHESISERS, is_held_out_voice
 
 CLIPS = 64  # of a file
-UTTERANCES = 4  # at most, of a clip
+HELD_PREFIX = "held-"
+FILLED = (3.0, 9.0)  # s of speech from which on a clip counts as full
+HELD_OUT_CLIPS = {"shard": 3, "people": 150}  # of a file of the corpus, at most
 TRACT = 0.07  # deviation of the logarithm of the warp of the mel axis (Jaitly and Hinton 2013: 0.9 to 1.1)
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One pass over one shard of the corpus."""
+    """One pass over one shard of the corpus; held: over what is for testing only."""
 
     shard: Path
     folder: Path
     number: int  # of the pass
+    held: bool = False
 
     def file(self, part: int) -> Path:
-        return self.folder / f"{self.shard.stem}-pass{self.number}-{part}.npz"
+        kind = HELD_PREFIX if self.held else ""
+        return self.folder / f"{kind}{self.shard.stem}-pass{self.number}-{part}.npz"
 
 
 def is_for_training(utterance: Utterance) -> bool:
@@ -42,10 +48,11 @@ def is_for_training(utterance: Utterance) -> bool:
 
 def write(work: Work) -> int:
     """Write the files of one pass over one shard; how many clips they hold."""
-    draw = np.random.default_rng([3, work.number, int(work.shard.stem[5:])])
-    utterances = [u for u in load(work.shard) if is_for_training(u)]
+    draw = np.random.default_rng([3, work.number, *work.shard.stem.encode()])
+    utterances = [u for u in load(work.shard) if is_for_training(u) != work.held]
     order = draw.permutation(len(utterances))
     groups = _group([utterances[i] for i in order], draw)
+    groups = groups[: HELD_OUT_CLIPS[work.shard.stem[:-3]]] if work.held else groups
     for part, start in enumerate(range(0, len(groups), CLIPS)):
         clips = [make_clip(group, draw) for group in groups[start : start + CLIPS]]
         path = work.file(part)
@@ -58,11 +65,13 @@ def write(work: Work) -> int:
 def _group(utterances: Sequence[Utterance], draw: np.random.Generator) -> list[list[Utterance]]:
     """Utterances that one clip strings together: about as many as fill it."""
     groups: list[list[Utterance]] = []
-    rest = list(utterances)
-    while rest:
-        size = int(draw.integers(1, UTTERANCES + 1))
-        groups.append(rest[:size])
-        rest = rest[size:]
+    full, length = 0.0, np.inf
+    for utterance in utterances:
+        if length >= full:
+            groups.append([])
+            full, length = draw.uniform(*FILLED), 0.0
+        groups[-1].append(utterance)
+        length += len(utterance.samples) / SAMPLE_RATE
     return groups
 
 
@@ -88,16 +97,29 @@ def warped(bands: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
     return moved
 
 
+def plan(corpus: Path, folder: Path, passes: int, people: int) -> Iterator[Work]:
+    """All work on a corpus; what is for testing first."""
+    shards = [(path, passes) for path in sorted(corpus.glob("shard[0-9][0-9][0-9].npz"))]
+    shards += [(path, people) for path in sorted(corpus.glob("people[0-9][0-9][0-9].npz"))]
+    for path, _ in shards:
+        if not all(is_for_training(u) for u in load(path)):
+            yield Work(path, folder, 0, held=True)
+    for number in range(max(passes, people)):
+        for path, times in shards:
+            if number < times and any(is_for_training(u) for u in load(path)):
+                yield Work(path, folder, number)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="features and labels of clips")
     parser.add_argument("corpus", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--passes", type=int, default=3)
+    parser.add_argument("--passes", type=int, default=2, help="over synthesised speech")
+    parser.add_argument("--people", type=int, default=4, help="passes over recordings")
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
-    shards = sorted(args.corpus.glob("shard[0-9][0-9][0-9].npz"))
-    work = [Work(shard, args.folder, number) for number in range(args.passes) for shard in shards]
+    work = list(plan(args.corpus, args.folder, args.passes, args.people))
     missing = [w for w in work if not w.file(0).exists()]
     print(f"{len(work) - len(missing)} of {len(work)} exist")
     clips = 0

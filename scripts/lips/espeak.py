@@ -6,20 +6,21 @@ A build-time tool only: nothing of espeak-ng is shipped.
 from __future__ import annotations
 
 import ctypes
+import itertools
 import shutil
 from pathlib import Path
 from tempfile import mkdtemp
 
 import numpy as np
 
-from scripts.lips.phones import parse_ipa
+from scripts.lips.phones import SILENCE, parse_ipa
 from scripts.lips.segments import find_closures, split
 from scripts.lips.utterance import Utterance, resample
 
 _SYNCHRONOUS = 2  # AUDIO_OUTPUT_SYNCHRONOUS
 _BUFFER_MS = 200
 _PHONEMES_IN_IPA = 3  # espeakINITIALIZE_PHONEME_EVENTS | espeakINITIALIZE_PHONEME_IPA
-_PHONEME = 7  # espeakEVENT_PHONEME
+_WORD, _PHONEME = 1, 7  # espeakEVENT_WORD, espeakEVENT_PHONEME
 _UTF8 = 1
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4  # espeak_PARAMETER
 
@@ -70,6 +71,7 @@ class Espeak:
         self._home = home
         self._sound = bytearray()
         self._events: list[tuple[float, str]] = []
+        self._words: list[int] = []  # how many phonemes came before each word
         self._callback = _CALLBACK(self._hear)  # kept: the library holds only its address
         self._library.espeak_SetSynthCallback(self._callback)
 
@@ -84,6 +86,7 @@ class Espeak:
         """
         self._sound.clear()
         self._events.clear()
+        self._words.clear()
         if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise ValueError(f"espeak-ng has no voice {voice!r}")
         for parameter, value in ((_RATE, words_a_minute), (_PITCH, pitch), (_RANGE, pitch_range)):
@@ -100,6 +103,13 @@ class Espeak:
         segments = find_closures(split(marks, parse_ipa, burst_marked=True), samples)
         return Utterance(samples, segments, "espeak", voice)
 
+    def words(self) -> list[list[str]]:
+        """The phones of what was said last, by word, without pauses."""
+        edges = [*self._words, len(self._events)]
+        spelt = [[symbol for _, symbol in self._events[a:b]] for a, b in itertools.pairwise(edges)]
+        phones = [[p for symbol in word for p in parse_ipa(symbol) if p != SILENCE] for word in spelt]
+        return [word for word in phones if word]
+
     def _hear(self, sound: ctypes.Array[ctypes.c_short], count: int, events: ctypes.Array[_Event]) -> int:
         if sound and count:
             self._sound.extend(ctypes.string_at(sound, count * 2))
@@ -107,6 +117,9 @@ class Espeak:
         while events[i].type:
             if events[i].type == _PHONEME:
                 symbol = bytes(events[i].id.string).decode("utf-8", "ignore")
-                self._events.append((events[i].sample / self._rate, symbol))
+                if "(" not in symbol:  # not the name of another language
+                    self._events.append((events[i].sample / self._rate, symbol))
+            elif events[i].type == _WORD:
+                self._words.append(len(self._events))
             i += 1
         return 0

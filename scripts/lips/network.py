@@ -12,6 +12,7 @@ HOPS = 4  # feature frames of a chunk
 PAST_CHUNKS = 2  # chunks before the present one that the first layer sees
 DELAYS = 9  # look-aheads 0, 20, … 160 ms, one-hot
 WIDE, NARROW, MEMORY = 256, 192, 256
+DROPOUT = 0.1  # of what passes between the layers, in training: without it the synthesisers are learnt by heart
 
 
 class LipNetwork(nn.Module):
@@ -22,7 +23,8 @@ class LipNetwork(nn.Module):
         chunk = HOPS * FEATURES
         self.wide = nn.Linear((PAST_CHUNKS + 1) * chunk + DELAYS, WIDE)
         self.narrow = nn.Linear(WIDE, NARROW)
-        self.memory = nn.GRU(NARROW, MEMORY, num_layers=2, batch_first=True)
+        self.memory = nn.GRU(NARROW, MEMORY, num_layers=2, batch_first=True, dropout=DROPOUT)
+        self.drop = nn.Dropout(DROPOUT)
         self.shape = nn.Linear(MEMORY, 128)
         self.coefficients = nn.Linear(128, len(COEFFICIENTS))
         self.visemes = nn.Linear(128, len(VISEMES))
@@ -37,8 +39,9 @@ class LipNetwork(nn.Module):
         asked = nn.functional.one_hot(delay, DELAYS).to(features.dtype)
         asked = asked[:, None].expand(-1, features.shape[1], -1)
         x = torch.relu(self.wide(torch.cat([*earlier, features, asked], dim=-1)))
-        x = torch.relu(self.narrow(x))
+        x = self.drop(torch.relu(self.narrow(x)))
         x, _ = self.memory(x)
+        x = self.drop(x)
         with torch.autocast(x.device.type, enabled=False):  # what is put out keeps its 24 bits
             x = torch.relu(self.shape(x.float()))
             return torch.sigmoid(self.coefficients(x)), self.visemes(x)

@@ -45,6 +45,7 @@ _PROSE_MODULES = (
 _ONSETS = "p b m f v t d s z n l r k g w j sh ch h st pr br fl sp pl bl tr kr sm".split()
 _NUCLEI = "a e i o u a e i o u ai au oi ei ou ie".split()
 _CODAS = ["", "", "", "", "n", "m", "s", "l", "r", "t", "p", "f", "k"]
+_ALIKE = "p t k b d g m n m b v l f s th b v w r v f p".split()  # consonants that sound alike where lips differ
 
 
 class Writer:
@@ -80,6 +81,14 @@ class Writer:
         for _ in range(self._draw.integers(3, 9)):
             syllables = self._draw.integers(1, 4)
             words.append("".join(self._syllable() for _ in range(syllables)))
+        return " ".join(words) + self._pick((".", ",", "?"))
+
+    def drill(self) -> str:
+        """Vowels with consonants between them that are easily taken for one another: p and t, m and n, b and v."""
+        words = []
+        for _ in range(self._draw.integers(3, 8)):
+            syllables = [self._pick(_ALIKE) + self._pick(_NUCLEI) for _ in range(self._draw.integers(1, 4))]
+            words.append(self._pick(_NUCLEI) + "".join(syllables))
         return " ".join(words) + self._pick((".", ",", "?"))
 
     def _syllable(self) -> str:

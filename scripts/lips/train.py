@@ -6,9 +6,10 @@ Usage: python -m scripts.lips.train DATASET CHECKPOINT [--steps 4000] [--batch 4
 from __future__ import annotations
 
 import argparse
+import copy
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +19,22 @@ from torch import Tensor, nn
 from engines.motion import VISEMES
 from engines.speech.features import MELS
 from engines.speech.mouth import canonical_mouth
+from scripts.lips.dataset import HELD_PREFIX
 from scripts.lips.network import DELAYS, HOPS, LipNetwork
 
 PEAK_RATE = 2e-3  # learning rate
 WARM_UP = 200  # steps
-DECAY_SHARE = 0.4  # of the steps, at the end
+DECAY_SHARE, LEAST_RATE = 0.5, 0.1  # of the steps, at the end; and of the peak rate, at the very end
+MEMORY_OF_MEAN = 400  # steps over which the weights that are exported are a running mean
 CENTIMETRES = 8.92  # of one unit of aperture: losses are about 1 then
-OPENING_LOSS, SPEED_LOSS, SHAPE_LOSS, VISEME_LOSS, CLOSURE_LOSS = 4.0, 2.0, 30.0, 0.25, 12.0
+OPENING_LOSS, SPEED_LOSS, SHAPE_LOSS, VISEME_LOSS, CLOSURE_LOSS = 4.0, 2.0, 30.0, 0.5, 12.0
 ONSET_LOSS = 12.0  # more, of lips that are late to open after a pause: the mean of what may come opens them late
 ONSET_CHUNKS, ONSET_RISE = 2, 0.05  # after silence, and cm: what counts as opening after a pause
 SHUT = 0.004  # aperture, in distances between the eyes (0.4 mm)
 RARE = {"PP": 1.5, "FF": 2.0, "TH": 1.5}  # how much more a sound counts in the loss of visemes
 TUCK_SHARE = 0.5  # of the clips are drawn by how much f and v they hold: the rarest gesture that is seen
-SAVE_EVERY = 100  # steps
+SAVE_EVERY, LOOK_EVERY, KEEP_EVERY = 100, 500, 1000  # steps: saved; held-out clips looked at; a copy kept
+PEOPLE_SHARE = 0.45  # of the clips are of people, where there are any
 TRACT = 0.05  # deviation of the logarithm of a further warp of the mel axis
 TILT = 0.15  # deviation of a further colour, in units of the features
 
@@ -45,33 +49,57 @@ class Batch:
     viseme: Tensor
 
 
-class Clips:
-    """All clips of a folder, in memory as they are on disk (half precision)."""
+def _shares(people: np.ndarray, tucks: np.ndarray) -> np.ndarray:
+    """How likely each clip is drawn, (clips,): people's and the others' have each a share, and tucks draw."""
+    drawn = np.zeros(len(tucks))
+    for group, share in ((people, PEOPLE_SHARE), (~people, 1 - PEOPLE_SHARE)):
+        if group.any():
+            here = group * ((1 - TUCK_SHARE) / group.sum() + TUCK_SHARE * tucks / max(tucks[group].sum(), 1e-9))
+            drawn += share * here / here.sum()
+    return drawn
 
-    def __init__(self, folder: Path) -> None:
-        paths = sorted(path for path in folder.glob("*.npz") if ".part" not in path.name)
+
+class Clips:
+    """Clips of a folder, in memory as they are on disk (half precision); without a pattern all but what is held out."""
+
+    def __init__(self, folder: Path, pattern: str = "[!h]*.npz") -> None:
+        paths = sorted(path for path in folder.glob(pattern) if ".part" not in path.name)
         if not paths:
             raise FileNotFoundError(f"no clips in {folder}: run scripts.lips.dataset first")
         packs = [dict(np.load(path)) for path in paths]
         self.features = np.concatenate([p["features"] for p in packs])
         self.coefficients = np.concatenate([p["coefficients"] for p in packs])
         self.viseme = np.concatenate([p["viseme"] for p in packs])
+        self.people = np.repeat(["people" in path.name for path in paths], [len(p["viseme"]) for p in packs])
         tucks = (self.viseme == VISEMES.index("FF")).mean(axis=1)
-        self._bounds = np.cumsum((1 - TUCK_SHARE) / len(tucks) + TUCK_SHARE * tucks / max(tucks.sum(), 1e-9))
+        self._bounds = np.cumsum(_shares(self.people, tucks))
+
+    def share_of(self, rows: np.ndarray) -> float:
+        """How likely a drawn clip is one of rows, (clips,) of bool."""
+        return float(np.diff(self._bounds, prepend=0)[rows].sum())
 
     def batch(self, size: int, draw: np.random.Generator) -> Batch:
         """Random clips, each cut at a random hop and delayed at random; half of them by 80 ms."""
         rows = np.searchsorted(self._bounds, draw.uniform(0, self._bounds[-1], size))
         delay = np.where(draw.random(size) < 0.45, 4, draw.integers(0, DELAYS, size))
-        return self._cut(rows, draw.integers(0, HOPS, size), delay, draw)
+        return self._cut(rows, draw.integers(0, HOPS, size), delay, draw, spoil=True)
 
-    def _cut(self, rows: np.ndarray, phase: np.ndarray, delay: np.ndarray, draw: np.random.Generator) -> Batch:
+    def all(self) -> Batch:
+        """Every clip as it is, with 80 ms of look-ahead."""
+        rows = np.arange(len(self.features))
+        return self._cut(rows, 0 * rows, 0 * rows + 4, np.random.default_rng(0), spoil=False)
+
+    def _cut(
+        self, rows: np.ndarray, phase: np.ndarray, delay: np.ndarray, draw: np.random.Generator, spoil: bool
+    ) -> Batch:
         frames = self.features.shape[1]
         chunks = frames // HOPS - 1
         ends = HOPS * np.arange(1, chunks + 1)
         heard = phase[:, None] + np.arange(HOPS * chunks)
-        features = _another_voice(self.features[rows[:, None], heard].astype(np.float32), draw)
-        _mask(features, draw)
+        features = self.features[rows[:, None], heard].astype(np.float32)
+        if spoil:
+            features = _another_voice(features, draw)
+            _mask(features, draw)
         when = phase[:, None] + ends - 2 - 2 * delay[:, None]
         spoken = (when >= 0)[..., None]
         when = np.maximum(when, 0)
@@ -148,11 +176,23 @@ class Run:
     network: LipNetwork
     optimiser: torch.optim.Optimizer
     step: int = 0
+    mean: LipNetwork = field(init=False)  # of the weights of the last steps: what is exported
+
+    def __post_init__(self) -> None:
+        self.mean = copy.deepcopy(self.network).eval()
+
+    def average(self) -> None:
+        """Take the network's weights into the mean."""
+        share = 1 / min(self.step + 1, MEMORY_OF_MEAN)
+        with torch.no_grad():
+            for old, new in zip(self.mean.parameters(), self.network.parameters(), strict=True):
+                old.lerp_(new, share)
 
     def save(self, path: Path) -> None:
         partial = path.with_suffix(".part")
         state = {
             "network": self.network.state_dict(),
+            "mean": self.mean.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
         }
@@ -162,22 +202,36 @@ class Run:
     def resume(self, path: Path) -> None:
         state = torch.load(path, weights_only=True)
         self.network.load_state_dict(state["network"])
+        self.mean.load_state_dict(state["mean"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step = int(state["step"])
 
 
 def learning_rate(step: int, steps: int) -> float:
-    """Warm-up, level, then down to nothing in a straight line: a longer run goes on from a shorter one's level part."""
-    return PEAK_RATE * min(1.0, (step + 1) / WARM_UP, (steps - step) / (DECAY_SHARE * steps))
+    """Warm-up, level, then down in a straight line: a longer run goes on from a shorter one's level part."""
+    fall = LEAST_RATE + (1 - LEAST_RATE) * (steps - step) / (DECAY_SHARE * steps)
+    return PEAK_RATE * min(1.0, (step + 1) / WARM_UP, fall)
 
 
-def level_path(checkpoint: Path) -> Path:
-    """Where the state of the end of the level part is kept: the mean of it and of the last is what is exported."""
-    return checkpoint.with_name(f"{checkpoint.stem}-level{checkpoint.suffix}")
+def look(network: LipNetwork, batch: Batch) -> str:
+    """How right the network is on clips that it does not learn from: opening, and p b m and f v by their beliefs."""
+    with torch.no_grad():
+        coefficients, logits = network(batch.features, batch.delay)
+    change = torch.from_numpy(canonical_mouth().change[:, 0].copy())
+    pair = torch.stack([(c @ change).flatten() for c in (coefficients, batch.coefficients)])
+    said = f"opening {torch.corrcoef(pair)[0, 1]:.3f}"
+    guess = logits.argmax(dim=-1)
+    for viseme in ("PP", "FF"):
+        found, there = guess == VISEMES.index(viseme), batch.viseme == VISEMES.index(viseme)
+        both = float((found & there).sum())
+        said += f", {viseme} {both / max(float(there.sum()), 1):.2f} of {both / max(float(found.sum()), 1):.2f}"
+    return said
 
 
-def train(clips: Clips, run: Run, checkpoint: Path, steps: int, batch_size: int) -> None:
-    """Train up to a number of steps, earlier runs of this checkpoint included."""
+def train(
+    clips: Clips, run: Run, checkpoint: Path, steps: int, batch_size: int, held: dict[str, Batch] | None = None
+) -> None:
+    """Train up to a number of steps, earlier runs of this checkpoint included; held: clips looked at meanwhile."""
     device = next(run.network.parameters()).device
     loss_of = Loss().to(device)
     mean = math.nan
@@ -195,9 +249,13 @@ def train(clips: Clips, run: Run, checkpoint: Path, steps: int, batch_size: int)
         loss.backward()
         nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
         run.optimiser.step()
+        run.average()
         run.step += 1
-        if run.step == round((1 - DECAY_SHARE) * steps):
-            run.save(level_path(checkpoint))
+        if held and run.step % LOOK_EVERY == 0:
+            for name, clips_of in held.items():
+                print(f"step {run.step}, held-out {name}: {look(run.mean, clips_of)}", flush=True)
+        if run.step % KEEP_EVERY == 0:
+            run.save(checkpoint.with_name(f"{checkpoint.stem}-{run.step:06d}{checkpoint.suffix}"))
         value = float(loss.detach())
         mean = value if math.isnan(mean) else 0.98 * mean + 0.02 * value
         if run.step % SAVE_EVERY == 0:
@@ -226,7 +284,8 @@ def main() -> None:
     clips = Clips(args.dataset)
     parameters = sum(p.numel() for p in network.parameters())
     print(f"{len(clips.features)} clips, {parameters} parameters")
-    train(clips, run, args.checkpoint, args.steps, args.batch)
+    held = {name: Clips(args.dataset, f"{HELD_PREFIX}{name}*.npz").all() for name in ("shard", "people")}
+    train(clips, run, args.checkpoint, args.steps, args.batch, held)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import next_fast_len
 
 SAMPLE_RATE = 16_000  # Hz
+
+
+PERSON = "person"  # the synthesiser of what nobody synthesised
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +42,16 @@ def resample(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
     """(n,) at some rate to 16 kHz, band-limited by the Fourier transform."""
     if rate == SAMPLE_RATE:
         return samples
-    n = round(len(samples) * SAMPLE_RATE / rate)
+    wanted = round(len(samples) * SAMPLE_RATE / rate)
+    ratio = math.gcd(SAMPLE_RATE, rate)
+    blocks = next_fast_len(-(-len(samples) * ratio // rate), real=True)
+    samples = np.pad(samples, (0, blocks * (rate // ratio) - len(samples)))
+    n = blocks * (SAMPLE_RATE // ratio)
     spectrum = np.fft.rfft(samples)
     kept = np.zeros(n // 2 + 1, spectrum.dtype)
     shared = min(len(kept), len(spectrum))
     kept[:shared] = spectrum[:shared]
-    return (np.fft.irfft(kept, n) * (n / len(samples))).astype(np.float32)
+    return (np.fft.irfft(kept, n) * (n / len(samples)))[:wanted].astype(np.float32)
 
 
 def save(path: Path, utterances: Sequence[Utterance]) -> None:

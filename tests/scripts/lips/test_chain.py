@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes.util
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ import pytest
 
 from engines.speech.lips import motions
 from engines.speech.trained import load_trained
-from scripts.lips.dataset import Work, write
-from scripts.lips.utterance import Utterance, load, save
+from scripts.lips.dataset import Work, plan, write
+from scripts.lips.utterance import PERSON, Utterance, load, save
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install -e .[train]")
 pytest.importorskip("onnx", reason="export needs onnx: pip install -e .[train]")
@@ -23,7 +24,7 @@ from scripts.lips.export import build, export, parity  # noqa: E402
 from scripts.lips.export import load as load_network  # noqa: E402
 from scripts.lips.network import LipNetwork  # noqa: E402
 from scripts.lips.texts import Writer  # noqa: E402
-from scripts.lips.train import Clips, Run, level_path, train  # noqa: E402
+from scripts.lips.train import PEOPLE_SHARE, Clips, Run, look, train  # noqa: E402
 from scripts.lips.voices import own_variant  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -88,15 +89,31 @@ def test_training_goes_on_from_a_checkpoint(dataset: Path, trained: Run, tmp_pat
     assert not torch.equal(resumed.network.narrow.bias, trained.network.narrow.bias)
 
 
-def test_the_level_part_is_kept_and_averaged_with_the_end(dataset: Path, tmp_path: Path) -> None:
-    checkpoint = tmp_path / "lips.pt"
-    train(Clips(dataset), new_run(), checkpoint, steps=3, batch_size=4)
-    mean, level, last = (
-        load_network(paths).narrow.bias
-        for paths in ([checkpoint, level_path(checkpoint)], [level_path(checkpoint)], [checkpoint])
-    )
-    assert not torch.equal(level, last)
-    torch.testing.assert_close(mean, (level + last) / 2)
+def test_the_mean_of_the_last_weights_is_exported(dataset: Path, tmp_path: Path) -> None:
+    checkpoint, run = tmp_path / "lips.pt", new_run()
+    train(Clips(dataset), run, checkpoint, steps=3, batch_size=4)
+    exported = load_network([checkpoint]).narrow.bias
+    torch.testing.assert_close(exported, run.mean.narrow.bias)
+    assert not torch.equal(exported, run.network.narrow.bias)
+
+
+def test_held_out_clips_are_looked_at_and_not_learnt_from(dataset: Path, utterances: list[Utterance]) -> None:
+    save(dataset / "people000.npz", [Utterance(u.samples, u.segments, PERSON, "tuxpaint-ro") for u in utterances])
+    for work in plan(dataset, dataset, passes=1, people=1):
+        write(work)
+    held = Clips(dataset, "held-people*.npz")
+    assert len(held.features) >= 1
+    assert not list(dataset.glob("people000-pass*"))
+    assert look(LipNetwork().eval(), held.all()).startswith("opening ")
+
+
+def test_people_are_heard_as_often_as_asked(dataset: Path, utterances: list[Utterance], tmp_path: Path) -> None:
+    save(tmp_path / "people000.npz", [Utterance(u.samples, u.segments, PERSON, "someone") for u in utterances[:4]])
+    write(Work(tmp_path / "people000.npz", tmp_path, 0))
+    shutil.copy(next(dataset.glob("shard000-pass*")), tmp_path)
+    (tmp_path / "people000.npz").unlink()
+    clips = Clips(tmp_path)
+    assert clips.share_of(clips.people) == pytest.approx(PEOPLE_SHARE)
 
 
 def test_onnx_runtime_agrees_with_torch(trained: Run) -> None:
