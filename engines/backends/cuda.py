@@ -30,6 +30,8 @@ class MemcpyKind(Protocol):
     def cudaMemcpyHostToDevice(self) -> Any: ...
     @property
     def cudaMemcpyDeviceToHost(self) -> Any: ...
+    @property
+    def cudaMemcpyDeviceToDevice(self) -> Any: ...
 
 
 class CaptureMode(Protocol):
@@ -174,6 +176,19 @@ class CudaStream:
     def download(self, host: NDArray[Any], device: int) -> None:
         self._copy(host.ctypes.data, device, host.nbytes, self.cuda.runtime.cudaMemcpyKind.cudaMemcpyDeviceToHost)
 
+    def move(self, to: int, of: int, size: int) -> None:
+        """Within the device's memory."""
+        self._copy(to, of, size, self.cuda.runtime.cudaMemcpyKind.cudaMemcpyDeviceToDevice)
+
+    def carry(self, array: NDArray[Any]) -> DeviceArray:
+        """A copy of the array in the device's memory, there when this returns."""
+        host = np.ascontiguousarray(array)
+        copy = DeviceArray(int(self.cuda.do(self.cuda.runtime.cudaMalloc, host.nbytes)), host.nbytes)
+        weakref.finalize(copy, _free, self.cuda, copy.address).atexit = False
+        self.upload(copy.address, host)
+        self.wait()
+        return copy
+
     def _copy(self, to: int, of: int, size: int, kind: Any) -> None:
         self.cuda.do(self.cuda.runtime.cudaMemcpyAsync, to, of, size, kind, self.handle)
 
@@ -210,6 +225,19 @@ class CudaStream:
     def close(self) -> None:
         """Once is enough, twice does no harm."""
         self.resources.close()
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class DeviceArray:
+    """Memory of the device that is given back with the last reference to this."""
+
+    address: int
+    size: int  # bytes
+
+
+def _free(cuda: Cuda, address: int) -> None:
+    cuda.select()  # whatever thread lets go of it
+    cuda.do(cuda.runtime.cudaFree, address)
 
 
 def open_stream(cuda: Cuda) -> CudaStream:

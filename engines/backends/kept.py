@@ -32,15 +32,29 @@ class Kept(Generic[T]):
             return None
         if id(owner) not in self._copies:
             self._copies[id(owner)] = {}
-            weakref.finalize(owner, self._copies.pop, id(owner), None).atexit = False
+            weakref.finalize(owner, _forget, weakref.ref(self), id(owner)).atexit = False
         copies = self._copies[id(owner)]
         key = (array.ctypes.data, array.shape, array.strides, array.dtype.str)
         if key not in copies:
             copies[key] = self._carry(array)
         return copies[key]
 
+    def forget(self, owner: int) -> None:
+        """What was carried of the memory of an array, by its identity."""
+        self._copies.pop(owner, None)
+
+    def clear(self) -> None:
+        self._copies.clear()
+
     def __len__(self) -> int:
         return sum(map(len, self._copies.values()))
+
+
+def _forget(kept: weakref.ref[Kept[Any]], owner: int) -> None:
+    """The copies must not live for as long as their array where nobody uses them."""
+    there = kept()
+    if there is not None:
+        there.forget(owner)
 
 
 def frozen(array: NDArray[D]) -> NDArray[D]:

@@ -8,15 +8,16 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backends.api import GraphError, Tensors, TensorSpec, check_feeds
-from engines.backends.cuda import Cuda, CudaStream, PinnedPool, bytes_of, open_cuda, open_stream
+from engines.backends.api import GraphError, Tensors, TensorSpec, check_feeds, check_rows
+from engines.backends.cuda import Cuda, CudaStream, DeviceArray, PinnedPool, bytes_of, open_cuda, open_stream
+from engines.backends.kept import Kept
 from engines.backends.plan_cache import PlanCache, PlanOptions, Source, plan_key
 from engines.backends.tensorrt_api import CudaEngine, ExecutionContext, Runtime, TensorRt, load_tensorrt, logger_of
 
@@ -52,8 +53,9 @@ class TensorRtGraph:
     outputs: tuple[TensorSpec, ...]
     execution: Execution
     stream: CudaStream = field(repr=False)
-    start: Callable[[], None] = field(repr=False)  # asks the stream for uploads and the network
-    staging: Mapping[str, NDArray[Any]] = field(repr=False)  # page-locked, of the inputs
+    start: Callable[[], None] = field(repr=False)  # asks the stream for the network
+    places: tuple[tuple[Tensor, NDArray[Any]], ...] = field(repr=False)  # of the inputs: there, and page-locked here
+    kept: Kept[DeviceArray] = field(repr=False)
     results: tuple[tuple[Tensor, PinnedPool], ...] = field(repr=False)
     plan: tuple[Runtime, CudaEngine, ExecutionContext] = field(repr=False)  # their memory is what the graph runs on
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -62,18 +64,44 @@ class TensorRtGraph:
         check_feeds(self.inputs, feeds)
         with self.lock:
             self.stream.cuda.select()
-            for name, place in self.staging.items():
-                np.copyto(place, feeds[name])
-            self.start()
-            taken = {}
-            for tensor, pool in self.results:
-                taken[tensor.spec.name] = pool.take()
-                self.stream.download(taken[tensor.spec.name], tensor.device)
-            self.stream.wait()
+            for tensor, place in self.places:
+                np.copyto(place, feeds[tensor.spec.name])
+                self.stream.upload(tensor.device, place)
+            return self._results()
+
+    def run_rows(self, rows: Sequence[Tensors]) -> list[Tensors]:
+        check_rows(self.inputs, rows)
+        with self.lock:
+            self.stream.cuda.select()
+            for tensor, place in self.places:
+                self._put(tensor, place, [row[tensor.spec.name] for row in rows])
+            results = self._results()
+        return [{name: value[row] for name, value in results.items()} for row in range(len(rows))]
+
+    def _put(self, tensor: Tensor, place: NDArray[Any], values: Sequence[NDArray[Any]]) -> None:
+        """Rows that are over keep what they had."""
+        there = [self.kept.of(value) for value in values]
+        for row, (value, copy) in enumerate(zip(values, there, strict=True)):
+            if copy is None:
+                np.copyto(place[row], value)
+        if not all(copy is not None for copy in there):
+            self.stream.upload(tensor.device, place)
+        for row, copy in enumerate(there):
+            if copy is not None:
+                self.stream.move(tensor.device + row * copy.size, copy.address, copy.size)
+
+    def _results(self) -> Tensors:
+        self.start()
+        taken = {}
+        for tensor, pool in self.results:
+            taken[tensor.spec.name] = pool.take()
+            self.stream.download(taken[tensor.spec.name], tensor.device)
+        self.stream.wait()
         return taken
 
     def close(self) -> None:
         """Give back buffers and the captured graph; the plan's own memory goes with the last reference to this."""
+        self.kept.clear()
         self.stream.close()
 
 
@@ -126,15 +154,15 @@ def _graph(runtime: Runtime, engine: CudaEngine, stream: CudaStream, capture: bo
     for tensor in (*inputs, *outputs):
         if not context.set_tensor_address(tensor.spec.name, tensor.device):
             raise GraphError(f"{tensor.spec.name}: TensorRT refuses its place in memory")
-    staging = {tensor.spec.name: stream.pinned(tensor.spec) for tensor in inputs}
+    places = tuple((tensor, stream.pinned(tensor.spec)) for tensor in inputs)
+    for tensor, place in places:
+        stream.upload(tensor.device, place)  # zeros: what the memory held before could be no numbers
     pools = tuple(PinnedPool(stream.cuda, tensor.spec) for tensor in outputs)
     for pool in pools:
         stream.resources.callback(pool.close)
     stream.resources.callback(stream.wait)  # the last that is entered is the first that happens
 
     def enqueue() -> None:
-        for tensor in inputs:
-            stream.upload(tensor.device, staging[tensor.spec.name])
         if not context.execute_async_v3(int(stream.handle)):
             raise GraphError("TensorRT refuses to enqueue a plan; its reasons are in the log above")
 
@@ -145,7 +173,8 @@ def _graph(runtime: Runtime, engine: CudaEngine, stream: CudaStream, capture: bo
         execution,
         stream,
         start,
-        staging,
+        places,
+        Kept(stream.carry),
         tuple(zip(outputs, pools, strict=True)),
         (runtime, engine, context),
     )

@@ -44,6 +44,7 @@ class Properties:
 class MemcpyKind(IntEnum):
     cudaMemcpyHostToDevice = 1
     cudaMemcpyDeviceToHost = 2
+    cudaMemcpyDeviceToDevice = 3
 
 
 class CaptureMode(IntEnum):

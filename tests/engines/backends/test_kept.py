@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,18 @@ def test_a_copy_goes_with_its_array(kept: Kept[NDArray[Any]], carried: list[NDAr
     del array, each
     gc.collect()
     assert len(kept) == 1
+
+
+def test_copies_go_with_their_keeper_too() -> None:
+    class Copy:
+        pass
+
+    array, kept = constant(2), Kept(lambda array: Copy())
+    copy = weakref.ref(kept.of(array))
+    assert copy() is not None
+    del kept
+    gc.collect()
+    assert copy() is None
 
 
 def test_a_frozen_array_is_a_copy_and_refuses_to_be_written() -> None:

@@ -18,6 +18,7 @@ pytest.importorskip("onnx", reason="plans are made of ONNX graphs: install the t
 import onnx
 
 from engines.backends.api import GraphError, Tensors, TensorSpec
+from engines.backends.kept import frozen
 from engines.backends.onnxruntime import open_onnx
 from engines.backends.parity import Parity, ParityError, compare, random_probes
 from engines.backends.plan_cache import PlanCache, PlanError, PlanOptions, source_of
@@ -254,11 +255,46 @@ def test_a_run_is_one_launch_of_a_captured_graph(tensorrt: FakeTensorRt, source:
     assert graph.execution.how == "CUDA graph"
     assert tensorrt.cuda.log == [
         "cudaSetDevice",
+        "cudaMemcpyAsync",
+        "cudaMemcpyAsync",
         "cudaGraphLaunch",
         "cudaMemcpyAsync",
         "cudaMemcpyAsync",
         "cudaStreamSynchronize",
     ]
+
+
+def rows_of(graph: TensorRtGraph, count: int) -> list[Tensors]:
+    probes = random_probes(graph.inputs, count)
+    return [{name: value[0].copy() for name, value in probe.items()} for probe in probes]
+
+
+def test_rows_give_what_they_give_in_a_batch(tensorrt: FakeTensorRt, source: Path, cache: PlanCache) -> None:
+    made(source, cache)
+    graph = opened(source, cache)
+    rows = rows_of(graph, 4)
+    rows[1]["light"], rows[2]["picture"] = frozen(rows[1]["light"]), frozen(rows[2]["picture"])
+    for one, other in ((0, 1), (1, 2), (2, 3), (3, 1)):
+        pair = [rows[one], rows[other]]
+        wanted = graph.run({name: np.stack([row[name] for row in pair]) for name in rows[0]})
+        for place, result in enumerate(graph.run_rows(pair)):
+            np.testing.assert_array_equal(result["drawn"], wanted["drawn"][place])
+        np.testing.assert_array_equal(graph.run_rows(pair[:1])[0]["drawn"], wanted["drawn"][0])
+    assert len(graph.kept) == 2
+
+
+def test_what_is_kept_of_a_presenter_goes_with_it(tensorrt: FakeTensorRt, source: Path, cache: PlanCache) -> None:
+    made(source, cache)
+    graph = opened(source, cache)
+    blocks = len(tensorrt.cuda.device)
+    row = rows_of(graph, 1)[0]
+    row["picture"] = frozen(row["picture"])
+    for _ in range(3):
+        graph.run_rows([row])
+    assert len(tensorrt.cuda.device) == blocks + 1
+    del row
+    gc.collect()
+    assert len(tensorrt.cuda.device) == blocks
 
 
 @pytest.mark.parametrize(
@@ -306,6 +342,8 @@ def test_closing_gives_everything_back(tensorrt: FakeTensorRt, source: Path, cac
     gc.collect()
     assert (tensorrt.cuda.device, tensorrt.cuda.host, tensorrt.cuda.streams, tensorrt.cuda.graphs) == ({}, {}, {}, {})
     graph = opened(source, cache)
+    presenter = {name: frozen(value) for name, value in rows_of(graph, 1)[0].items()}
+    graph.run_rows([presenter])
     graph.close()
     graph.close()
     assert (tensorrt.cuda.device, tensorrt.cuda.host, tensorrt.cuda.streams, tensorrt.cuda.graphs) == ({}, {}, {}, {})
