@@ -7,7 +7,8 @@ from collections.abc import Callable
 import av
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import next_fast_len
+
+from scripts.lips.utterance import fast_length
 
 Samples = NDArray[np.float32]
 Draw = np.random.Generator
@@ -53,7 +54,7 @@ def reverberate(x: Samples, draw: Draw) -> Samples:
     tail[: int(draw.uniform(0.001, 0.01) * RATE)] = 0
     tail *= 10 ** (draw.uniform(-18, 2) / 20) / np.sqrt((tail**2).sum())
     tail[0] = 1
-    size = next_fast_len(len(x) + n, real=True)
+    size = fast_length(len(x) + n)
     y: Samples = np.fft.irfft(np.fft.rfft(x, size) * np.fft.rfft(tail, size), size)[: len(x)].astype(np.float32)
     return y
 
@@ -89,7 +90,7 @@ def _aligned(x: Samples, y: Samples, most: int = 640) -> Samples:
     y = np.pad(y, (0, max(0, len(x) + most - len(y))))
     head = x[: 4 * RATE]
     size = len(head) + most
-    long = next_fast_len(2 * size, real=True)
+    long = fast_length(2 * size)
     cross = np.fft.irfft(np.fft.rfft(y[:size], long) * np.conj(np.fft.rfft(head, long)), long)[:most]
     lag = int(np.argmax(cross))
     return y[lag : lag + len(x)]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import next_fast_len
 
 SAMPLE_RATE = 16_000  # Hz
 
@@ -38,13 +37,26 @@ class Utterance:
     voice: str
 
 
+def fast_length(least: int) -> int:
+    """The least length from there on whose Fourier transform is quick: no prime factor above 5."""
+    length = least
+    while True:
+        rest = length
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return length
+        length += 1
+
+
 def resample(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
     """(n,) at some rate to 16 kHz, band-limited by the Fourier transform."""
     if rate == SAMPLE_RATE:
         return samples
     wanted = round(len(samples) * SAMPLE_RATE / rate)
     ratio = math.gcd(SAMPLE_RATE, rate)
-    blocks = next_fast_len(-(-len(samples) * ratio // rate), real=True)
+    blocks = fast_length(-(-len(samples) * ratio // rate))
     samples = np.pad(samples, (0, blocks * (rate // ratio) - len(samples)))
     n = blocks * (SAMPLE_RATE // ratio)
     spectrum = np.fft.rfft(samples)

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from scripts.lips import acoustics
+from scripts.lips.utterance import resample
 
 Samples = NDArray[np.float32]
 
@@ -64,3 +65,13 @@ def test_noises_have_deviation_about_one(
     sound = make(16_000, np.random.default_rng(0))
     assert sound.shape == (16_000,)
     assert 0.2 < sound.std() < 2
+
+
+@pytest.mark.parametrize("rate", [22_050, 32_000, 44_100, 8_000])
+def test_resampling_keeps_pitch_and_length(rate: int) -> None:
+    t = np.arange(int(1.013 * rate)) / rate
+    samples = resample(np.sin(2 * np.pi * 1000 * t).astype(np.float32), rate)
+    assert len(samples) == pytest.approx(1.013 * 16_000, abs=2)
+    np.testing.assert_allclose(
+        samples[800:-800], np.sin(2 * np.pi * 1000 * np.arange(len(samples)) / 16_000)[800:-800], atol=0.02
+    )

@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 
+pytest.importorskip("scipy", reason="alignment needs scipy: pip install -e .[train]")
 if ctypes.util.find_library("espeak-ng") is None:
     pytest.skip("alignment needs espeak-ng: apt-get install espeak-ng", allow_module_level=True)
 
