@@ -77,8 +77,10 @@ def load_engine(
 def _opener(folder: Path, backend: str) -> OpenGraph:
     if backend != PYTORCH_CUDA:
         return opener(backend)
-    from engines.diffusion.captured import open_captured  # late: PyTorch is needed for this alone
-
+    try:
+        from engines.diffusion.captured import open_captured  # late: PyTorch is needed for this alone
+    except ImportError as error:
+        raise UnknownBackend(f"{backend} needs PyTorch: pip install 'lipcast[diffusion]' ({error})") from error
     return open_captured(folder)
 
 

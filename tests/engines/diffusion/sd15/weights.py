@@ -4,6 +4,7 @@ miniature: built from configurations by the libraries that wrote the real ones, 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from diffusers import (  # noqa: E402
     StableDiffusionInpaintPipeline,
     UNet2DConditionModel,
 )
-from safetensors.torch import save_file  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
 from transformers import (  # noqa: E402
     CLIPTextConfig,
     CLIPTextModel,
@@ -123,8 +124,28 @@ def save_stable_diffusion(folder: Path, network: UNet2DConditionModel | None = N
         requires_safety_checker=False,
     )
     pipeline.save_pretrained(folder, safe_serialization=True)
+    # As it was when Stable Diffusion was published: the libraries of today write other names.
+    for name in ("vocab.json", "merges.txt"):
+        (words / name).rename(folder / "tokenizer" / name)
+    words.rmdir()
+    (folder / "tokenizer" / "tokenizer.json").unlink()
+    rename(folder / "text_encoder" / "model.safetensors", lambda name: f"text_model.{name}")
+    rename(folder / "vae" / "diffusion_pytorch_model.safetensors", old_name)
     (folder / "README.md").write_text("---\nlicense: creativeml-openrail-m\n---\n# Random numbers\n", encoding="utf-8")
     return folder
+
+
+def old_name(name: str) -> str:
+    """Of the autoencoder's attention, before diffusers 0.15."""
+    for new, old in (("to_q", "query"), ("to_k", "key"), ("to_v", "value"), ("to_out.0", "proj_attn")):
+        name = name.replace(f"attentions.0.{new}", f"attentions.0.{old}")
+    return name
+
+
+def rename(path: Path, change: Callable[[str], str]) -> None:
+    """The names of a file's tensors."""
+    tensors = {change(name): tensor for name, tensor in load_file(path).items()}
+    save_file(tensors, path, {"format": "pt"})
 
 
 def stirred(module: Any) -> Any:
