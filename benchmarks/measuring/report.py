@@ -11,7 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("lipcast", "aiortc", "av", "numpy", "onnxruntime", "opencv-python-headless", "starlette", "uvloop")
+PACKAGES = (
+    "lipcast", "aiortc", "av", "diffusers", "numpy", "onnxruntime", "opencv-python-headless", "starlette", "torch",
+    "uvloop",
+)  # fmt: skip
 
 
 def surroundings() -> dict[str, Any]:
@@ -34,10 +37,11 @@ def cpu_name() -> str:
 
 def commit() -> str:
     """The commit measured; "+changes" when the tree differs from it."""
-    answer = subprocess.run(
-        ["git", "describe", "--always", "--dirty=+changes", "--abbrev=10", "--match="], capture_output=True, text=True
-    )
-    return answer.stdout.strip() or "unknown"
+    words = ["git", "describe", "--always", "--dirty=+changes", "--abbrev=10", "--match="]
+    try:
+        return subprocess.run(words, capture_output=True, text=True).stdout.strip() or "unknown"
+    except FileNotFoundError:  # a copy of the tree where there is no git
+        return "unknown"
 
 
 def version_of(name: str) -> str | None:
