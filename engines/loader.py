@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from engines.api import Engine
-from engines.backends.choose import PYTORCH_CUDA, OpenGraph, UnknownBackend, opener
+from engines.backends.api import Graph
+from engines.backends.batches import exact, measured
+from engines.backends.choose import ON_GPU, PYTORCH_CUDA, OpenGraph, UnknownBackend, opener
+from engines.diffusion.conditions import Enrol
 from engines.diffusion.engine import DiffusionEngine
+from engines.diffusion.finish import Parts
+from engines.diffusion.pack import BATCHES as CPU_BATCHES
 from engines.diffusion.pack import SHIPPED as SHIPPED_PACK
 from engines.diffusion.pack import load_pack
 from engines.diffusion.sd15 import pack as sd15
@@ -18,7 +24,6 @@ from engines.diffusion.sd15.enrolment import Enroller
 from engines.errors import FileRefused
 from engines.face.avatar import FaceAvatar, Manifest, load_avatar, read_manifest
 from engines.face.errors import AvatarError
-from engines.speech.api import LipEncoder
 from engines.speech.loader import load_lip_encoder
 from engines.warp.engine import WarpEngine
 
@@ -27,6 +32,7 @@ __all__ = ["ENGINES", "SHIPPED", "FileRefused", "Presenter", "Presenters", "Unkn
 
 SHIPPED = Path(__file__).parent / "presenters"
 ENGINES = ("warp", "diffusion")
+GPU_BATCHES = (1, 2, 4, 8, 16)  # rows of a frame step
 KEPT_AVATARS = 2  # decoded loops kept in memory: 157 MB for each 8 s of 512×512
 
 
@@ -51,12 +57,18 @@ class UnknownPresenter(Exception):
 
 
 def load_engine(
-    name: str, lookahead_frames: int, pack: Path | None = None, threads: int = 2, backend: str = "onnxruntime"
+    name: str,
+    lookahead_frames: int,
+    pack: Path | None = None,
+    threads: int = 2,
+    backend: str = "onnxruntime",
+    now: Callable[[], float] | None = None,
 ) -> Engine:
     """Load weights and build graphs; slow, once per process.
 
-    pack: folder of the diffusion engine's weights, None for those that ship; threads: of its network; backend: the
-    runtime of its network.
+    pack: folder of the diffusion engine's weights, None for those that ship; threads: of its network, or with a network
+    on a GPU, of the work on the streams; backend: the runtime of its network; now: a clock, in seconds, by which the
+    batches of a GPU are measured, None: they are taken to cost by their rows.
 
     Raises:
         UnknownEngine, UnknownBackend: there is none of that name.
@@ -67,11 +79,17 @@ def load_engine(
     lip_encoder = load_lip_encoder(lookahead_frames)
     if name == "warp":
         return WarpEngine(lip_encoder)
-    folder = pack or SHIPPED_PACK
+    folder, on_gpu = pack or SHIPPED_PACK, backend in ON_GPU
+    batches, open_graph = GPU_BATCHES if on_gpu else CPU_BATCHES, _opener(folder, backend)
+    encode: Graph | Enrol
     if sd15.is_sd15(folder):
-        return _sd15_engine(folder, lip_encoder, threads, backend)
-    weights = load_pack(folder, threads=threads, open_graph=_opener(folder, backend))
-    return DiffusionEngine(lip_encoder, weights.frame_steps, weights.encode)
+        own = sd15.load_pack(folder, threads=threads, batches=batches, open_graph=open_graph)
+        frame_steps, encode, parts = own.frame_steps, _enroller(own), own.parts
+    else:
+        weights = load_pack(folder, threads=threads, batches=batches, open_graph=open_graph)
+        frame_steps, encode, parts = weights.frame_steps, weights.encode, Parts()
+    network = measured(frame_steps, now) if on_gpu and now else exact(frame_steps)
+    return DiffusionEngine(lip_encoder, network, encode, parts, threads if on_gpu else 1)
 
 
 def _opener(folder: Path, backend: str) -> OpenGraph:
@@ -84,18 +102,10 @@ def _opener(folder: Path, backend: str) -> OpenGraph:
     return open_captured(folder)
 
 
-def _sd15_engine(folder: Path, lip_encoder: LipEncoder, threads: int, backend: str) -> DiffusionEngine:
-    pack = sd15.load_pack(folder, threads=threads, open_graph=_opener(folder, backend))
-    enroller = Enroller(
-        pack.manifest.model,
-        pack.parts,
-        pack.manifest.key,
-        pack.frame_steps[1],
-        pack.latents,
-        pack.tokens,
-        kept_enrolments(),
-    )
-    return DiffusionEngine(lip_encoder, pack.frame_steps, enroller, pack.parts)
+def _enroller(pack: sd15.Sd15Pack) -> Enroller:
+    manifest = pack.manifest
+    graphs = pack.frame_steps[1], pack.latents, pack.tokens
+    return Enroller(manifest.model, pack.parts, manifest.key, *graphs, kept_enrolments())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from streamer.config import Config, ServerConfig, load_config
 from streamer.errors import ConfigError
@@ -168,7 +169,7 @@ def with_engine(config: Config, options: argparse.Namespace) -> Config:
     pack = getattr(options, "pack", None)
     # Whoever names weights wants the engine that they are for.
     name = getattr(options, "engine", None) or (pack and "diffusion")
-    said = {"name": name, "pack": pack, "backend": getattr(options, "backend", None)}
+    said: dict[str, Any] = {"name": name, "pack": pack, "backend": getattr(options, "backend", None)}
     said["lookahead_ms"] = getattr(options, "lookahead_ms", None)
     engine = dataclasses.replace(config.engine, **{key: value for key, value in said.items() if value is not None})
     return dataclasses.replace(config, engine=engine)

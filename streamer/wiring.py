@@ -18,6 +18,7 @@ from engines.loader import (
     load_engine,
     user_presenters,
 )
+from streamer.clock import MonotonicClock
 from streamer.config import Config, EngineConfig
 
 __all__ = [
@@ -70,7 +71,8 @@ def load_engine_of(config: EngineConfig) -> Engine:
         UnknownEngine, PackError: with what was expected and how to mend it.
     """
     pack = Path(config.pack) if config.pack else None
-    return load_engine(config.name, lookahead_frames(config), pack, config.threads, config.backend)
+    now = MonotonicClock().now
+    return load_engine(config.name, lookahead_frames(config), pack, config.threads, config.backend, now)
 
 
 def load_stage(config: Config) -> Stage:

@@ -9,7 +9,9 @@ from engines.backends.api import Graph
 from engines.backends.onnxruntime import open_onnx
 
 PYTORCH_CUDA = "pytorch-cuda"  # computes modules, not files: a pack opens them for it
-BACKENDS = ("onnxruntime", "openvino", PYTORCH_CUDA, "tensorrt")
+TENSORRT = "tensorrt"
+BACKENDS = ("onnxruntime", "openvino", PYTORCH_CUDA, TENSORRT)
+ON_GPU = (PYTORCH_CUDA, TENSORRT)
 PLANS = "plans"  # the folder of TensorRT's plans, beside a graph's file
 COMPILE = "compile it on this machine with `lipcast pack compile`"
 
@@ -31,18 +33,24 @@ def opener(name: str) -> OpenGraph:
         from engines.backends.openvino import Openvino
 
         return Openvino().open
-    if name == "tensorrt":
-        return open_plan
+    if name == TENSORRT:
+        return _plans()
     raise UnknownBackend(f"no backend {name!r}; there are: {', '.join(BACKENDS)}")
 
 
-def open_plan(path: Path, batch: int, threads: int) -> Graph:
-    """A graph on TensorRT, of the plan that was compiled for it; threads are ONNX Runtime's affair.
+def _plans() -> OpenGraph:
+    """Opens the plans that lie beside graphs; each graph's file and weights are hashed once, for they are gigabytes."""
+    try:
+        from engines.backends.plan_cache import PlanCache, PlanOptions, Source, source_of
+        from engines.backends.tensorrt import open_tensorrt
+        from engines.backends.typed_graph import weight_files
+    except ImportError as error:
+        raise UnknownBackend(f"{TENSORRT} needs its extra: pip install 'lipcast[tensorrt]' ({error})") from error
+    sources: dict[Path, Source] = {}
 
-    Raises:
-        GraphError: there is no such plan, or no TensorRT or GPU.
-    """
-    from engines.backends.plan_cache import PlanCache, PlanOptions
-    from engines.backends.tensorrt import open_tensorrt
+    def open_plan(path: Path, batch: int, threads: int) -> Graph:
+        if path not in sources:
+            sources[path] = source_of(path, weight_files(path))
+        return open_tensorrt(sources[path], batch, PlanOptions(), PlanCache(path.parent / PLANS, COMPILE))
 
-    return open_tensorrt(path, batch, PlanOptions(), PlanCache(path.parent / PLANS, COMPILE))
+    return open_plan

@@ -25,7 +25,11 @@ def add_pack_words(words: argparse.ArgumentParser) -> None:
     compile_ = commands.add_parser("compile", help="compile a pack's network for this machine's GPU, with TensorRT")
     compile_.add_argument("folder", type=Path, metavar="FOLDER", help="of the pack")
     compile_.add_argument(
-        "--batch", type=_batch, action="append", metavar="N", help="frames at a time; may be said again (default 1 2 4)"
+        "--batch",
+        type=_batch,
+        action="append",
+        metavar="N",
+        help="frames at a time, may be said again (default: 1 to 16)",
     )
     compile_.set_defaults(command=compile_pack)
 

@@ -16,7 +16,7 @@ from streamer.offline.wiring import (
     shipped_pack,
 )
 
-BATCHES = (1, 2, 4)  # rows of a frame step that an engine asks for
+BATCHES = (1, 2, 4, 8, 16)  # rows of a frame step that an engine asks for on a GPU
 MIB = 2**20
 
 
@@ -57,12 +57,9 @@ def compile_pack(folder: Path, batches: tuple[int, ...], words: TextIO) -> list[
         ValueError: TensorRT or the GPU is missing, or a plan is not what it should be.
     """
     tell = Teller(words)
-    plans = []
-    for batch in batches:
-        tell(f"a plan for batches of {batch}:")
-        plan = compile_frame_step(folder, batch, tell)
+    plans = list(compile_frame_step(folder, batches, tell).values())
+    for plan in plans:
         tell(f"{plan}: {plan.stat().st_size / MIB:.0f} MiB")
-        plans.append(plan)
     return plans
 
 

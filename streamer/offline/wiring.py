@@ -45,7 +45,7 @@ DIGITS = 5  # of every number: finer than lips can be seen to move
 
 
 MIB = 2**20
-NO_TORCH = "building and compiling packs needs PyTorch, diffusers and ONNX: pip install 'lipcast[diffusion]'"
+NO_TORCH = "building packs needs PyTorch, diffusers and ONNX: pip install 'lipcast[diffusion]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,8 +266,8 @@ def _files(folder: Path, names: tuple[str, ...], hashes: dict[str, str]) -> Iter
         yield "file", f"{name}, {(folder / name).stat().st_size / MIB:.1f} MiB, as it was made"
 
 
-def compile_frame_step(folder: Path, batch: int, say: Callable[[str], None]) -> Path:
-    """A plan of the pack's frame step for this machine's GPU; see docs/backends.md.
+def compile_frame_step(folder: Path, batches: tuple[int, ...], say: Callable[[str], None]) -> dict[int, Path]:
+    """Plans of the pack's frame step for this machine's GPU, by batch size; see docs/backends.md.
 
     Raises:
         OfflineError, FileRefused, ValueError: with what was expected and the mend.
@@ -275,19 +275,17 @@ def compile_frame_step(folder: Path, batch: int, say: Callable[[str], None]) -> 
     try:
         from engines.backends.choose import COMPILE, PLANS
         from engines.backends.onnxruntime import open_onnx
-        from engines.backends.parity import random_probes
         from engines.backends.plan_cache import PlanCache, PlanOptions
-        from engines.backends.tensorrt_compile import Judge, compile_plan
+        from engines.backends.tensorrt_compile import compile_plans
     except ImportError as error:
-        raise OfflineError(f"{NO_TORCH} ({error})") from error
+        raise OfflineError(f"compiling needs TensorRT and ONNX: pip install 'lipcast[tensorrt]' ({error})") from error
     names = sd15 if sd15.is_sd15(folder) else embedded
     path = folder / names.FRAME_STEP
     embedded.check_hash(path, names.read_manifest(folder).hashes[names.FRAME_STEP])
-    reference = open_onnx(path, batch, os.cpu_count() or 1)
-    judge = Judge(reference, list(random_probes(reference.inputs, count=2)))
 
-    def report(progress: Any) -> bool:
-        say(f"{progress.phase}: {progress.done} of {progress.steps}")
+    def report(batch: int, progress: Any) -> bool:
+        say(f"batches of {batch}: {progress.phase}, {progress.done} of {progress.steps}")
         return True
 
-    return compile_plan(path, batch, PlanOptions(), PlanCache(folder / PLANS, COMPILE), judge, report)
+    reference = open_onnx(path, 1, os.cpu_count() or 1)
+    return compile_plans(path, batches, PlanOptions(), PlanCache(folder / PLANS, COMPILE), reference, report)
