@@ -51,9 +51,7 @@ class FrameStep(nn.Module):
     ) -> Tensor:
         """The same in about [-1, 1], not clipped, by steps of one's own choice."""
         begin, features = self.encoder(structure)  # (batch, 4, h, w): the structure frame's latents
-        tokens = self.image_encoder(structure)  # (batch, n, d)
-        patches = refine(tokens[:, 1:], anchor[:, 1:], lam)  # the class token stays as it is
-        context = self.resampler(torch.cat([tokens[:, :1], patches], dim=1))  # (batch, 1 + lip tokens, context)
+        context = self.read(structure, anchor, lam)
 
         def predict(latents: Tensor, timestep: int) -> Tensor:
             return self.velocity(latents, mask, masked, torch.full((), timestep, device=latents.device), context)
@@ -61,6 +59,13 @@ class FrameStep(nn.Module):
         latents = sample(predict, begin, noise, steps)  # (batch, 4, h, w)
         picture: Tensor = self.decoder(latents, features, structure)  # (batch, 3, size, size)
         return picture
+
+    def read(self, structure: Tensor, anchor: Tensor, lam: Tensor) -> Tensor:
+        """What the UNet attends to, (batch, 1 + lip tokens, context): the structure frame's tokens, led by λ."""
+        tokens = self.image_encoder(structure)  # (batch, n, d)
+        patches = refine(tokens[:, 1:], anchor[:, 1:], lam)  # the class token stays as it is
+        context: Tensor = self.resampler(torch.cat([tokens[:, :1], patches], dim=1))
+        return context
 
     def velocity(self, latents: Tensor, mask: Tensor, masked: Tensor, timestep: Tensor, context: Tensor) -> Tensor:
         """v of noised latents (batch, 4, h, w) at a timestep, () or (batch,)."""

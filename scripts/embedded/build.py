@@ -1,4 +1,4 @@
-"""Make the embedded pack from nothing: mouths, three stages of training, a picture to look at, the pack.
+"""Make the embedded pack from nothing: mouths, four stages of training, a picture to look at, the pack.
 
     python -m scripts.embedded.build build/embedded --facekit ../shared/ict_facekit --half
 
@@ -20,7 +20,7 @@ SAMPLES = 20_000
 def commands(options: argparse.Namespace) -> list[list[str]]:
     """The modules to run and their arguments, in order."""
     folder: Path = options.folder
-    mouths, last = str(folder / "mouths"), str(folder / "few-step.pt")
+    mouths, last = str(folder / "mouths"), str(folder / "crisp.pt")
     dataset = ["--facekit", str(options.facekit), "--out", mouths, "--samples", str(options.samples)]
     common = ["--mouths", mouths, "--out", str(folder), "--device", options.device, "--threads", str(options.threads)]
     found = [["scripts.make_mouths", *dataset, "--workers", str(options.threads)]]

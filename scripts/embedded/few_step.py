@@ -46,14 +46,17 @@ def losses(
     return at
 
 
-def lead(batch: Batch, draw: np.random.Generator) -> tuple[Batch, Tensor]:
-    """The batch with the lips of some structure frames scaled, and λ (n, 1): 1 for the others."""
+def lead(batch: Batch, draw: np.random.Generator, share: float = LED) -> tuple[Batch, Tensor]:
+    """The batch with the lips of some structure frames scaled, and λ (n, 1): 1 for the others.
+
+    share: of the samples that are led back.
+    """
     count, device = len(batch.target), batch.target.device
     kind = draw.random(count)
     low, high = np.log(FACTORS)
-    drawn = np.where(kind < LED + ALIKE, np.exp(draw.uniform(low, high, count)), 1.0)
+    drawn = np.where(kind < share + ALIKE, np.exp(draw.uniform(low, high, count)), 1.0)
     factor = torch.from_numpy(drawn.astype(np.float32)).to(device)
-    led = torch.from_numpy(kind < LED).to(device)
+    led = torch.from_numpy(kind < share).to(device)
     # Beyond what LipGain gives there is nothing to learn; such a sample stays as it was.
     lam = gain(batch, factor)
     usual = (lam[:, 0] >= LOWEST) & (lam[:, 0] <= HIGHEST)

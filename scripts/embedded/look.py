@@ -1,6 +1,6 @@
 """A picture to look at: unseen people at rest, their structure frames, what the network draws, and the truth.
 
-    python -m scripts.embedded.look --checkpoint build/embedded/few-step.pt --mouths build/mouths --out look.png
+    python -m scripts.embedded.look --checkpoint build/embedded/crisp.pt --mouths build/mouths --out look.png
 
 Two more rows show lips led open and led shut by the Structure Controller.
 """

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from scripts.embedded.mouths import Batch
 
 ELSEWHERE = 0.05  # weight outside the mask: nothing of it is shown, but edges should not be cliffs
 LIPS, INSIDE = 1.0, 2.0  # more weight than skin's
+FINE, AROUND = 5, 9  # pixels: what is finer than the one is detail; its amount is a mean over the other
 SLOPE = 1.0  # weight of differences of neighbours against that of pixels: lips' and teeth's edges
 
 
@@ -26,6 +28,17 @@ def picture_loss(picture: Tensor, batch: Batch) -> Tensor:
     across = (weight[..., 1:] * error.diff(dim=3).abs()).mean()
     down = (weight[..., 1:, :] * error.diff(dim=2).abs()).mean()
     return pixels + SLOPE * (across + down)
+
+
+def texture_loss(picture: Tensor, batch: Batch) -> Tensor:
+    """How far the amount of fine detail around each pixel is from the truth's. picture (n, 3, S, S) about [-1, 1]."""
+    return (weights(batch) * (detail(picture.float()) - detail(batch.target)).abs()).mean()
+
+
+def detail(picture: Tensor) -> Tensor:
+    """(n, 3, S, S): mean size of what is finer than FINE pixels."""
+    fine = picture - F.avg_pool2d(picture, FINE, 1, FINE // 2, count_include_pad=False)
+    return F.avg_pool2d(fine.abs(), AROUND, 1, AROUND // 2, count_include_pad=False)
 
 
 def latent_loss(found: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Write the pack of what the last stage of training left, and check that both runtimes agree on it.
 
-    python -m scripts.embedded.make_pack --checkpoint build/embedded/few-step.pt --mouths build/mouths \\
+    python -m scripts.embedded.make_pack --checkpoint build/embedded/crisp.pt --mouths build/mouths \\
         --out engines/packs/embedded --version 1
 """
 

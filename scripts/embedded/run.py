@@ -41,13 +41,15 @@ class Pace:
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """network: all that a checkpoint holds; trained: what this stage changes of it."""
+    """network: the model; trained: what this stage changes of it; beside: what else a checkpoint holds, by name, each
+    with state_dict and load_state_dict."""
 
     network: nn.Module
     trained: list[nn.Parameter]
     optimiser: torch.optim.Optimizer
     mean: dict[str, Tensor]
     step: int = 0
+    beside: dict[str, Any] = field(default_factory=dict)
     losses: dict[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -61,7 +63,8 @@ class Run:
         """Whole or not at all."""
         partial = path.with_suffix(".part")
         state = {"network": self.network.state_dict(), "mean": self.mean, "optimiser": self.optimiser.state_dict()}
-        torch.save(state | {"step": self.step}, partial)
+        beside = {name: part.state_dict() for name, part in self.beside.items()}
+        torch.save(state | {"beside": beside, "step": self.step}, partial)
         partial.rename(path)
 
     def resume(self, path: Path) -> None:
@@ -69,6 +72,8 @@ class Run:
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.mean, self.step = state["mean"], int(state["step"])
+        for name, part in self.beside.items():
+            part.load_state_dict(state["beside"][name])
 
     def learn(self, losses: dict[str, Tensor], rate: float) -> None:
         """One step down their sum."""

@@ -3,6 +3,7 @@
     python -m scripts.embedded.train autoencoder --mouths FOLDER --out build/embedded
     python -m scripts.embedded.train denoiser    --mouths FOLDER --out build/embedded
     python -m scripts.embedded.train few-step    --mouths FOLDER --out build/embedded
+    python -m scripts.embedded.train crisp       --mouths FOLDER --out build/embedded
 
 A stage begins from what the stage before it left in the folder. Stopped, or given more steps, it goes on; the learning
 rate falls until the last step. --half computes in bfloat16: twice as fast where the processor has it.
@@ -21,7 +22,8 @@ from torch import Tensor, nn
 
 from engines.diffusion.architecture import Model
 from engines.diffusion.frame_step import FrameStep
-from scripts.embedded import autoencoder, denoiser, few_step
+from scripts.embedded import autoencoder, crisp, denoiser, few_step
+from scripts.embedded.critic import Critic
 from scripts.embedded.mouths import Mouths
 from scripts.embedded.run import Pace, Run, load_mean, train
 
@@ -32,7 +34,7 @@ JUDGED = 96  # unseen samples by which progress is told
 class Stage:
     """name: of its checkpoint; after: of the one it begins from; rate: the highest learning rate; parts: trained.
 
-    steps: of 32 samples, by default: so that all stages together take some 45 minutes on two cores.
+    steps: of 32 samples, by default: so that all stages together take some 70 minutes on two cores.
     """
 
     name: str
@@ -45,9 +47,10 @@ class Stage:
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage("autoencoder", None, 1.5e-3, 1300, ("encoder", "decoder")),
-        Stage("denoiser", "autoencoder", 8e-4, 1800, ("image_encoder", "resampler", "unet")),
+        Stage("autoencoder", None, 1.5e-3, 1100, ("encoder", "decoder")),
+        Stage("denoiser", "autoencoder", 8e-4, 1000, ("image_encoder", "resampler", "unet")),
         Stage("few-step", "denoiser", 4e-4, 2000, ("image_encoder", "resampler", "unet", "decoder")),
+        Stage("crisp", "few-step", 2e-4, 1200, ("decoder",)),
     )
 }
 
@@ -85,25 +88,31 @@ def run_stage(stage: Stage, model: Model, pace: Pace, place: Place) -> None:
             raise FileNotFoundError(f"{before} is not there: run the stage {stage.after} first")
         load_mean(network, before)
     run = Run.begin(network, [network.get_submodule(part) for part in stage.parts], stage.rate)
+    critic = Critic.begin(place.device) if stage.name == "crisp" else None
+    if critic is not None:
+        run.beside = critic.parts()
     if own.exists():
         run.resume(own)
         print(f"{stage.name}: going on from step {run.step} of {pace.steps}", file=sys.stderr)
     if run.step >= pace.steps:
         return
-    train(run, pace, own, _losses(stage, network, mouths, pace, model, place), _judge(stage, run, unseen, place))
+    if critic is not None:
+        losses = crisp.losses(network, critic, mouths, pace, model.sampling.strength, place.device)
+    else:
+        losses = _losses(stage, network, mouths, pace, model.sampling.strength, place.device)
+    train(run, pace, own, losses, _judge(stage, run, unseen, place))
     if stage.name == "autoencoder":
         _finish_autoencoder(run, own, mouths, place)
 
 
 def _losses(
-    stage: Stage, network: FrameStep, mouths: Mouths, pace: Pace, model: Model, place: Place
+    stage: Stage, network: FrameStep, mouths: Mouths, pace: Pace, strength: float, device: torch.device
 ) -> Callable[[int], dict[str, Tensor]]:
     if stage.name == "autoencoder":
-        return autoencoder.losses(network, mouths, pace, place.device)
+        return autoencoder.losses(network, mouths, pace, device)
     if stage.name == "denoiser":
-        latents = denoiser.encode_all(network, mouths, pace, place.device)
-        return denoiser.losses(network, mouths, latents, pace, place.device)
-    return few_step.losses(network, mouths, pace, model.sampling.strength, place.device)
+        return denoiser.losses(network, mouths, pace, device)
+    return few_step.losses(network, mouths, pace, strength, device)
 
 
 def _judge(stage: Stage, run: Run, unseen: Mouths, place: Place) -> Callable[[], str]:

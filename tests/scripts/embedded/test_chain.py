@@ -28,7 +28,7 @@ from tests.scripts.embedded.drawn_mouths import write_mouths  # noqa: E402
 
 pytestmark = pytest.mark.slow
 MODEL = replace(MINIATURE, sampling=Sampling(steps=1, strength=0.1))
-STEPS = {"autoencoder": 160, "denoiser": 120, "few-step": 60}
+STEPS = {"autoencoder": 160, "denoiser": 120, "few-step": 60, "crisp": 20}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def trained(said: dict[str, str], place: Place) -> Place:
     return place
 
 
-@pytest.mark.parametrize("stage", ["autoencoder", "few-step"])  # between them, latents are looked at, not pictures
+@pytest.mark.parametrize("stage", ["autoencoder", "few-step", "crisp"])  # the other looks at latents, not at pictures
 def test_pictures_come_nearer_to_the_truth_than_structure_frames(said: dict[str, str], stage: str) -> None:
     verdicts = re.findall(r"unseen (\S+) dB, bare structure frames ([\d.]+)", said[stage])
     found, bare = map(float, verdicts[-1])
@@ -76,7 +76,7 @@ def test_the_denoiser_comes_nearer_to_the_latents(said: dict[str, str]) -> None:
 
 def test_a_pack_of_it_runs_and_agrees_with_the_reference(trained: Place, tmp_path: Path) -> None:
     mouths = Mouths(trained.mouths, "val")
-    assert make_pack(trained.checkpoint("few-step"), mouths, tmp_path, MODEL, "1") <= AGREEMENT
+    assert make_pack(trained.checkpoint("crisp"), mouths, tmp_path, MODEL, "1") <= AGREEMENT
     pack = load_pack(tmp_path, threads=1, batches=(1,))
     feeds = {spec.name: np.zeros(spec.shape, np.float32) for spec in pack.frame_steps[1].inputs}
     assert pack.frame_steps[1].run(feeds)["picture"].shape == (1, 3, 32, 32)
@@ -88,7 +88,7 @@ def test_a_pack_of_it_runs_and_agrees_with_the_reference(trained: Place, tmp_pat
 
 def test_the_sheet_to_look_at_has_six_rows(trained: Place) -> None:
     network = FrameStep(MODEL)
-    load_mean(network, trained.checkpoint("few-step"))
+    load_mean(network, trained.checkpoint("crisp"))
     picture = sheet(network.eval(), Mouths(trained.mouths, "val"), columns=3, seed=1)
     assert picture.shape == (3, 6 * 32, 3 * 32)
 
@@ -99,8 +99,8 @@ def test_later_stages_leave_the_autoencoders_encoder_alone(trained: Place) -> No
         network = FrameStep(MODEL)
         load_mean(network, trained.checkpoint(stage))
         weights.append(torch.cat([value.flatten() for value in network.encoder.state_dict().values()]))
-    torch.testing.assert_close(weights[0], weights[1], atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(weights[0], weights[2], atol=1e-5, rtol=1e-4)
+    for later in weights[1:]:
+        torch.testing.assert_close(weights[0], later, atol=1e-5, rtol=1e-4)
 
 
 def test_latents_are_of_unit_deviation(trained: Place) -> None:

@@ -12,8 +12,9 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install -
 pytest.importorskip("diffusers", reason="training needs diffusers: pip install -e .[train]")
 
 from engines.diffusion.structure_controller import HIGHEST, LOWEST, LipGain  # noqa: E402
+from scripts.embedded.critic import Critic  # noqa: E402
 from scripts.embedded.few_step import lead  # noqa: E402
-from scripts.embedded.losses import picture_loss, psnr  # noqa: E402
+from scripts.embedded.losses import picture_loss, psnr, texture_loss  # noqa: E402
 from scripts.embedded.mouths import Batch, Mouths  # noqa: E402
 from scripts.embedded.opening import gain, opening, scaled  # noqa: E402
 from tests.scripts.embedded.drawn_mouths import SIZE, write_mouths  # noqa: E402
@@ -110,6 +111,42 @@ def test_the_loss_looks_where_the_mouth_is_drawn(batch: Batch) -> None:
     outside[:, :, 0, 0] += 0.5
     assert picture_loss(batch.target, batch) == 0
     assert picture_loss(inside, batch) > 5 * picture_loss(outside, batch) > 0
+
+
+def test_texture_is_judged_by_its_amount_and_not_by_its_place(batch: Batch) -> None:
+    """A blurred picture is nearer in pixels than one whose grain lies elsewhere, and further in texture."""
+    grain = 0.2 * torch.randn(batch.target.shape, generator=torch.Generator().manual_seed(1))
+    grainy = Batch(batch.reference, batch.structure, batch.target + grain, *_numbers(batch))
+    smooth, elsewhere = batch.target, batch.target + grain.roll(3, 2)
+    assert picture_loss(smooth, grainy) < picture_loss(elsewhere, grainy)
+    assert texture_loss(smooth, grainy) > 5 * texture_loss(elsewhere, grainy)
+    assert texture_loss(grainy.target, grainy) == 0
+
+
+def test_a_critic_learns_to_tell_false_pictures_from_true_ones(batch: Batch) -> None:
+    torch.manual_seed(2)
+    critic, mask = Critic.begin(torch.device("cpu")), torch.nn.functional.avg_pool2d(batch.mask, 8)
+    false = torch.nn.functional.avg_pool2d(batch.target, 3, 1, 1)
+    for _ in range(40):
+        critic.learn(false, batch.target, batch.structure, mask)
+    found, apart = critic.judge(false, batch.target, batch.structure, mask)
+    true, nothing = critic.judge(batch.target, batch.target, batch.structure, mask)
+    assert found > true + 0.5
+    assert apart > 0 == nothing
+
+
+def test_a_critic_asks_nothing_of_itself_while_the_model_learns(batch: Batch) -> None:
+    critic, mask = Critic.begin(torch.device("cpu")), torch.nn.functional.avg_pool2d(batch.mask, 8)
+    picture = batch.structure.clone().requires_grad_()
+    critic.learn(picture, batch.target, batch.structure, mask)
+    assert picture.grad is None
+    sum(critic.judge(picture, batch.target, batch.structure, mask)).backward()
+    assert picture.grad is not None
+    assert all(parameter.grad is None or not parameter.requires_grad for parameter in critic.network.parameters())
+
+
+def _numbers(batch: Batch) -> tuple[Any, ...]:
+    return batch.mask, batch.regions, batch.landmarks, batch.interocular
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:

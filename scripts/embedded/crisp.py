@@ -1,0 +1,52 @@
+"""Stage four: the decoder learns to draw skin, teeth and stubble as crisp as the truth. All else stays as it is.
+
+Distances of pixels alone make whatever cannot be foreseen smooth. So the amount of fine detail must be the truth's,
+wherever exactly it lies, and a critic must not be able to tell drawn pictures from true ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engines.diffusion.architecture import Sampling
+from engines.diffusion.frame_step import FrameStep, shrink
+from engines.diffusion.sampler import schedule
+from scripts.embedded.critic import Critic
+from scripts.embedded.few_step import draw_pictures, lead
+from scripts.embedded.losses import picture_loss, texture_loss
+from scripts.embedded.mouths import Mouths
+from scripts.embedded.run import Pace
+
+SEED = 44
+TEXTURE, FALSE, SEEN = 3.0, 0.01, 0.05  # weights beside the distance of pixels
+HEAD_START = 60  # steps in which the critic learns alone
+
+
+def losses(
+    network: FrameStep, critic: Critic, mouths: Mouths, pace: Pace, strength: float, device: torch.device
+) -> Callable[[int], dict[str, Tensor]]:
+    plan = schedule(Sampling(1, strength))
+
+    def at(step: int) -> dict[str, Tensor]:
+        draw = np.random.default_rng([SEED, step])
+        batch = mouths.batch(pace.batch, draw).to(device)
+        torch.manual_seed(SEED * 1_000_000 + step)
+        batch, lam = lead(batch, draw)
+        weight = shrink(batch.mask)
+        with pace.arithmetic(device.type):
+            picture = draw_pictures(network, batch, lam, plan)
+            critic.learn(picture, batch.target, batch.structure, weight)
+            false, seen = critic.judge(picture, batch.target, batch.structure, weight)
+        heard = 0.0 if step < HEAD_START else 1.0
+        return {
+            "picture": picture_loss(picture, batch),
+            "texture": TEXTURE * texture_loss(picture, batch),
+            "false": heard * FALSE * false,
+            "seen": heard * SEEN * seen,
+        }
+
+    return at
