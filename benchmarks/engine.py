@@ -1,6 +1,7 @@
 """What does a frame cost? Each stage, each batch, the start and the memory. A table for people, then one line of JSON.
 
 Usage: python -m benchmarks.engine [--pack FOLDER] [--presenter NAME] [--threads 2] [--frames 250] [--json FILE]
+       python -m benchmarks.engine --device cuda …    what benchmarks.steps measures, with its words
 
 The presenter talks without a pause, which is the dearest there is. Times are of this process alone, with `threads` for
 the network and one for all else; "sessions" is an estimate of what the engine's thread has time for, without encoding.
@@ -204,7 +205,15 @@ def main() -> None:
     words.add_argument("--threads", type=int, default=2, help="of the network")
     words.add_argument("--frames", type=int, default=250)
     words.add_argument("--json", type=Path)
-    options = words.parse_args()
+    words.add_argument("--device", choices=("cuda", "cpu"), help="Stable Diffusion's frame step: see benchmarks.steps")
+    options, rest = words.parse_known_args()
+    if options.device is not None:
+        from benchmarks import steps  # late: torch takes seconds to import
+
+        steps.run(steps.words().parse_args())
+        return
+    if rest:
+        words.error(f"unrecognized arguments: {' '.join(rest)}")
     cv2.setNumThreads(1)
     result = measure(options.pack, options.presenter, options.threads, options.frames)
     publish(result | surroundings(), table(result), options.json)

@@ -88,14 +88,14 @@ class Bench:
     def costs(self, model: Sd15Model, batch: int) -> Numbers:
         self.device.forget()
         row: Numbers = {}
+        row["served"], row["capture_s"] = self.served(model, batch)
+        row["memory_mb"] = self.device.memory_mb()
         stages = stages_of(self.step(model.resolution, model.steps), self.inputs(model, batch))
         if model.steps == 1:
             row["eager"] = {name: self.device.laps(call) for name, call in stages.items()}
             row["graph"] = {name: self.device.laps(self.device.recorded(call)) for name, call in stages.items()}
         else:
             row["graph"] = {"whole": self.device.laps(self.device.recorded(stages["whole"]))}
-        row["served"], row["capture_s"] = self.served(model, batch)
-        row["memory_mb"] = self.device.memory_mb()
         if (model.resolution, batch) in self.order.compiled and model.steps == 1:
             row["compiled"], row["compile_s"] = self.compiled(model, batch, stages)
         return row

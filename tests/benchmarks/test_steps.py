@@ -30,7 +30,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def result(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     path = tmp_path_factory.mktemp("steps") / "steps.json"
-    said = "--device cpu --miniature --precision float32 --sizes 32 --steps 1,2 --batches 1,2 --seconds 0 --commit abc"
+    said = "--device cpu --miniature --precision bfloat16 --sizes 32 --steps 1,2 --batches 1,2 --seconds 0 --commit abc"
     return run(words().parse_args([*said.split(), "--json", str(path)])) | {"path": path}
 
 
