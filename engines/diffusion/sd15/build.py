@@ -29,7 +29,7 @@ from engines.diffusion.sd15.pack import (
     read_manifest,
     write_manifest,
 )  # fmt: skip
-from engines.diffusion.sd15.read import load_face, read_network
+from engines.diffusion.sd15.read import hush, load_face, read_network
 from engines.diffusion.sd15.room import expect_room, room_at
 from engines.diffusion.sd15.sources import find
 
@@ -94,6 +94,7 @@ def build_pack(order: BuildOrder, say: Say) -> Path:
         ParityError: the runtimes do not agree about a graph.
     """
     expect_pack_or_nothing(order.folder)
+    hush()
     wish = Wish(order.settings.mode, order.adapter, order.lora, order.few_step)
     choice = choose(find(order.places), wish)
     if choice.kind == FACEID_PLUS and not order.accepted:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import torch
+import transformers
 from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
 from safetensors.torch import load_file
 from torch import Tensor
@@ -63,6 +65,13 @@ def read_network(
     say(f"reading {choice.image_encoder.path}")
     state |= {f"viewer.image_encoder.{name}": tensor for name, tensor in load_tensors(choice.image_encoder).items()}
     return _filled(model, state, nobody, choice), model
+
+
+def hush() -> None:
+    """Have the libraries tell errors alone: they announce bars and settings that mean nothing to who builds a pack."""
+    for library in (diffusers.utils.logging, transformers.utils.logging):
+        library.set_verbosity_error()
+        library.disable_progress_bar()
 
 
 _CLASSES = {"vae": AutoencoderKL, "tiny": AutoencoderTiny}

@@ -8,6 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.diffusion.noise_sensor import (
+    FLOW_SIZE,
+    Calibration,
     CorrelatedNoise,
     FlowMeter,
     NoiseSensor,
@@ -249,3 +251,33 @@ def test_a_reset_sensor_mixes_in_nothing_of_before_but_knows_the_noise() -> None
     assert drawn is not None
     np.testing.assert_allclose(drawn, other, atol=1e-6)
     np.testing.assert_array_equal(sensor.pattern, known)
+
+
+def calibrated(level: float, flows: int = 10) -> NoiseSensor:
+    sensor = NoiseSensor(Prior(), 64)
+    sensor.begin(Calibration(np.full((FLOW_SIZE, FLOW_SIZE), level, np.float32), flows))
+    return sensor
+
+
+def test_what_was_found_at_enrolment_counts_from_the_first_frame() -> None:
+    np.testing.assert_array_equal(calibrated(0.7).pattern, np.float32(0.7))
+    assert NoiseSensor(Prior(), 64).pattern.max() == 0
+
+
+def test_what_was_found_at_enrolment_gives_way_to_what_is_seen() -> None:
+    """Still pictures: the mean of D² over all flows, those before and those seen, of which none has any."""
+    sensor, still = calibrated(0.8), np.zeros((64, 64, 3), np.uint8)
+    for _ in range(31):
+        sensor.step(np.zeros((64, 64, 3), np.float32), still, still)
+    np.testing.assert_allclose(sensor.pattern, 0.8 * np.sqrt(10 / 40), rtol=1e-4)
+
+
+def test_a_sensor_that_has_seen_frames_does_not_begin_again() -> None:
+    sensor, still = calibrated(0.8), np.zeros((64, 64, 3), np.uint8)
+    sensor.begin(Calibration(np.ones((FLOW_SIZE, FLOW_SIZE), np.float32), 10))
+    np.testing.assert_array_equal(sensor.pattern, np.float32(0.8))
+    late = NoiseSensor(Prior(), 64)
+    for _ in range(3):
+        late.step(np.zeros((64, 64, 3), np.float32), still, still)
+    late.begin(Calibration(np.ones((FLOW_SIZE, FLOW_SIZE), np.float32), 10))
+    assert late.pattern.max() == 0

@@ -87,8 +87,8 @@ def test_models_of_the_hub_s_cache_are_found_by_name(
 
 
 def test_everything_that_is_missing_is_said_at_once(folder: Path) -> None:
-    for name in (DIFFUSION / "unet", MODELS, Path("taesd")):
-        shutil.rmtree(folder / name)
+    for part in (DIFFUSION / "unet", MODELS, Path("taesd")):
+        shutil.rmtree(folder / part)
     (folder / "adapter.bin").write_bytes(b"pickle")
     with pytest.raises(WeightsMissing) as refusal:
         choose(find([str(folder)]), LIVE)

@@ -24,7 +24,8 @@ PIXELS = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
 def own(folder: Path, theirs: CLIPVisionModelWithProjection) -> ClipVision:
     vision = ClipVision(ClipSizes.from_config(theirs.config.to_dict()))
     vision.load_state_dict(load_file(folder / "model.safetensors"))
-    return vision.eval()
+    vision.eval()
+    return vision
 
 
 @pytest.mark.parametrize("activation", ["gelu", "quick_gelu"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 STEPS = 4
 GUIDANCE = 7.5
+
+
+@pytest.fixture(autouse=True)
+def no_gradients() -> Iterator[None]:
+    with torch.no_grad():
+        yield
 
 
 @cache
@@ -56,7 +63,6 @@ def views(network: Network, folder: Path, kind: str, structure: torch.Tensor) ->
 
 @pytest.mark.parametrize("kind", ["plain", "plus"])
 @pytest.mark.parametrize("scale", [0.0, 0.6, 1.0])
-@torch.no_grad()
 def test_the_unet_reads_pictures_as_diffusers_ip_adapter_does(weights_of: Folders, kind: str, scale: float) -> None:
     folder = weights_of(kind)
     network, _ = network_of(folder, "paper", kind)
@@ -79,7 +85,6 @@ def test_the_unet_reads_pictures_as_diffusers_ip_adapter_does(weights_of: Folder
 
 
 @pytest.mark.parametrize("kind", ["plain", "plus"])
-@torch.no_grad()
 def test_paper_mode_draws_what_diffusers_inpainting_draws(weights_of: Folders, kind: str) -> None:
     folder = weights_of(kind)
     network, model = network_of(folder, "paper", kind, steps=STEPS, identity_scale=0.0)
@@ -107,7 +112,6 @@ def test_paper_mode_draws_what_diffusers_inpainting_draws(weights_of: Folders, k
     torch.testing.assert_close(found, wanted, rtol=0, atol=2e-3)
 
 
-@torch.no_grad()
 def test_the_crop_is_hidden_and_encoded_as_diffusers_does_but_for_the_sampling(weights_of: Folders) -> None:
     network, model = network_of(weights_of("plus"), "live", "plus")
     theirs = pipeline(weights_of("plus"), "plus")
