@@ -40,14 +40,15 @@ Place = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bank:
-    """tokens (5, 3, 3, n, d): of every grid point, in any type of float."""
+    """tokens (5, 3, 3, n, d): of every grid point."""
 
-    tokens: NDArray[np.floating]
+    tokens: Floats
 
     @property
     def anchor(self) -> Floats:
         """(n, d) of the mouth at its smallest opening: the one that the Structure Controller leads away from."""
-        return np.asarray(self.tokens[0, 0, 0], np.float32)
+        anchor: Floats = self.tokens[0, 0, 0]
+        return anchor
 
     def at(self, motion: LipMotion) -> Floats:
         """(n, d), freshly allocated."""

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from engines.backends.onnxruntime import open_onnx
 from engines.backends.parity import Parity, expect_parity, random_probes
@@ -16,7 +17,17 @@ from engines.diffusion.sd15.choice import Choice, Wish, choose
 from engines.diffusion.sd15.errors import WeightsRefused
 from engines.diffusion.sd15.export import export_graph, save_weights
 from engines.diffusion.sd15.frame_step import Latents, Tokens, frame_step
-from engines.diffusion.sd15.model import FACEID_PLUS, LIVE, Sd15Model, frame_step_specs, latents_specs, tokens_specs
+from engines.diffusion.sd15.model import (
+    FACEID_PLUS,
+    LIVE,
+    MODES,
+    PAPER,
+    PLUS,
+    Sd15Model,
+    frame_step_specs,
+    latents_specs,
+    tokens_specs,
+)
 from engines.diffusion.sd15.network import Network
 from engines.diffusion.sd15.pack import (
     CARD,
@@ -31,6 +42,7 @@ from engines.diffusion.sd15.pack import (
 )  # fmt: skip
 from engines.diffusion.sd15.read import hush, load_face, read_network
 from engines.diffusion.sd15.room import expect_room, room_at
+from engines.diffusion.sd15.solvers import few_steps
 from engines.diffusion.sd15.sources import find
 
 AGREEMENT = Parity(worst=1e-3, mean=1e-3)  # of ONNX Runtime with PyTorch, both in single precision
@@ -55,7 +67,21 @@ class Settings:
     lip_scale: float = 1.0
     identity_scale: float | None = None
 
-    def values(self, adapter: str) -> dict[str, object]:
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ValueError(f"mode {self.mode!r}: expected one of {MODES}")
+        if self.mode == PAPER and self.strength is not None:
+            raise ValueError(f"strength {self.strength}: paper begins from noise alone; leave it, or take live")
+        if self.mode == LIVE and self.guidance not in (None, 1):
+            raise ValueError(f"guidance {self.guidance}: live is not guided; leave it, or take paper")
+        own = self.values(PLUS)
+        steps, strength = own["steps"], own["strength"]
+        if steps < 1 or not 0 < strength <= 1 or (self.mode == LIVE and strength == 1):
+            raise ValueError(f"{steps} steps of strength {strength}: expected one or more, above 0 and below 1")
+        if self.mode == LIVE:
+            few_steps(steps, strength)  # says so where they do not fit
+
+    def values(self, adapter: str) -> dict[str, Any]:
         """Fields of Sd15Model."""
         live = self.mode == LIVE
         own = {

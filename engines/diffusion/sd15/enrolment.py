@@ -59,7 +59,7 @@ class Sd15Conditions:
     __slots__ = ("_always", "_bank", "_masked", "_per_frame_encoder", "calibration")
 
     def __init__(self, enrolment: Enrolment, model: Sd15Model) -> None:
-        self._bank, self._per_frame_encoder = Bank(enrolment.bank), model.per_frame_encoder
+        self._bank, self._per_frame_encoder = Bank(enrolment.bank.astype(np.float32)), model.per_frame_encoder
         self._masked = frozen(enrolment.masked)
         self._always = {
             "mask": frozen(enrolment.mask),
@@ -100,7 +100,6 @@ class Enroller:
         size = self.model.resolution
         mask = crop_mask(avatar.face, size)[None, None]
         crops = [self.latents.run({"crop": as_input(crop)[None], "mask": mask}) for crop in crops_at_rest(avatar, size)]
-        whole = np.asarray(cv2.resize(avatar.loop[0], (size, size), interpolation=cv2.INTER_AREA), np.uint8)
         bank = np.zeros((*SHAPE, *self.model.tokens), np.float16)
         for place, structure in self._bank_frames(avatar):
             bank[place] = self.tokens.run({"picture": as_input(structure)[None]})["tokens"][0]
@@ -108,7 +107,7 @@ class Enroller:
             masked=np.concatenate([crop["masked"] for crop in crops]),
             mask=crops[0]["mask_latent"][0],
             bank=bank,
-            identity=self.tokens.run({"picture": as_input(whole)[None]})["identity"][0],
+            identity=self.tokens.run({"picture": as_input(whole_picture(avatar, size))[None]})["identity"][0],
             noise=np.zeros((1, 1), np.float32),
             flows=np.zeros((), np.int32),
         )
@@ -138,6 +137,15 @@ class Enroller:
             if one is not None and other is not None:
                 flows.append((one, other))
         return noise_pattern(*(np.stack(each) for each in zip(*flows, strict=True)))
+
+
+def whole_picture(avatar: FaceAvatar, size: int) -> NDArray[np.uint8]:
+    """The middle square of the loop's first frame, (size, size, 3)."""
+    height, width = avatar.loop.shape[1:3]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = avatar.loop[0, top : top + side, left : left + side]
+    return np.asarray(cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def calibration_motions() -> Iterator[LipMotion]:
@@ -174,7 +182,7 @@ def load(path: Path, key: str, model: Sd15Model, avatar: FaceAvatar) -> Enrolmen
 def save(path: Path, key: str, enrolment: Enrolment) -> None:
     """Whole or not at all: a reader finds the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {field.name: np.ascontiguousarray(getattr(enrolment, field.name)) for field in fields(Enrolment)}
+    tensors = {field.name: np.array(getattr(enrolment, field.name), order="C") for field in fields(Enrolment)}
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as scratch:
         fresh = Path(scratch) / path.name
         save_file(tensors, fresh, {"format": str(FORMAT), "key": key})

@@ -90,7 +90,6 @@ def pretrained(kind: Any, part: Part) -> Any:
             use_safetensors=True,
             local_files_only=True,
             low_cpu_mem_usage=False,
-            torch_dtype=torch.float32,
             variant=variant,
             output_loading_info=True,
         )
@@ -99,7 +98,7 @@ def pretrained(kind: Any, part: Part) -> Any:
     odd = [str(name) for what in ("missing_keys", "mismatched_keys") for name in report[what]]
     if odd:
         raise WeightsRefused(part.path, "all weights of its config.json", f"none that fit for {odd[:3]}", FETCH_AGAIN)
-    return module.eval().requires_grad_(False)
+    return module.float().eval().requires_grad_(False)
 
 
 def load_tensors(part: Part) -> Tensors:
