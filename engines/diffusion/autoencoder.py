@@ -2,7 +2,7 @@
 
 The decoder sees the structure frame's features at every level. It moves that frame's pixels to where they should be
 (a jaw's edge, stretched skin) and says of each how much of it stays below what it draws: what the avatar's own skin
-already shows need not pass through four channels. Convolutions, ReLU and one look-up only.
+already shows need not pass through four channels. What is drawn too smooth then gets the structure frame's grain.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from torch.nn import functional as F
 from engines.diffusion.architecture import LATENT_CHANNELS, Architecture
 
 MOTION = 0.1  # half pictures by which a motion of 1 moves a pixel: 6.4 of 128
+FINE, AROUND = 5, 9  # pixels: what is finer than the one is grain; how much there is of it is seen over the other
+LEAST_GRAIN = 1e-3  # of a range of 2: below it there is none to speak of
 Features = tuple[Tensor, Tensor, Tensor]  # at a half, a quarter and an eighth of the picture's size
 
 
@@ -98,7 +100,22 @@ class Decoder(nn.Module):
         x = self.middle(x + self.beside_middle(quarter))
         below = moved(structure, MOTION * self.motion(x))
         drawn = self.fine(self.widen(x) + self.beside_fine(half))  # (batch, 4, size, size): RGB, and share of below
-        return torch.sigmoid(drawn[:, 3:]) * below + drawn[:, :3]
+        return with_grain(torch.sigmoid(drawn[:, 3:]) * below + drawn[:, :3], structure)
+
+
+def with_grain(picture: Tensor, structure: Tensor) -> Tensor:
+    """picture with as much of the structure frame's grain (pores, stubble) as it has less of its own; (batch, 3, h, w).
+
+    A network that is unsure of a pixel draws it smooth; the presenter's own skin is at hand.
+    """
+    own, grain = picture - _mean(picture, FINE), structure - _mean(structure, FINE)
+    has, wants = (_mean(fine.abs().mean(dim=1, keepdim=True), AROUND) for fine in (own, grain))
+    return picture + torch.relu(1 - has / (wants + LEAST_GRAIN)) * grain
+
+
+def _mean(picture: Tensor, side: int) -> Tensor:
+    """Over the square around each pixel; at edges over what there is of it."""
+    return F.avg_pool2d(picture, side, 1, side // 2, count_include_pad=False)
 
 
 def moved(picture: Tensor, motion: Tensor) -> Tensor:
