@@ -72,7 +72,9 @@ class Bench:
         return model_of(self.sizes, resolution, steps, self.order.adapter)
 
     def step(self, resolution: int, steps: int) -> LiveStep:
-        return live_step(self.network, self.model(resolution, steps)).eval()
+        step = live_step(self.network, self.model(resolution, steps))
+        step.eval()
+        return step
 
     def rows(self, resolution: int, batch: int) -> Iterator[Numbers]:
         """Everything of one size and batch."""
@@ -167,7 +169,7 @@ def floor_ms(work: Numbers, unet_weights: int, weights: int, row: Numbers, best:
     """No version runs faster: by arithmetic, or by reading every weight once a use."""
     tflop = work["whole"] + (row["steps"] - 1) * work["unet"]
     read = size * (weights + (row["steps"] - 1) * unet_weights) / 1e12
-    return 1000 * max(row["batch"] * tflop / best["tflops"], read / best["terabytes_s"])
+    return float(1000 * max(row["batch"] * tflop / best["tflops"], read / best["terabytes_s"]))
 
 
 def sessions(rows: list[Numbers], milliseconds: Callable[[Numbers], float]) -> int:
@@ -211,7 +213,7 @@ def table(result: Numbers) -> list[tuple[str, str, str]]:
     best = result["ceilings"]
     shown = [
         ("device", result["device"]["name"], ""),
-        ("at best", f"{best['tflops']:.0f} TFLOP/s, {best['terabytes_s']:.2f} TB/s", ""),
+        ("at best", f"{best['tflops']:.3g} TFLOP/s, {best['terabytes_s']:.2f} TB/s", ""),
     ]
     for row in result["rows"]:
         name = f"{row['size']} px, {row['steps']} steps, batch {row['batch']}"

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 
 from engines.diffusion.sd15.frame_step import LiveStep
 from engines.diffusion.sd15.model import LIVE, PLAIN, PLUS, Config, Sd15Model
@@ -33,7 +32,7 @@ class Sizes:
 
 def model_of(sizes: Sizes, resolution: int, steps: int, adapter: str = PLUS) -> Sd15Model:
     with torch.device("meta"):
-        width = prompt_width(cross_attentions(_plain_unet(sizes.configs["unet"])))
+        width = prompt_width(cross_attentions(build_unet(sizes.configs["unet"])))
     return Sd15Model(
         mode=LIVE,
         resolution=resolution,
@@ -47,16 +46,14 @@ def model_of(sizes: Sizes, resolution: int, steps: int, adapter: str = PLUS) -> 
     )
 
 
-def _plain_unet(config: Config) -> nn.Module:
-    return build_unet(config)
-
-
 def network_of(model: Sd15Model, device: str) -> Network:
     """What a live frame step needs, and no more: the image encoder and the large autoencoder serve enrolment alone."""
-    network = Network(model).requires_grad_(False)
+    network = Network(model)
+    network.requires_grad_(False)
     del network.vae, network.viewer.image_encoder, network.viewer.pixels
     if device == "meta":
-        return network.to("meta")
+        network.to("meta")
+        return network
     network.to_empty(device=device)
     torch.manual_seed(SEED)
     for name, weight in network.named_parameters():

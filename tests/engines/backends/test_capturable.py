@@ -51,9 +51,10 @@ class Carried(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def record(step: nn.Module, specs: tuple[TensorSpec, ...]) -> None:
-    step = step.to("meta").eval()
-    given = [torch.empty(spec.shape, device="meta") for spec in specs]
+def record(step: nn.Module, specs: tuple[TensorSpec, ...], kind: torch.dtype = torch.float16) -> None:
+    """In half precision too, types that do not fit one another are refused."""
+    step = step.to("meta", kind).eval()
+    given = [torch.empty(spec.shape, device="meta", dtype=kind) for spec in specs]
     with torch.no_grad(), Carried(), OnDevice():
         step(*given)
 
