@@ -23,7 +23,7 @@ from engines.backends.api import Graph
 from engines.backends.kept import frozen
 from engines.diffusion.conditions import SHARED, as_input, crop_mask, crops_at_rest
 from engines.diffusion.finish import Finish, Parts
-from engines.diffusion.noise_sensor import Calibration, FlowMeter, noise_pattern
+from engines.diffusion.noise_sensor import FLOW_SIZE, Calibration, FlowMeter, noise_pattern
 from engines.diffusion.sd15.bank import SHAPE, Bank, grid, motion_at
 from engines.diffusion.sd15.model import Sd15Model
 from engines.face.avatar import FaceAvatar
@@ -174,9 +174,15 @@ def load(path: Path, key: str, model: Sd15Model, avatar: FaceAvatar) -> Enrolmen
     except (OSError, SafetensorError):
         return None
     crops = -(-len(avatar.loop) // SHARED)
-    wanted = ((crops, *model.latent), (1, *model.latent[1:]), (*SHAPE, *model.tokens), model.prompt)
-    shapes = (found.masked.shape, found.mask.shape, found.bank.shape, found.identity.shape)
-    return found if shapes == wanted else None
+    wanted = {
+        "masked": (crops, *model.latent),
+        "mask": (1, *model.latent[1:]),
+        "bank": (*SHAPE, *model.tokens),
+        "identity": model.prompt,
+        "noise": (FLOW_SIZE, FLOW_SIZE),
+        "flows": (),
+    }
+    return found if all(getattr(found, name).shape == shape for name, shape in wanted.items()) else None
 
 
 def save(path: Path, key: str, enrolment: Enrolment) -> None:

@@ -102,13 +102,16 @@ class PaperStep(_Denoiser):
             mask, masked = torch.cat([mask, mask]), torch.cat([masked, masked])
 
         def predict(latents: Tensor, timestep: int) -> Tensor:
+            given_latents = latents.to(mask.dtype)
             if self.guidance == 1:
-                return self.noise_in(latents, timestep, mask, masked, prompts)
-            both = self.noise_in(torch.cat([latents, latents]), timestep, mask, masked, prompts)
+                return self.noise_in(given_latents, timestep, mask, masked, prompts)
+            both = self.noise_in(torch.cat([given_latents, given_latents]), timestep, mask, masked, prompts).float()
             unguided, guided = both.chunk(2)  # (2 · batch, …): first all rows that are not guided, then all that are
             return unguided + self.guidance * (guided - unguided)
 
-        latents = solve(predict, given["noise"], self.steps) / self.vae.config.scaling_factor  # (batch, 4, h, w)
+        # In single precision throughout: where noise is strong, a little of it is much of what is clean.
+        latents = solve(predict, given["noise"].float(), self.steps) / self.vae.config.scaling_factor
+        latents = latents.to(mask.dtype)  # (batch, 4, h, w)
         picture: Tensor = self.vae.decoder(self.vae.post_quant_conv(latents))  # (batch, 3, size, size)
         return picture
 

@@ -80,20 +80,29 @@ def find(places: Sequence[str]) -> Found:
     """
     parts: list[Part] = []
     seen: dict[str, list[Path]] = {"words": [], "schedules": [], "pickles": []}
+    for path, place in _every_file(places):
+        if path.name == CONFIG:
+            parts.extend(_configured(path, place))
+        elif path.name in ("vocab.json", "tokenizer.json"):
+            seen["words"].append(path)
+        elif path.name == "scheduler_config.json":
+            seen["schedules"].append(path)
+        elif path.suffix in PICKLES:
+            seen["pickles"].append(path)
+        elif path.suffix == ".safetensors" and not _belongs_to_config(path):
+            parts.extend(_single(path, place))
+    return Found(tuple(parts), *(tuple(seen[name]) for name in ("words", "schedules", "pickles")))
+
+
+def _every_file(places: Sequence[str]) -> Iterator[tuple[Path, Path]]:
+    """Every file once, and the place where it was found: places may lie in one another."""
+    known: set[Path] = set()
     for named in places:
         place = locate(named)
         for path in [place] if place.is_file() else sorted(_files(place)):
-            if path.name == CONFIG:
-                parts.extend(_configured(path, place, seen["pickles"]))
-            elif path.name in ("vocab.json", "tokenizer.json"):
-                seen["words"].append(path)
-            elif path.name == "scheduler_config.json":
-                seen["schedules"].append(path)
-            elif path.suffix in PICKLES:
-                seen["pickles"].append(path)
-            elif path.suffix == ".safetensors" and not _belongs_to_config(path):
-                parts.extend(_single(path, place))
-    return Found(tuple(parts), *(tuple(dict.fromkeys(seen[name])) for name in ("words", "schedules", "pickles")))
+            if path.absolute() not in known:
+                known.add(path.absolute())
+                yield path, place
 
 
 def locate(named: str) -> Path:
@@ -126,7 +135,7 @@ def _files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file() and ".cache" not in path.parts[len(folder.parts) :])
 
 
-def _configured(path: Path, place: Path, pickles: list[Path]) -> list[Part]:
+def _configured(path: Path, place: Path) -> list[Part]:
     config = read_json(path)
     names = [config.get("_class_name"), *(config.get("architectures") or ())]
     kind = next((KINDS[name] for name in names if name in KINDS), None)

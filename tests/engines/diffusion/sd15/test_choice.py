@@ -61,6 +61,7 @@ def test_parts_may_lie_in_several_places(folder: Path) -> None:
     places = [str(folder / name) for name in (DIFFUSION, "IP-Adapter", "taesd")]
     places.append(str(folder / "lora" / "pytorch_lora_weights.safetensors"))
     assert len(choose(find(places), LIVE).parts) == 7
+    assert len(choose(find([*places, str(folder)]), LIVE).parts) == 7  # what lies in two of them counts once
 
 
 def test_paper_packs_need_neither_lora_nor_tiny_autoencoder(folder: Path) -> None:
