@@ -49,11 +49,13 @@ class Sd15Model:
 
     def __post_init__(self) -> None:
         if self.mode not in MODES or self.adapter not in ADAPTERS:
-            raise ValueError(f"expected a mode of {MODES} and an adapter of {ADAPTERS}: {self}")
+            raise ValueError(f"expected a mode of {MODES} and an adapter of {ADAPTERS}: {self.mode}, {self.adapter}")
         if self.steps < 1 or not 0 < self.strength <= 1 or self.guidance < 1 or self.resolution % REDUCTION:
-            raise ValueError(f"expected a step, a strength in (0, 1], guidance from 1 on, a side in eights: {self}")
+            found = f"{self.steps}, {self.strength}, {self.guidance}, {self.resolution}"
+            raise ValueError(f"expected a step, a strength in (0, 1], guidance from 1 on, a side in eights: {found}")
         if self.mode == LIVE and (self.guidance != 1 or self.strength == 1):
-            raise ValueError(f"live begins from the structure frame, strength < 1, and is not guided: {self}")
+            found = f"strength {self.strength}, guidance {self.guidance}"
+            raise ValueError(f"live begins from the structure frame, strength < 1, and is not guided: {found}")
 
     @property
     def latent(self) -> tuple[int, int, int]:

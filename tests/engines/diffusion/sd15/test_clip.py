@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("transformers")
+pytest.importorskip("PIL")
 
 import torch
 from PIL import Image
