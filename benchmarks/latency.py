@@ -40,6 +40,7 @@ from benchmarks.measuring.sync import drawn_openings, match_frames, when_sound_b
 from benchmarks.measuring.traces import Trace, delays, fall_time, onsets, percentiles
 from engines.loader import SHIPPED, Presenters
 from engines.speech.loader import load_lip_encoder
+from streamer.config import EngineConfig
 
 FRAME_MS = 40
 SETTLE_S = 3.0  # a browser aligns tracks after the second sender report; what comes before is not steady
@@ -56,6 +57,7 @@ def main() -> int:
         seen, cost = asyncio.run(measure(server, options, sound, mouth_box(avatar), avatar.name))
         result = summarise(seen, sound, options) | cost | {"mode": "browser" if options.browser else "aiortc"}
     result["lookahead_ms"] = options.lookahead_ms
+    result["engine"] = engine_words(options)
     result["seconds"], result["loss"], result["sessions"] = options.seconds, options.loss, options.sessions
     publish(result | surroundings(), table(result), options.json)
     return 0
@@ -72,7 +74,21 @@ def words() -> argparse.ArgumentParser:
     parser.add_argument("--avatar", help="presenter (default: the first)")
     parser.add_argument("--presenters", help="folder of presenters (default: those that ship)")
     parser.add_argument("--lookahead-ms", type=int, default=80, help="of the engine (default 80)")
+    add_engine_words(parser)
     return parser
+
+
+def add_engine_words(parser: argparse.ArgumentParser) -> None:
+    """What the server that is measured is to draw with: the defaults are its own."""
+    usual = EngineConfig()
+    parser.add_argument("--engine", default=usual.name, help=f"of the server (default {usual.name})")
+    parser.add_argument("--backend", default=usual.backend, help=f"of its network (default {usual.backend})")
+    parser.add_argument("--threads", type=int, default=usual.threads, help=f"of its network (default {usual.threads})")
+
+
+def engine_words(options: argparse.Namespace) -> str:
+    """What draws, for a result."""
+    return f"{options.engine}, {options.backend}" if options.engine == "diffusion" else str(options.engine)
 
 
 def server_arguments(options: argparse.Namespace) -> list[str]:
@@ -81,6 +97,9 @@ def server_arguments(options: argparse.Namespace) -> list[str]:
         "[server]",
         f"max_sessions = {max(4, options.sessions)}",
         "[engine]",
+        f'name = "{options.engine}"',
+        f'backend = "{options.backend}"',
+        f"threads = {options.threads}",
         f"lookahead_ms = {options.lookahead_ms}",
         *([f'presenters = "{options.presenters}"'] if options.presenters else []),
         "[log]",
