@@ -17,6 +17,7 @@ from streamer.doctor.performance import Cost
 from tests.engines.face import tiny_avatar
 from tests.fakes import FakeAvatar, FakeEngine
 
+QUICK = Config(engine=EngineConfig("warp"))
 FOUND = [
     good("Python", "Python 3.11"),
     absent("Backends", "tensorrt: not installed"),
@@ -148,7 +149,7 @@ def test_an_address_that_takes_no_datagrams_is_noticed() -> None:
 
 
 def test_the_engine_and_the_presenters_are_loaded(presenters: Path) -> None:
-    config = Config(engine=EngineConfig(presenters=str(presenters)))
+    config = Config(engine=EngineConfig("warp", presenters=str(presenters)))
     whats = [finding.what for finding in performance.cast(config, 2, Ticking(0.002))]
     assert whats[:2] == ["engine 'warp', look-ahead 80 ms", "presenter 'tiny', 96×96"]
 
@@ -198,7 +199,7 @@ def test_a_machine_too_slow_for_one_session_is_unwell() -> None:
 
 
 def test_a_machine_too_slow_for_the_margin_is_told_to_raise_it() -> None:
-    assert "engine.margin_ms" in next(performance.speed(Cost(9, 11, 5), Config(), processors=2, budget=40)).mend
+    assert "engine.margin_ms" in next(performance.speed(Cost(9, 11, 5), QUICK, processors=2, budget=40)).mend
 
 
 def test_a_machine_too_slow_for_all_sessions_is_told_how_many() -> None:

@@ -38,7 +38,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     """With one presenter, "tiny"."""
     folder = tmp_path_factory.mktemp("presenters")
     tiny_avatar.save(folder / "tiny")
-    return Config(engine=EngineConfig(presenters=str(folder)))
+    return Config(engine=EngineConfig("warp", presenters=str(folder)))
 
 
 def played(folder: Path, engine: FakeEngine, audio: Path) -> Path:

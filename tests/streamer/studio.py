@@ -11,7 +11,7 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
 from engines.api import Avatar
-from streamer.config import Config
+from streamer.config import Config, EngineConfig
 from streamer.meters import Meters
 from streamer.outlet import Outlet
 from streamer.session import Session
@@ -22,6 +22,7 @@ from tests.sounds import Samples, opus_packets, opus_sound
 FRAME_S = 0.04
 PACKET_S = 0.02
 EARLY_S = 0.006  # packets come this long before they are needed: a rhythm that the session need not follow
+QUICK = Config(engine=EngineConfig("warp"))  # the stand-in for an engine is as quick as that one
 AUDIO_RATE, VIDEO_RATE = 48_000, 90_000  # Hz, of presentation times
 
 
@@ -31,7 +32,7 @@ class Studio:
     def __init__(
         self, config: Config | None = None, lookahead: int = 2, engine_s: float = 0.005, avatar: Avatar | None = None
     ) -> None:
-        self.config = config or Config()
+        self.config = config or QUICK
         self.clock = FakeClock()
         self.engine = FakeEngine(lookahead)
         self.engine_thread = FakeExecutor(self.clock, engine_s)

@@ -10,11 +10,11 @@ import pytest
 from streamer.config import Config, EngineConfig
 from streamer.session import GRACE_S, MAX_DRAWING
 from tests.sounds import silence, tone, voice
-from tests.streamer.studio import AUDIO_RATE, FRAME_S, VIDEO_RATE, Studio, frame_of
+from tests.streamer.studio import AUDIO_RATE, FRAME_S, QUICK, VIDEO_RATE, Studio, frame_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
-MARGIN_S = EngineConfig().margin_s
+MARGIN_S = QUICK.engine.margin_s
 EXACT = 1e-6  # seconds: the same moment
 
 
@@ -190,7 +190,7 @@ async def test_without_a_microphone_pictures_go_on_until_the_timer() -> None:
 
 
 async def test_a_microphone_that_goes_on_keeps_the_session() -> None:
-    async with Studio(dataclasses.replace(Config())) as studio:
+    async with Studio(dataclasses.replace(QUICK)) as studio:
         for _ in range(3):
             await studio.wait(5.0)
             await studio.speak(voice(0.1))
