@@ -14,6 +14,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from benchmarks.measuring.flops import gflop
 from benchmarks.measuring.report import publish, surroundings
 from engines.api import Chunk, Engine, Frame
 from engines.backends.api import Graph
+from engines.backends.choose import opener
 from engines.diffusion.engine import DiffusionEngine
 from engines.diffusion.finish import Finish, Parts
 from engines.diffusion.pack import FRAME_STEP, SHIPPED, Pack, load_pack
@@ -41,6 +43,7 @@ from streamer.doctor.performance import talking
 FRAME_MS = 40.0
 WARM_UP = 10  # calls that are not counted
 LOOKAHEAD = 2  # frames
+BACKENDS_MEASURED = ("onnxruntime", "openvino")  # those that are installed
 STEP_BAR, FRAME_BAR, START_BAR = 20.0, 30.0, 3.0  # ms p95, ms p95, seconds
 
 Laps = dict[str, float]
@@ -85,6 +88,13 @@ def network_laps(frame_steps: dict[int, Graph], frames: int) -> dict[str, Laps]:
         row = laps(lambda graph=graph, feeds=feeds: graph.run(feeds), max(20, frames // batch))  # type: ignore[misc]
         found[str(batch)] = row | {"p50_ms_a_frame": row["p50_ms"] / batch}
     return found
+
+
+def other_laps(folder: Path, backend: str, threads: int, frames: int) -> Laps:
+    """The frame step of one frame on a runtime, alone."""
+    graphs = load_pack(folder, threads=threads, batches=(1,), open_graph=opener(backend)).frame_steps
+    row: Laps = network_laps(dict(graphs), frames)["1"]
+    return row
 
 
 def stage_laps(avatar: FaceAvatar, lip_encoder: LipEncoder, frames: int, size: int, latent: tuple[int, ...]) -> Any:
@@ -163,6 +173,12 @@ def measure(folder: Path | None, presenter: str, threads: int, frames: int) -> d
         result["pack_mb"] = sum(path.stat().st_size for path in pack.folder.iterdir()) / 1e6
         result["gflop"] = gflop(pack.folder / FRAME_STEP)
         result["network"] = network_laps(dict(pack.frame_steps), frames)
+        result["backends"] = {
+            f"{name}, {count} thread{'s' * (count > 1)}": other_laps(pack.folder, name, count, frames)
+            for name in BACKENDS_MEASURED
+            if find_spec(name)
+            for count in sorted({1, threads})
+        }
         result["stages"] = stage_laps(avatar, lip_encoder, frames, manifest.size, manifest.latent)
     result["start_s"] = start.parts | {"all": sum(start.parts.values())}
     result["engines"] = {name: engine_laps(engine, avatar, frames) for name, engine in engines.items()}
@@ -180,6 +196,7 @@ def table(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     for batch, row in result.get("network", {}).items():
         bar = f"≤ {STEP_BAR:g} ms p95" if batch == "1" else ""
         rows.append((f"frame step, batch {batch}", spoken(row), bar))
+    rows += [(f"frame step, {name}", spoken(row), "") for name, row in result.get("backends", {}).items()]
     rows += [(f"… {name}", spoken(row), "") for name, row in result.get("stages", {}).items()]
     for name, row in result["engines"].items():
         rows.append((f"{name}: a whole frame", spoken(row), f"≤ {FRAME_BAR:g} ms p95"))

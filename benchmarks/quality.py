@@ -124,12 +124,13 @@ def measure(
     names = wanted or list(everybody)
     marks = LipMarks()
     rows: dict[str, list[Measured]] = {name: [] for name in names}
-    wrong = []
+    wrong, restless = [], []
     for clip in clips(order):
         pictures = {name: everybody[name](clip) for name in names}
         for name in names:
             rows[name].append(compare(pictures[name], clip, marks))
         wrong.append(detector_error(clip, marks))
+        restless.append(noise(clip.target[:-HELD], clip.structure[:-HELD], clip.weight))
         shown.append({"at rest": np.stack([clip.reference] * len(clip.target)), "truth": clip.target, **pictures})
         print(f"{clip.name}: " + ", ".join(f"{n} {rows[n][-1]['psnr']:.2f} dB" for n in names), file=sys.stderr)
     means = {
@@ -140,6 +141,7 @@ def measure(
         "frames": order.frames,
         "seed": SEED,
         "detector_error": float(np.mean(wrong)),
+        "truth_mnp": float(np.mean(restless)),
         "engines": means,
         "by_identity": rows,
     }
@@ -174,6 +176,7 @@ def table(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     for key, unit, digits, _ in MEASURES:
         for name, means in result["engines"].items():
             rows.append((f"{key}: {name}", f"{means[key]:.{digits}f} {unit}".rstrip(), ""))
+    rows.append(("mnp: the truth itself", f"{result['truth_mnp']:.4f} px", ""))
     rows.append(("landmarks found in the truth, mean error", f"{result['detector_error']:.2f} %", ""))
     return rows + bars(result["engines"])
 
