@@ -105,7 +105,7 @@ def test_everybody_is_measured_and_told(clip: Clip, tmp_path: Path) -> None:
     result = measured(clip, tmp_path, shown)
     assert set(result["engines"]) == set(painters(network()))
     rows = table(result)
-    assert len(rows) == len(MEASURES) * len(result["engines"]) + 1 + len(bars(result["engines"]))
+    assert len(rows) == len(MEASURES) * len(result["engines"]) + 2 + len(bars(result["engines"]))
     assert {name for name, _, _ in bars(result["engines"])} >= {"PCLD", "PCLD by the Structure Controller"}
     assert len(shown) == 1
     assert list(shown[0])[:2] == ["at rest", "truth"]
