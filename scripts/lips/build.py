@@ -1,6 +1,6 @@
 """Rebuilds the lip encoder from nothing: corpus, clips, training, export, measurement. Goes on where it stopped.
 
-Usage: python -m scripts.lips.build FOLDER [--steps 9000] [--root /]
+Usage: python -m scripts.lips.build FOLDER [--steps 5200] [--root /]
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def stages(folder: Path, steps: int, root: Path) -> list[tuple[str, ...]]:
     return [
         ("scripts.lips.corpus", corpus, "--shards", "44", "--utterances", "160"),
         ("scripts.lips.recordings", corpus, "--root", str(root)),
-        ("scripts.lips.dataset", corpus, clips, "--passes", "1", "--people", "3"),
+        ("scripts.lips.dataset", corpus, clips, "--passes", "2", "--people", "3"),
         ("scripts.lips.train", clips, checkpoint, "--batch", "24", "--steps", str(steps)),
         ("scripts.lips.export", checkpoint),
         ("benchmarks.lips", "--corpus", corpus),
@@ -27,7 +27,7 @@ def stages(folder: Path, steps: int, root: Path) -> list[tuple[str, ...]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="rebuild the lip encoder")
     parser.add_argument("folder", type=Path, help="for the corpus, the clips and the checkpoint: 4 GB")
-    parser.add_argument("--steps", type=int, default=9000)
+    parser.add_argument("--steps", type=int, default=5200)
     parser.add_argument("--root", type=Path, default=Path("/"), help="where the packages of recordings are")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)

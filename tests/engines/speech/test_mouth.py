@@ -58,7 +58,7 @@ def test_lips_shut_as_far_as_p_b_m_are_believed(belief: float, opening: float) -
     assert coefficients[COEFFICIENTS.index("jawOpen")] == np.float32(0.3)
 
 
-@pytest.mark.parametrize(("belief", "tuck"), [(0.1, 0.0), (0.375, 0.325), (0.9, 0.65)])
+@pytest.mark.parametrize(("belief", "tuck"), [(0.1, 0.0), (0.575, 0.325), (0.9, 0.65)])
 def test_the_lower_lip_tucks_as_far_as_f_v_are_believed(belief: float, tuck: float) -> None:
     coefficients, sounds = mouth(jawOpen=0.3), visemes(FF=belief, aa=1 - belief)
     tuck_at_labiodentals(coefficients, sounds)
