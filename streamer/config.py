@@ -14,7 +14,7 @@ from streamer.errors import ConfigError
 
 T = TypeVar("T")
 
-ENGINE_MARGINS_MS = {"warp": 10.0, "diffusion": 30.0}  # what drawing and encoding take, with something to spare
+ENGINE_MARGINS_MS = {"warp": 10.0, "diffusion": 36.0}  # what drawing and encoding take, with something to spare
 OTHER_MARGIN_MS = 10.0
 
 
