@@ -91,7 +91,7 @@ class VideoConfig:
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    name: str = "diffusion"
+    name: str = "warp"
     lookahead_ms: int = 80  # 0 to 160 in steps of one frame (40 ms)
     margin_ms: float = 0.0  # from a chunk's end to its unit's release: for drawing and encoding; 0: as the engine needs
     max_batch: int = 4

@@ -6,7 +6,7 @@ RISE, FALL = (
     0.3,
     0.02,
 )  # how fast the estimate follows calls that take longer, and shorter: silence costs less than speech
-HOPE = 0.998  # kept of the estimate by a call that drew no full picture: it teaches nothing, but nobody waits for ever
+HOPE = 0.98  # kept of the estimate by a call that drew no full picture: it teaches nothing, but nobody waits for ever
 MANY = 1_000_000  # more than any batch
 
 
