@@ -14,7 +14,7 @@ from pathlib import Path
 
 from scripts.embedded.train import STAGES
 
-SAMPLES = 20_000
+SAMPLES = 14_000
 
 
 def commands(options: argparse.Namespace) -> list[list[str]]:

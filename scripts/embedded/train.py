@@ -49,8 +49,8 @@ STAGES = {
     for stage in (
         Stage("autoencoder", None, 1.5e-3, 1100, ("encoder", "decoder")),
         Stage("denoiser", "autoencoder", 8e-4, 1000, ("image_encoder", "resampler", "unet")),
-        Stage("few-step", "denoiser", 4e-4, 2000, ("image_encoder", "resampler", "unet", "decoder")),
-        Stage("crisp", "few-step", 2e-4, 1200, ("decoder",)),
+        Stage("few-step", "denoiser", 4e-4, 1000, ("image_encoder", "resampler", "unet", "decoder")),
+        Stage("crisp", "few-step", 2e-4, 900, ("decoder",)),
     )
 }
 
