@@ -25,6 +25,14 @@ class TensorSpec:
     dtype: np.dtype[Any]
 
 
+Specs = tuple[TensorSpec, ...]
+
+
+def float_specs(batch: int, shapes: Mapping[str, tuple[int, ...]]) -> Specs:
+    """Tensors of float32 by name, each with the batch's axis before its shape."""
+    return tuple(TensorSpec(name, (batch, *shape), np.dtype(np.float32)) for name, shape in shapes.items())
+
+
 class Graph(Protocol):
     """A network with its weights, for one batch size. Holds no state: the same feeds give the same results."""
 

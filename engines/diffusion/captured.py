@@ -6,11 +6,11 @@ from pathlib import Path
 
 from torch import nn
 
-from engines.backends.api import Graph
+from engines.backends.api import Graph, Specs
 from engines.backends.choose import OpenGraph
 from engines.backends.pytorch_cuda import open_torch_static
 from engines.diffusion.frame_step import FrameStep
-from engines.diffusion.pack import WEIGHTS, Specs, frame_step_specs, read_manifest
+from engines.diffusion.pack import WEIGHTS, frame_step_specs, read_manifest
 from engines.diffusion.sd15 import model as sd15
 from engines.diffusion.sd15 import pack as sd15_pack
 from engines.diffusion.sd15.weights import read_frame_step

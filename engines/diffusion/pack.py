@@ -12,11 +12,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from engines.backends.api import Graph, GraphError, TensorSpec
+from engines.backends.api import Graph, GraphError, Specs, float_specs
 from engines.backends.choose import OpenGraph
 from engines.backends.onnxruntime import open_onnx
 from engines.diffusion.architecture import Architecture, Model
@@ -34,8 +33,6 @@ MANIFEST, FRAME_STEP, ENCODE, WEIGHTS, CARD = (
 FILES = (FRAME_STEP, ENCODE, WEIGHTS, CARD)
 BATCHES = (1, 2, 4)  # rows of a frame step that the engine asks for
 MEND = "fetch the pack again, or make it with scripts/embedded"
-
-Specs = tuple[TensorSpec, ...]
 
 
 class PackError(FileRefused):
@@ -95,7 +92,7 @@ def frame_step_specs(architecture: Architecture, batch: int) -> tuple[Specs, Spe
         "lam": (1,),
         "noise": latent,
     }
-    return _specs(batch, shapes), _specs(batch, {"picture": (3, size, size)})
+    return float_specs(batch, shapes), float_specs(batch, {"picture": (3, size, size)})
 
 
 def encode_specs(architecture: Architecture, batch: int = 1) -> tuple[Specs, Specs]:
@@ -106,7 +103,7 @@ def encode_specs(architecture: Architecture, batch: int = 1) -> tuple[Specs, Spe
     """
     size, latent = architecture.size, architecture.latent
     outputs = {"masked": latent, "mask_latent": (1, *latent[1:]), "tokens": architecture.tokens}
-    return _specs(batch, {"crop": (3, size, size), "mask": (1, size, size)}), _specs(batch, outputs)
+    return float_specs(batch, {"crop": (3, size, size), "mask": (1, size, size)}), float_specs(batch, outputs)
 
 
 def load_pack(
@@ -210,7 +207,3 @@ def _try(path: Path, graph: Graph) -> None:
 
 def _named(specs: Specs) -> str:
     return ", ".join(f"{spec.name} {spec.shape}" for spec in specs)
-
-
-def _specs(batch: int, shapes: Mapping[str, tuple[Any, ...]]) -> Specs:
-    return tuple(TensorSpec(name, (batch, *shape), np.dtype(np.float32)) for name, shape in shapes.items())

@@ -10,6 +10,7 @@ from pathlib import Path
 MODES = ("live", "paper")
 RESOLUTIONS = (256, 384, 512)
 LARGEST_BATCH = 64
+SETTINGS = ("mode", "resolution", "steps", "strength", "guidance", "lip_scale", "identity_scale")
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -80,24 +81,19 @@ def _batch(text: str) -> int:
 
 
 def build_sd15(options: argparse.Namespace) -> int:
-    from streamer.offline.packs import PackOrder, build
-    from streamer.offline.wiring import PackChoices
+    from streamer.offline.packs import build
+    from streamer.offline.wiring import PackOrder
 
-    choices = PackChoices(
-        mode=options.mode,
-        resolution=options.resolution,
-        steps=options.steps,
-        strength=options.strength,
-        guidance=options.guidance,
-        lip_scale=options.lip_scale,
-        identity_scale=options.identity_scale,
-        adapter=options.adapter,
-        lora=options.lora,
-        few_step=not options.no_lora,
-        face=options.face_embedding,
-        accepted=options.accept_faceid_licence,
-    )
-    folder = build(PackOrder(tuple(options.weights), options.out, choices), options.force, sys.stderr)
+    parts = {
+        "adapter": options.adapter,
+        "lora": options.lora,
+        "few_step": not options.no_lora,
+        "face": options.face_embedding,
+        "accepted": options.accept_faceid_licence,
+    }
+    settings = {name: getattr(options, name) for name in SETTINGS}
+    order = PackOrder(tuple(options.weights), options.out, settings, parts)
+    folder = build(order, options.force, sys.stderr)
     sys.stderr.write(f"{folder}: the pack is built; look at it with `lipcast pack show {folder}`, and use it with ")
     sys.stderr.write(f"`lipcast serve --pack {folder}`\n")
     return 0
@@ -111,8 +107,8 @@ def show_pack(options: argparse.Namespace) -> int:
 
 
 def compile_pack(options: argparse.Namespace) -> int:
-    from streamer.offline.packs import BATCHES
     from streamer.offline.packs import compile_pack as run
+    from streamer.offline.wiring import GPU_BATCHES
 
-    run(options.folder, tuple(options.batch or BATCHES), sys.stderr)
+    run(options.folder, tuple(options.batch or GPU_BATCHES), sys.stderr)
     return 0

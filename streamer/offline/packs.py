@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from streamer.offline.errors import OfflineError
 from streamer.offline.wiring import (
-    PackChoices,
+    MIB,
+    PackOrder,
     build_sd15_pack,
     compile_frame_step,
     pack_facts,
     shipped_pack,
 )
-
-BATCHES = (1, 2, 4, 8, 16)  # rows of a frame step that an engine asks for on a GPU
-MIB = 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class PackOrder:
-    """What to build: places of weights, where to, and what was said of it."""
-
-    places: tuple[str, ...]
-    folder: Path
-    choices: PackChoices
 
 
 def build(order: PackOrder, force: bool, words: TextIO) -> Path:
@@ -37,7 +25,7 @@ def build(order: PackOrder, force: bool, words: TextIO) -> Path:
     """
     if order.folder.exists() and not force:
         raise OfflineError(f"{order.folder}: exists already; give another --out, or --force to replace a pack")
-    return build_sd15_pack(order.places, order.folder, order.choices, Teller(words))
+    return build_sd15_pack(order, Teller(words))
 
 
 def show(folder: Path | None) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from engines.face.enrolment.limited import ChildError, ask
 from engines.face.enrolment.media import FRAME_RATE
 from engines.face.enrolment.preview import contact_sheet
 from engines.loader import (
+    GPU_BATCHES,
     SHIPPED,
     Presenter,
     Presenters,
@@ -38,7 +39,7 @@ from streamer.offline.errors import OfflineError
 from streamer.offline.hearing import until_drawn
 from streamer.wiring import load_engine_of, lookahead_frames, presenters_of
 
-__all__ = ["Enrolled", "user_presenters"]
+__all__ = ["GPU_BATCHES", "Enrolled", "user_presenters"]
 
 JPEG_QUALITY = 90
 DIGITS = 5  # of every number: finer than lips can be seen to move
@@ -49,21 +50,14 @@ NO_TORCH = "building packs needs PyTorch, diffusers and ONNX: pip install 'lipca
 
 
 @dataclass(frozen=True, slots=True)
-class PackChoices:
-    """What a user says about a pack; None for what its mode has. See engines/diffusion/sd15/build.py."""
+class PackOrder:
+    """What to build: places of weights, where to, and what was said. settings, parts: by the names of the fields of
+    Settings and BuildOrder in engines/diffusion/sd15/build.py, which needs PyTorch; what was not said may be None."""
 
-    mode: str
-    resolution: int | None = None
-    steps: int | None = None
-    strength: float | None = None
-    guidance: float | None = None
-    lip_scale: float = 1.0
-    identity_scale: float | None = None
-    adapter: str = ""
-    lora: str = ""
-    few_step: bool = True
-    face: Path | None = None
-    accepted: bool = False
+    places: tuple[str, ...]
+    folder: Path
+    settings: Mapping[str, Any]
+    parts: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +204,7 @@ def read_avatar_name(folder: Path) -> str:
     return read_manifest(folder / MANIFEST).name
 
 
-def build_sd15_pack(places: tuple[str, ...], folder: Path, choices: PackChoices, say: Callable[[str], None]) -> Path:
+def build_sd15_pack(order: PackOrder, say: Callable[[str], None]) -> Path:
     """
     Raises:
         OfflineError, FileRefused, ValueError: with what was expected, what was found and the mend.
@@ -219,19 +213,8 @@ def build_sd15_pack(places: tuple[str, ...], folder: Path, choices: PackChoices,
         from engines.diffusion.sd15 import build  # late: it needs PyTorch, which no other command does
     except ImportError as error:
         raise OfflineError(f"{NO_TORCH} ({error})") from error
-    settings = build.Settings(
-        choices.mode,
-        choices.resolution,
-        choices.steps,
-        choices.strength,
-        choices.guidance,
-        choices.lip_scale,
-        choices.identity_scale,
-    )
-    order = build.BuildOrder(
-        places, folder, settings, choices.adapter, choices.lora, choices.few_step, choices.face, choices.accepted
-    )
-    return build.build_pack(order, say)
+    settings = build.Settings(**order.settings)
+    return build.build_pack(build.BuildOrder(order.places, order.folder, settings, **order.parts), say)
 
 
 def shipped_pack() -> Path:

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engines.diffusion.architecture import REDUCTION
 from engines.diffusion.sampler import sample
 from engines.diffusion.sd15.attention import Prompts
-from engines.diffusion.sd15.model import LIVE, REDUCTION, Sd15Model, frame_step_specs
+from engines.diffusion.sd15.model import LIVE, Sd15Model, frame_step_specs
 from engines.diffusion.sd15.network import Network
 from engines.diffusion.sd15.solvers import as_velocity, few_steps, solve, solver_levels
 

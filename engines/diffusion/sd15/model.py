@@ -11,17 +11,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-
-from engines.backends.api import TensorSpec
+from engines.backends.api import Specs, float_specs
+from engines.diffusion.architecture import LATENT_CHANNELS, REDUCTION
 
 LIVE, PAPER = "live", "paper"
 MODES = (LIVE, PAPER)
 PLAIN, PLUS, FACEID_PLUS = "plain", "plus", "faceid-plus"
 ADAPTERS = (PLAIN, PLUS, FACEID_PLUS)
-LATENT_CHANNELS, REDUCTION = 4, 8
 
-Specs = tuple[TensorSpec, ...]
 Config = Mapping[str, Any]
 
 
@@ -97,21 +94,17 @@ def frame_step_specs(model: Sd15Model, batch: int) -> tuple[Specs, Specs]:
     }
     if model.per_frame_encoder:
         del shapes["tokens"]
-    return _specs(batch, shapes), _specs(batch, {"picture": (3, model.resolution, model.resolution)})
+    return float_specs(batch, shapes), float_specs(batch, {"picture": (3, model.resolution, model.resolution)})
 
 
 def latents_specs(model: Sd15Model) -> tuple[Specs, Specs]:
     """crop: the avatar with the mouth at rest, RGB in [-1, 1]; mask: weight of the drawn mouth, [0, 1]. masked: latents
     of the crop, grey where the mouth is drawn; mask_latent: 1 where they are to be drawn."""
     shapes = {"crop": (3, model.resolution, model.resolution), "mask": (1, model.resolution, model.resolution)}
-    return _specs(1, shapes), _specs(1, {"masked": model.latent, "mask_latent": (1, *model.latent[1:])})
+    return float_specs(1, shapes), float_specs(1, {"masked": model.latent, "mask_latent": (1, *model.latent[1:])})
 
 
 def tokens_specs(model: Sd15Model) -> tuple[Specs, Specs]:
     """picture: RGB in [-1, 1]. tokens: for the bank; identity: keys and values in every layer."""
     shapes = {"picture": (3, model.resolution, model.resolution)}
-    return _specs(1, shapes), _specs(1, {"tokens": model.tokens, "identity": model.prompt})
-
-
-def _specs(batch: int, shapes: Mapping[str, tuple[int, ...]]) -> Specs:
-    return tuple(TensorSpec(name, (batch, *shape), np.dtype(np.float32)) for name, shape in shapes.items())
+    return float_specs(1, shapes), float_specs(1, {"tokens": model.tokens, "identity": model.prompt})

@@ -17,7 +17,7 @@ from engines.backends.choose import OpenGraph
 from engines.backends.onnxruntime import open_onnx
 from engines.diffusion.finish import Parts
 from engines.diffusion.noise_sensor import Prior
-from engines.diffusion.pack import PackError, check_hash, file_hash, open_checked
+from engines.diffusion.pack import BATCHES, PackError, check_hash, file_hash, open_checked
 from engines.diffusion.sd15.model import LIVE, Sd15Model, frame_step_specs, latents_specs, tokens_specs
 from engines.diffusion.temporal_filter import Kernel
 
@@ -33,7 +33,6 @@ MANIFEST, FRAME_STEP, LATENTS, TOKENS, WEIGHTS, CARD = (
 )
 GRAPHS = (FRAME_STEP, LATENTS, TOKENS)
 FILES = (*GRAPHS, WEIGHTS, CARD)
-BATCHES = (1, 2, 4)
 MEND = "build the pack again with `lipcast pack build`"
 
 
