@@ -45,9 +45,6 @@ def numbers() -> str:
         ("Join pressed → first picture", f"{calm['join_to_first_frame_ms']:.0f} ms"),
         ("stop → mouth closed and silent", f"p95 {calm['interrupt_ms']['p95']:.0f} ms"),
         ("delay 5 s after a burst of loss", f"{burst['after']:.0f} ms, before it {burst['before']:.0f} ms"),
-        ("diffusion: the network's frame step", milliseconds(cost["network"]["1"])),
-        *[(f"… on {name}", milliseconds(row)) for name, row in cost["backends"].items() if "openvino" in name],
-        ("diffusion: a whole frame drawn", milliseconds(cost["engines"]["diffusion"])),
         ("sessions at 25 fps without a late or quick frame", f"{most['sessions']}"),
         ("a session costs", f"{one['cpu_seconds_per_session_minute']:.0f} CPU-seconds a minute"),
         ("memory with one session", f"{one['rss_mb']:.0f} MB"),
@@ -56,7 +53,12 @@ def numbers() -> str:
             f"{left(churn)} left; memory {churn['before']['rss_mb']:.0f} → {churn['after']['rss_mb']:.0f} MB",
         ),
     ]
-    rows += [(what, f"{compared(drawn, key, digits, unit)}") for what, key, digits, unit in LIKENESS]
+    rows += [
+        ("diffusion: the network's frame step", milliseconds(cost["network"]["1"])),
+        *[(f"… on {name}", milliseconds(row)) for name, row in cost["backends"].items() if "openvino" in name],
+        ("diffusion: a whole frame drawn", milliseconds(cost["engines"]["diffusion"])),
+        *[(what, compared(drawn, key, digits, unit)) for what, key, digits, unit in LIKENESS],
+    ]
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
     where = (
         f"Measured on {calm['cores']} cores ({calm['cpu']}) with a look-ahead of {calm['lookahead_ms']} ms, "
