@@ -1,7 +1,7 @@
 """Graphs on PyTorch at one fixed batch size: on a GPU captured once as a CUDA graph. Knows not what they compute.
 
 On the CPU the same steps run without a capture, so that tests can compare them with pytorch.py, the reference. What was
-measured on a GPU is in docs/backends.md.
+run on a GPU, and what not yet, docs/backends.md says.
 """
 
 from __future__ import annotations

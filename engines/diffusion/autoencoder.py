@@ -108,12 +108,17 @@ def with_grain(picture: Tensor, structure: Tensor) -> Tensor:
 
     A network that is unsure of a pixel draws it smooth; the presenter's own skin is at hand.
     """
-    own, grain = picture - _mean(picture, FINE), structure - _mean(structure, FINE)
-    has, wants = (_mean(fine.abs().mean(dim=1, keepdim=True), AROUND) for fine in (own, grain))
+    own, grain = fine_part(picture), fine_part(structure)
+    has, wants = (mean_around(fine.abs().mean(dim=1, keepdim=True), AROUND) for fine in (own, grain))
     return picture + torch.relu(1 - has / (wants + LEAST_GRAIN)) * grain
 
 
-def _mean(picture: Tensor, side: int) -> Tensor:
+def fine_part(picture: Tensor) -> Tensor:
+    """What of a picture (batch, c, h, w) is finer than FINE pixels."""
+    return picture - mean_around(picture, FINE)
+
+
+def mean_around(picture: Tensor, side: int) -> Tensor:
     """Over the square around each pixel; at edges over what there is of it."""
     return F.avg_pool2d(picture, side, 1, side // 2, count_include_pad=False)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from engines.diffusion.autoencoder import AROUND, fine_part, mean_around
 from scripts.embedded.mouths import Batch
 
 ELSEWHERE = 0.05  # weight outside the mask: nothing of it is shown, but edges should not be cliffs
 LIPS, INSIDE = 1.0, 2.0  # more weight than skin's
-FINE, AROUND = 5, 9  # pixels: what is finer than the one is detail; its amount is a mean over the other
 SLOPE = 1.0  # weight of differences of neighbours against that of pixels: lips' and teeth's edges
 
 
@@ -36,9 +35,8 @@ def texture_loss(picture: Tensor, batch: Batch) -> Tensor:
 
 
 def detail(picture: Tensor) -> Tensor:
-    """(n, 3, S, S): mean size of what is finer than FINE pixels."""
-    fine = picture - F.avg_pool2d(picture, FINE, 1, FINE // 2, count_include_pad=False)
-    return F.avg_pool2d(fine.abs(), AROUND, 1, AROUND // 2, count_include_pad=False)
+    """(n, 3, S, S): mean size of a picture's fine part around each pixel."""
+    return mean_around(fine_part(picture).abs(), AROUND)
 
 
 def latent_loss(found: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:

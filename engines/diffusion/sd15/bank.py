@@ -17,13 +17,7 @@ from numpy.typing import NDArray
 from engines.motion import COEFFICIENTS, VISEMES, LipMotion
 from engines.speech.mouth import canonical_mouth, lip_motion
 
-OPENINGS = (
-    0.0,
-    0.05,
-    0.1,
-    0.18,
-    0.3,
-)  # aperture, in inter-ocular distances of the canonical head
+OPENINGS = (0.0, 0.05, 0.1, 0.18, 0.3)  # aperture, in inter-ocular distances of the canonical head
 WIDTHS = (0.0, 0.5, 1.0)  # of mouthStretch and mouthSmile together
 ROUNDINGS = (0.0, 0.5, 1.0)  # of mouthFunnel and mouthPucker together
 AXES = (OPENINGS, WIDTHS, ROUNDINGS)
