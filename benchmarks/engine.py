@@ -25,7 +25,9 @@ from benchmarks.measuring.flops import gflop
 from benchmarks.measuring.report import publish, surroundings
 from engines.api import Chunk, Engine, Frame
 from engines.backends.api import Graph
+from engines.backends.batches import exact
 from engines.backends.choose import opener
+from engines.diffusion.conditions import enrol_by
 from engines.diffusion.engine import DiffusionEngine
 from engines.diffusion.finish import Finish, Parts
 from engines.diffusion.pack import FRAME_STEP, SHIPPED, Pack, load_pack
@@ -163,7 +165,7 @@ def measure(folder: Path | None, presenter: str, threads: int, frames: int) -> d
         print(f"no pack in {SHIPPED}: measuring warp alone", file=sys.stderr)
     engines: dict[str, Engine] = {"warp": WarpEngine(lip_encoder)}
     if pack is not None:
-        diffusion = DiffusionEngine(lip_encoder, pack.frame_steps, pack.encode)
+        diffusion = DiffusionEngine(lip_encoder, exact(pack.frame_steps), enrol_by(pack.encode, pack.manifest.size))
         start("enrolment", lambda: diffusion.prepare(avatar))
         chunk = next(iter(talking(640, 1)))
         start("first frame", lambda: diffusion.step([(diffusion.open(avatar), chunk)]))

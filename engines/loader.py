@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.api import Engine
-from engines.backends.api import Graph
 from engines.backends.batches import exact, measured
 from engines.backends.choose import ON_GPU, PYTORCH_CUDA, OpenGraph, UnknownBackend, opener
-from engines.diffusion.conditions import Enrol
+from engines.diffusion.conditions import Enrol, enrol_by
 from engines.diffusion.engine import DiffusionEngine
 from engines.diffusion.finish import Parts
 from engines.diffusion.pack import BATCHES as CPU_BATCHES
@@ -81,15 +80,16 @@ def load_engine(
         return WarpEngine(lip_encoder)
     folder, on_gpu = pack or SHIPPED_PACK, backend in ON_GPU
     batches, open_graph = GPU_BATCHES if on_gpu else CPU_BATCHES, _opener(folder, backend)
-    encode: Graph | Enrol
+    enrol: Enrol
     if sd15.is_sd15(folder):
         own = sd15.load_pack(folder, threads=threads, batches=batches, open_graph=open_graph)
-        frame_steps, encode, parts = own.frame_steps, _enroller(own), own.parts
+        frame_steps, enrol, parts = own.frame_steps, _enroller(own), own.parts
     else:
         weights = load_pack(folder, threads=threads, batches=batches, open_graph=open_graph)
-        frame_steps, encode, parts = weights.frame_steps, weights.encode, Parts()
+        frame_steps, parts = weights.frame_steps, Parts()
+        enrol = enrol_by(weights.encode, weights.manifest.size)
     network = measured(frame_steps, now) if on_gpu and now else exact(frame_steps)
-    return DiffusionEngine(lip_encoder, network, encode, parts, threads if on_gpu else 1)
+    return DiffusionEngine(lip_encoder, network, enrol, parts, threads if on_gpu else 1)
 
 
 def _opener(folder: Path, backend: str) -> OpenGraph:

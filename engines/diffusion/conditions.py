@@ -78,9 +78,13 @@ def encode_crops(encode: Graph, crops: list[NDArray[np.uint8]], mask: Floats) ->
     return Conditions(frozen(found[0]["tokens"][0]), frozen(found[0]["mask_latent"][0]), frozen(masked))
 
 
-def enrol(avatar: FaceAvatar, encode: Graph, size: int) -> Conditions:
-    """size: pixels of the crop's side."""
-    return encode_crops(encode, crops_at_rest(avatar, size), crop_mask(avatar.face, size))
+def enrol_by(encode: Graph, size: int) -> Enrol:
+    """The embedded pack's way to enrol. size: pixels of the crop's side."""
+
+    def enrol(avatar: FaceAvatar) -> Conditions:
+        return encode_crops(encode, crops_at_rest(avatar, size), crop_mask(avatar.face, size))
+
+    return enrol
 
 
 def crops_at_rest(avatar: FaceAvatar, size: int) -> list[NDArray[np.uint8]]:

@@ -7,14 +7,13 @@ done stream by stream on the CPU, and with a fast network takes longer than it: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from engines.api import Avatar, Chunk, Frame, Stream, Timing
-from engines.backends.api import Graph
-from engines.backends.batches import Batches, exact
-from engines.diffusion.conditions import Condition, Enrol, Enrolled, enrol
+from engines.backends.batches import Batches
+from engines.diffusion.conditions import Enrol, Enrolled
 from engines.diffusion.finish import Floats, Parts, Question, run_network
 from engines.diffusion.stream import DiffusionStream
 from engines.face.avatar import FaceAvatar
@@ -32,33 +31,23 @@ class DiffusionEngine:
     def __init__(
         self,
         lip_encoder: LipEncoder,
-        frame_steps: Mapping[int, Graph] | Batches,
-        encode: Graph | Enrol,
+        network: Batches,
+        enrol: Enrol,
         parts: Parts | None = None,
         threads: int = 1,
     ) -> None:
-        """frame_steps: the frame step by batch size, 1 among them; encode: what enrols a presenter, the
-        embedded pack's graph or another pack's own way.
+        """network: the frame step; enrol: what works out what it must know of a presenter.
 
         threads: how many share the work on the streams of a call; 1: the caller's own alone.
-
-        Raises:
-            GraphError: no frame step takes one frame alone.
         """
-        self._network = frame_steps if isinstance(frame_steps, Batches) else exact(frame_steps)
+        self._network = network
         shapes = {spec.name: spec.shape for spec in self._network.graphs[1].inputs}
         self._size, self._latent = shapes["structure"][-1], shapes["noise"][1:]
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="stream") if threads > 1 else None
-        self._enrolled = Enrolled(encode if callable(encode) else self._by_graph(encode))
+        self._enrolled = Enrolled(enrol)
         self._lip_encoder = lip_encoder
         self._parts = parts or Parts()
         self._timing = Timing(lookahead_frames=lip_encoder.lookahead_frames + self._parts.lookahead)
-
-    def _by_graph(self, encode: Graph) -> Enrol:
-        def make(avatar: FaceAvatar) -> Condition:
-            return enrol(avatar, encode, self._size)
-
-        return make
 
     @property
     def timing(self) -> Timing:

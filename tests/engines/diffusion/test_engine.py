@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.api import Chunk, Engine, Frame
-from engines.backends.batches import Batches
+from engines.backends.batches import Batches, exact
+from engines.diffusion.conditions import enrol_by
 from engines.diffusion.engine import DiffusionEngine
 from engines.diffusion.finish import FULL, Parts
 from engines.diffusion.noise_sensor import Prior
@@ -28,7 +29,7 @@ PLAIN = Parts(structure_controller=False, noise_sensor=None)
 
 def engine_of(parts: Parts | None = None, light: float = 0.0, grain: float = 0.0, threads: int = 1) -> DiffusionEngine:
     steps = {batch: FakeFrameStep(batch, light, grain) for batch in (1, 2, 4)}
-    return DiffusionEngine(LevelEncoder(LOOKAHEAD), steps, FakeEncode(), parts, threads)
+    return DiffusionEngine(LevelEncoder(LOOKAHEAD), exact(steps), enrol_by(FakeEncode(), SIZE), parts, threads)
 
 
 def chunk(level: float, index: int, hurry: bool = False) -> Chunk:
@@ -53,7 +54,7 @@ def test_a_network_that_changes_nothing_shows_what_warp_shows(parts: Parts) -> N
 
 def test_silence_shows_the_loop_bit_for_bit_and_asks_no_network() -> None:
     step = FakeFrameStep(1, light=0.2)
-    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), {1: step}, FakeEncode())
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), exact({1: step}), enrol_by(FakeEncode(), SIZE))
     for place, frame in enumerate(talk(engine, [0.0] * 9)):
         np.testing.assert_array_equal(frame.image, AVATAR.loop[place % tiny.FRAMES])
     assert step.runs == 0
@@ -121,7 +122,7 @@ def test_a_batch_draws_what_single_steps_draw(threads: int) -> None:
 
 def test_a_batch_is_cut_into_the_sizes_that_there_are() -> None:
     steps = {batch: FakeFrameStep(batch) for batch in (1, 2, 4)}
-    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), steps, FakeEncode())
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), exact(steps), enrol_by(FakeEncode(), SIZE))
     streams = [engine.open(AVATAR) for _ in range(7)]
     for i in range(2):
         engine.step([(stream, chunk(1.0, i)) for stream in streams])
@@ -130,7 +131,9 @@ def test_a_batch_is_cut_into_the_sizes_that_there_are() -> None:
 
 def test_where_a_larger_batch_costs_no_more_it_is_filled_up() -> None:
     steps = {batch: FakeFrameStep(batch, grain=0.1) for batch in (1, 2, 4)}
-    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), Batches(steps, {1: 1.0, 2: 1.1, 4: 1.2}), FakeEncode())
+    engine = DiffusionEngine(
+        LevelEncoder(LOOKAHEAD), Batches(steps, {1: 1.0, 2: 1.1, 4: 1.2}), enrol_by(FakeEncode(), SIZE)
+    )
     streams = [engine.open(AVATAR) for _ in range(3)]
     frames = [engine.step([(stream, chunk(1.0, i)) for stream in streams]) for i in range(2)][-1]
     wanted = talk(engine_of(grain=0.1), [1.0] * 2)[-1]
@@ -161,7 +164,7 @@ def test_reset_closes_the_mouth_and_the_loop_goes_on(kernel: Kernel) -> None:
 
 def test_a_chunk_in_a_hurry_shows_the_structure_frame_and_asks_no_network() -> None:
     step = FakeFrameStep(1, light=0.2)
-    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), {1: step}, FakeEncode())
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), exact({1: step}), enrol_by(FakeEncode(), SIZE))
     stream, warp = engine.open(AVATAR), WarpEngine(LevelEncoder(LOOKAHEAD))
     wanted = talk(warp, [1.0] * 4)
     for i, hurry in enumerate([False, False, False, True]):
@@ -185,7 +188,10 @@ def test_at_rest_a_hurry_costs_nothing() -> None:
 
 def fed(parts: Parts, name: str) -> NDArray[np.float32]:
     step = FakeFrameStep(1)
-    talk(DiffusionEngine(LevelEncoder(LOOKAHEAD), {1: step}, FakeEncode(), parts), [0.2, 0.8, 0.8, 0.8, 0.4, 0.4])
+    talk(
+        DiffusionEngine(LevelEncoder(LOOKAHEAD), exact({1: step}), enrol_by(FakeEncode(), SIZE), parts),
+        [0.2, 0.8, 0.8, 0.8, 0.4, 0.4],
+    )
     return np.stack([feeds[name][0] for feeds in step.fed])
 
 
@@ -213,7 +219,7 @@ def test_the_noise_sensor_calms_a_flickering_network() -> None:
 
 def test_the_network_is_told_of_the_presenter_what_never_changes() -> None:
     step, encode = FakeFrameStep(1), FakeEncode()
-    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), {1: step}, encode)
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), exact({1: step}), enrol_by(encode, SIZE))
     engine.prepare(AVATAR)
     before = encode.crops
     talk(engine, [1.0] * 6)
@@ -229,7 +235,7 @@ def test_the_network_is_told_of_the_presenter_what_never_changes() -> None:
 
 def test_a_presenter_that_nobody_holds_is_forgotten() -> None:
     encode = FakeEncode()
-    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), {1: FakeFrameStep()}, encode)
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), exact({1: FakeFrameStep()}), enrol_by(encode, SIZE))
     engine.prepare(tiny.avatar())
     gc.collect()
     engine.prepare(tiny.avatar())
@@ -272,7 +278,7 @@ def test_what_another_engine_made_is_refused() -> None:
     with pytest.raises(TypeError, match="this engine opened"):
         engine.step([(Stranger(), chunk(0.0, 0))])
     with pytest.raises(ValueError, match="batch of 1"):
-        DiffusionEngine(LevelEncoder(LOOKAHEAD), {2: FakeFrameStep(2)}, FakeEncode())
+        DiffusionEngine(LevelEncoder(LOOKAHEAD), exact({2: FakeFrameStep(2)}), enrol_by(FakeEncode(), SIZE))
 
 
 def test_a_difference_lies_where_the_crop_lies() -> None:

@@ -17,6 +17,7 @@ pytest.importorskip("onnx")
 from safetensors.numpy import load_file
 
 from engines.api import Chunk, Engine, Frame
+from engines.backends.batches import exact
 from engines.backends.onnxruntime import open_onnx
 from engines.diffusion.conditions import AT_REST, as_input
 from engines.diffusion.engine import DiffusionEngine
@@ -49,7 +50,7 @@ def enroller(pack: Sd15Pack, tmp_path_factory: pytest.TempPathFactory) -> Enroll
 
 @pytest.fixture(scope="module")
 def engine(pack: Sd15Pack, enroller: Enroller) -> DiffusionEngine:
-    return DiffusionEngine(LevelEncoder(LOOKAHEAD), pack.frame_steps, enroller, pack.parts)
+    return DiffusionEngine(LevelEncoder(LOOKAHEAD), exact(pack.frame_steps), enroller, pack.parts)
 
 
 def enroller_of(pack: Sd15Pack, kept: Path) -> Enroller:
