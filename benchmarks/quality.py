@@ -25,6 +25,7 @@ from benchmarks.measuring.likeness import (
     cosine,
     flicker,
     jitter,
+    led,
     noise,
     pearson,
     procrustes,
@@ -52,6 +53,7 @@ MEASURES: tuple[tuple[str, str, int, bool | None], ...] = (
     ("pd", "", 5, False),
     ("csld", "", 4, True),
     ("pcld", "", 4, True),
+    ("pcld_led", "were lips led in full", 4, None),
     ("sharpness", "of the truth's", 3, None),
     ("mnp", "px", 4, False),
     ("static_flicker", "grey levels", 4, False),
@@ -96,6 +98,8 @@ def compare(drawn: Pictures, clip: Clip, marks: LipMarks) -> Measured:
     found, wanted = marks(drawn), marks(truth)
     spoken = range(len(truth) - HELD)
     opening, opened = openings(found), openings(wanted)
+    asked = [motion.aperture for motion in clip.motions]
+    leading = led(opening, asked)
     apart = np.linalg.norm(found - wanted, axis=2)
     return {
         "psnr": float(np.mean([psnr(drawn[t], truth[t], weight) for t in spoken])),
@@ -104,6 +108,7 @@ def compare(drawn: Pictures, clip: Clip, marks: LipMarks) -> Measured:
         "pd": float(np.mean([procrustes(found[t], wanted[t]) for t in spoken])),
         "csld": cosine(opening[: len(spoken)], opened[: len(spoken)]),
         "pcld": pearson(opening[: len(spoken)], opened[: len(spoken)]),
+        "pcld_led": pearson(leading[: len(spoken)], opened[: len(spoken)]),
         "sharpness": float(np.mean([sharpness(drawn[t], weight) / sharpness(truth[t], weight) for t in spoken])),
         "mnp": noise(drawn[: len(spoken)], clip.structure[: len(spoken)], weight),
         "static_flicker": flicker(drawn[-HELD:], weight),

@@ -5,11 +5,14 @@ PD, CSLD and PCLD are the paper's (FreeTalkDiff, "Metrics"), on landmarks in the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.diffusion.noise_sensor import FlowMeter, noise_pattern
+from engines.diffusion.structure_controller import LipGain
 
 PEAK = 255.0
 # SSIM as published (Wang et al. 2004): a Gaussian window of 1.5 pixels, and two constants for flat places.
@@ -59,6 +62,16 @@ def procrustes(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> flo
 
 def cosine(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
     return float(one @ other / max(float(np.linalg.norm(one) * np.linalg.norm(other)), 1e-12))
+
+
+def led(opening: NDArray[np.floating], asked: Sequence[float]) -> NDArray[np.floating]:
+    """Lip openings (T,) as they would be, did a picture follow the Structure Controller in full.
+
+    asked: the openings that λ is the ratio of, inter-ocular distances.
+    """
+    gain = LipGain()
+    lead = np.array([gain.step(each) - 1 for each in asked])
+    return opening + lead * (opening - opening.min())
 
 
 def pearson(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:

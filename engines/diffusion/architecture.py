@@ -12,30 +12,29 @@ UNET_CHANNELS = 2 * LATENT_CHANNELS + 1  # noised latents, mask, masked latents:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """size: pixels of the picture's side; autoencoder: channels at a half, a quarter and an eighth of it.
+    """size: pixels of the picture's side; autoencoder: channels at a quarter and an eighth of it.
 
     patch: pixels of a token's side; token: channels of a token; depth: layers of the image encoder; lip_tokens: what
     the IP-Adapter makes of all tokens; context: channels of those; unet: channels per level, the first without
-    attention; norm_groups divides each of them; head: channels of an attention head, dividing token and context.
+    attention; head: channels of an attention head, dividing token, context and the other levels' channels.
     """
 
     size: int = 128
-    autoencoder: tuple[int, int, int] = (32, 48, 96)
+    autoencoder: tuple[int, int] = (48, 64)
     patch: int = 16
     token: int = 128
-    depth: int = 2
+    depth: int = 1
     lip_tokens: int = 16
     context: int = 128
-    unet: tuple[int, ...] = (64, 96, 96)
-    norm_groups: int = 16
+    unet: tuple[int, ...] = (32, 64, 64)
     head: int = 32
 
     def __post_init__(self) -> None:
         side = self.size // REDUCTION
         if self.size % self.patch or side * REDUCTION != self.size or side % 2 ** (len(self.unet) - 1):
             raise ValueError(f"size {self.size} must be a multiple of {self.patch} and divide by the levels: {self}")
-        if self.patch % 8 or any(channels % self.norm_groups for channels in self.unet):
-            raise ValueError(f"expected a patch of eights and UNet channels in multiples of {self.norm_groups}: {self}")
+        if self.patch % 8:
+            raise ValueError(f"expected a patch of eights: {self}")
         if any(channels % self.head for channels in (self.token, self.context, *self.unet[1:])):
             raise ValueError(f"expected token, context and UNet channels in multiples of {self.head}: {self}")
 

@@ -14,9 +14,10 @@ from torch.nn import functional as F
 from engines.diffusion.architecture import LATENT_CHANNELS, Architecture
 
 MOTION = 0.1  # half pictures by which a motion of 1 moves a pixel: 6.4 of 128
+FOLD = 4  # pixels of a side that one place of the finest features stands for: finer ones cost most of the time
 FINE, AROUND = 5, 9  # pixels: what is finer than the one is grain; how much there is of it is seen over the other
 LEAST_GRAIN = 1e-3  # of a range of 2: below it there is none to speak of
-Features = tuple[Tensor, Tensor, Tensor]  # at a half, a quarter and an eighth of the picture's size
+Features = tuple[Tensor, Tensor]  # at a quarter and an eighth of the picture's size
 
 
 class Block(nn.Module):
@@ -50,9 +51,9 @@ class Encoder(nn.Module):
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        half, quarter, eighth = architecture.autoencoder
-        self.fine = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(12, half, 3, padding=1), nn.ReLU(), Block(half))
-        self.middle = nn.Sequential(nn.Conv2d(half, quarter, 3, 2, padding=1), nn.ReLU(), Block(quarter))
+        quarter, eighth = architecture.autoencoder
+        first = nn.Conv2d(3 * FOLD**2, quarter, 3, padding=1)
+        self.fine = nn.Sequential(nn.PixelUnshuffle(FOLD), first, nn.ReLU(), Block(quarter))
         self.coarse = nn.Sequential(nn.Conv2d(quarter, eighth, 3, 2, padding=1), nn.ReLU(), Block(eighth))
         self.latents = nn.Conv2d(eighth, LATENT_CHANNELS, 3, padding=1)
         start(self)
@@ -61,10 +62,9 @@ class Encoder(nn.Module):
         self.register_buffer("spread", torch.ones(1, LATENT_CHANNELS, 1, 1))
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Features]:
-        half = self.fine(picture)
-        quarter = self.middle(half)
+        quarter = self.fine(picture)
         eighth = self.coarse(quarter)
-        return (self.latents(eighth) - self.centre) / self.spread, (half, quarter, eighth)
+        return (self.latents(eighth) - self.centre) / self.spread, (quarter, eighth)
 
 
 class Decoder(nn.Module):
@@ -75,31 +75,28 @@ class Decoder(nn.Module):
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        half, quarter, eighth = architecture.autoencoder
+        quarter, eighth = architecture.autoencoder
         self.latents = nn.Conv2d(LATENT_CHANNELS, eighth, 3, padding=1)
-        self.coarse = nn.Sequential(nn.ReLU(), Block(eighth), nn.Conv2d(eighth, 4 * quarter, 1), nn.PixelShuffle(2))
         self.beside_coarse = nn.Conv2d(eighth, eighth, 1)
-        self.middle = nn.Sequential(nn.ReLU(), Block(quarter))
-        self.beside_middle = nn.Conv2d(quarter, quarter, 1)
+        self.coarse = nn.Sequential(nn.ReLU(), Block(eighth), nn.Conv2d(eighth, 4 * quarter, 1), nn.PixelShuffle(2))
+        self.beside_fine = nn.Conv2d(quarter, quarter, 1)
+        self.fine = nn.Sequential(nn.ReLU(), Block(quarter), Block(quarter))
         self.motion = nn.Conv2d(quarter, 2, 3, padding=1)
-        self.widen = nn.Sequential(nn.Conv2d(quarter, 4 * half, 1), nn.PixelShuffle(2))
-        last = nn.Conv2d(half, 16, 3, padding=1)
-        self.fine = nn.Sequential(nn.ReLU(), Block(half), last, nn.PixelShuffle(2))
-        self.beside_fine = nn.Conv2d(half, half, 1)
+        self.draw = nn.Conv2d(quarter, 4 * FOLD**2, 3, padding=1)
         start(self)
         # Begins as the structure frame, with little over it.
-        nn.init.normal_(last.weight, std=0.005)
+        nn.init.normal_(self.draw.weight, std=0.005)
         nn.init.normal_(self.motion.weight, std=1e-3)
-        nn.init.constant_(last.bias[12:], 3.0)
+        nn.init.constant_(self.draw.bias[3 * FOLD**2 :], 3.0)
         self.register_buffer("centre", torch.zeros(1, LATENT_CHANNELS, 1, 1))
         self.register_buffer("spread", torch.ones(1, LATENT_CHANNELS, 1, 1))
 
     def forward(self, latents: Tensor, features: Features, structure: Tensor) -> Tensor:
-        half, quarter, eighth = features
+        quarter, eighth = features
         x = self.coarse(self.latents(latents * self.spread + self.centre) + self.beside_coarse(eighth))
-        x = self.middle(x + self.beside_middle(quarter))
+        x = self.fine(x + self.beside_fine(quarter))
         below = moved(structure, MOTION * self.motion(x))
-        drawn = self.fine(self.widen(x) + self.beside_fine(half))  # (batch, 4, size, size): RGB, and share of below
+        drawn = F.pixel_shuffle(self.draw(x), FOLD)  # (batch, 4, size, size): RGB, and share of below
         return with_grain(torch.sigmoid(drawn[:, 3:]) * below + drawn[:, :3], structure)
 
 

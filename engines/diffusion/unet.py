@@ -1,8 +1,13 @@
-"""The inpainting UNet: diffusers' own, small, with the IP-Adapter's attention. Knows no sampler and no pictures."""
+"""The inpainting UNet: diffusers' own, small, with the IP-Adapter's attention. Knows no sampler and no pictures.
+
+Its group norms are taken out: at batch 1 on a CPU they took a quarter of its time, and layers that begin as nearly the
+identity train without them.
+"""
 
 from __future__ import annotations
 
 from diffusers import UNet2DConditionModel
+from diffusers.models.resnet import ResnetBlock2D
 from torch import nn
 
 from engines.diffusion.architecture import LATENT_CHANNELS, UNET_CHANNELS, Architecture
@@ -26,7 +31,7 @@ def build_unet(architecture: Architecture) -> UNet2DConditionModel:
         cross_attention_dim=architecture.context,
         # diffusers' name notwithstanding, this is the number of heads of each level.
         attention_head_dim=tuple(max(1, channels // architecture.head) for channels in architecture.unet),
-        norm_num_groups=architecture.norm_groups,
+        norm_num_groups=1,
     )
     processors: dict[str, SelfAttention | LipAttention] = {}
     for name in unet.attn_processors:
@@ -34,7 +39,19 @@ def build_unet(architecture: Architecture) -> UNet2DConditionModel:
         crossed = name.endswith("attn2.processor")
         processors[name] = LipAttention(channels, architecture.context) if crossed else SelfAttention()
     unet.set_attn_processor(processors)
+    without_norms(unet)
     # Near 0 at first: the structure frame's latents come out as they went in.
     nn.init.normal_(unet.conv_out.weight, std=1e-3)
     nn.init.zeros_(unet.conv_out.bias)
     return unet
+
+
+def without_norms(unet: UNet2DConditionModel) -> None:
+    """Put the identity in the place of every group norm, and begin with residual blocks that add little."""
+    for name, module in list(unet.named_modules()):
+        if isinstance(module, nn.GroupNorm):
+            parent, _, leaf = name.rpartition(".")
+            setattr(unet.get_submodule(parent), leaf, nn.Identity())
+        elif isinstance(module, ResnetBlock2D):
+            nn.init.normal_(module.conv2.weight, std=0.01)
+            nn.init.zeros_(module.conv2.bias)

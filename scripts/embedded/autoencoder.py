@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from engines.diffusion.frame_step import FrameStep
+from scripts.embedded.lesson import Lesson, Setting
 from scripts.embedded.losses import picture_loss, psnr
 from scripts.embedded.mouths import Batch, Mouths
-from scripts.embedded.run import Pace
 
 SEED = 11  # with the step, of every draw of this stage
 NOISE = 0.15  # deviation added to latents of unit deviation: neighbours in latent space must be neighbours to look at
@@ -19,25 +17,25 @@ TIDINESS = 0.05  # weight of the latents' being of mean 0 and deviation 1
 MEASURED = 512  # samples from which mean and deviation are taken at the end
 
 
-def losses(network: FrameStep, mouths: Mouths, pace: Pace, device: torch.device) -> Callable[[int], dict[str, Tensor]]:
-    def at(step: int) -> dict[str, Tensor]:
-        batch = mouths.batch(pace.batch, np.random.default_rng([SEED, step])).to(device)
+def lesson(given: Setting) -> Lesson:
+    def losses(step: int) -> dict[str, Tensor]:
+        batch = given.mouths.batch(given.pace.batch, np.random.default_rng([SEED, step])).to(given.device)
         torch.manual_seed(SEED * 1_000_000 + step)
-        with pace.arithmetic(device.type):
-            latents, picture = reconstruct(network, batch, NOISE)
+        with given.pace.arithmetic(given.device.type):
+            latents, picture = reconstruct(given.network, batch, NOISE)
         latents = latents.float()
         off = latents.mean(dim=(0, 2, 3)).square().mean() + (latents.std(dim=(0, 2, 3)) - 1).square().mean()
         return {"picture": picture_loss(picture, batch), "latents": TIDINESS * off}
 
-    return at
+    return Lesson(losses)
 
 
 def reconstruct(network: FrameStep, batch: Batch, noise: float) -> tuple[Tensor, Tensor]:
     """The truth's latents, and what the decoder makes of them with noise of that deviation."""
-    both, (fine, middle, coarse) = network.encoder(torch.cat([batch.target, batch.structure]))
+    both, (fine, coarse) = network.encoder(torch.cat([batch.target, batch.structure]))
     count = len(batch.target)
     latents = both[:count]
-    features = fine[count:], middle[count:], coarse[count:]
+    features = fine[count:], coarse[count:]
     return latents, network.decoder(latents + noise * torch.randn_like(latents), features, batch.structure)
 
 

@@ -6,38 +6,34 @@ wherever exactly it lies, and a critic must not be able to tell drawn pictures f
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from engines.diffusion.architecture import Sampling
-from engines.diffusion.frame_step import FrameStep, shrink
+from engines.diffusion.frame_step import shrink
 from engines.diffusion.sampler import schedule
 from scripts.embedded.critic import Critic
 from scripts.embedded.few_step import draw_pictures, lead
+from scripts.embedded.lesson import Lesson, Setting
 from scripts.embedded.losses import picture_loss, texture_loss
-from scripts.embedded.mouths import Mouths
-from scripts.embedded.run import Pace
 
 SEED = 44
 TEXTURE, FALSE, SEEN = 3.0, 0.01, 0.05  # weights beside the distance of pixels
 HEAD_START = 60  # steps in which the critic learns alone
 
 
-def losses(
-    network: FrameStep, critic: Critic, mouths: Mouths, pace: Pace, strength: float, device: torch.device
-) -> Callable[[int], dict[str, Tensor]]:
-    plan = schedule(Sampling(1, strength))
+def lesson(given: Setting) -> Lesson:
+    network, plan = given.network, schedule(Sampling(1, given.strength))
+    critic = Critic.begin(given.device)
 
-    def at(step: int) -> dict[str, Tensor]:
+    def losses(step: int) -> dict[str, Tensor]:
         draw = np.random.default_rng([SEED, step])
-        batch = mouths.batch(pace.batch, draw).to(device)
+        batch = given.mouths.batch(given.pace.batch, draw).to(given.device)
         torch.manual_seed(SEED * 1_000_000 + step)
         batch, lam = lead(batch, draw)
         weight = shrink(batch.mask)
-        with pace.arithmetic(device.type):
+        with given.pace.arithmetic(given.device.type):
             picture = draw_pictures(network, batch, lam, plan)
             critic.learn(picture, batch.target, batch.structure, weight)
             false, seen = critic.judge(picture, batch.target, batch.structure, weight)
@@ -49,4 +45,4 @@ def losses(
             "seen": heard * SEEN * seen,
         }
 
-    return at
+    return Lesson(losses, critic.parts())

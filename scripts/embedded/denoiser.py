@@ -8,8 +8,6 @@ structure frames whose lips are scaled, with λ by how much. The autoencoder sta
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,13 +15,14 @@ from torch import Tensor
 from engines.diffusion.frame_step import FrameStep, hide, shrink
 from engines.diffusion.sampler import TIMESTEPS, levels
 from scripts.embedded.few_step import lead
+from scripts.embedded.lesson import Lesson, Setting
 from scripts.embedded.losses import latent_loss
-from scripts.embedded.mouths import Batch, Mouths
+from scripts.embedded.mouths import Batch
 from scripts.embedded.run import Pace
 
 SEED = 22
-FIRST, FAR = 0.5, 0.3  # shares of samples at the timestep where sampling begins, and at noisier ones
-LED = 0.5  # share of samples that are led by λ
+FIRST, FAR = 0.6, 0.2  # shares of samples at the timestep where sampling begins, and at noisier ones
+LED = 0.3  # share of samples that are led by λ
 DROPPED = 0.05  # share of samples without lip tokens
 
 
@@ -34,10 +33,12 @@ def encode(network: FrameStep, batch: Batch, pace: Pace) -> tuple[Tensor, ...]:
         return network.encoder(pictures)[0].float().chunk(3)
 
 
-def losses(network: FrameStep, mouths: Mouths, pace: Pace, device: torch.device) -> Callable[[int], dict[str, Tensor]]:
-    def at(step: int) -> dict[str, Tensor]:
+def lesson(given: Setting) -> Lesson:
+    network, pace, device = given.network, given.pace, given.device
+
+    def losses(step: int) -> dict[str, Tensor]:
         draw = np.random.default_rng([SEED, step])
-        batch, lam = lead(mouths.batch(pace.batch, draw).to(device), draw, LED)
+        batch, lam = lead(given.mouths.batch(pace.batch, draw).to(device), draw, LED)
         target, structure, masked = encode(network, batch, pace)
         mask = shrink(batch.mask)
         torch.manual_seed(SEED * 1_000_000 + step)
@@ -50,7 +51,7 @@ def losses(network: FrameStep, mouths: Mouths, pace: Pace, device: torch.device)
             velocity = network.velocity(at, mask, masked, timestep, kept * network.read(batch.structure, anchor, lam))
         return {"latents": latent_loss(alpha * at - sigma * velocity.float(), target, mask)}
 
-    return at
+    return Lesson(losses)
 
 
 def random_levels(

@@ -6,7 +6,7 @@ Some structure frames have their lips scaled, and λ says by how much: so the St
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -16,10 +16,10 @@ from engines.diffusion.architecture import Sampling
 from engines.diffusion.frame_step import FrameStep, hide, shrink
 from engines.diffusion.sampler import Level, schedule
 from engines.diffusion.structure_controller import HIGHEST, LOWEST
+from scripts.embedded.lesson import Lesson, Setting
 from scripts.embedded.losses import picture_loss, psnr
 from scripts.embedded.mouths import Batch, Mouths
 from scripts.embedded.opening import gain, scaled
-from scripts.embedded.run import Pace
 
 SEED = 33
 TWICE = 0.15  # share of the training steps that sample in two steps
@@ -28,22 +28,20 @@ ALIKE = 0.1  # share where truth and structure frame both are: scaling alone mus
 FACTORS = (0.65, 1.5)  # of the opening
 
 
-def losses(
-    network: FrameStep, mouths: Mouths, pace: Pace, strength: float, device: torch.device
-) -> Callable[[int], dict[str, Tensor]]:
-    plans = [schedule(Sampling(steps, strength)) for steps in (1, 2)]
+def lesson(given: Setting) -> Lesson:
+    plans = [schedule(Sampling(steps, given.strength)) for steps in (1, 2)]
 
-    def at(step: int) -> dict[str, Tensor]:
+    def losses(step: int) -> dict[str, Tensor]:
         draw = np.random.default_rng([SEED, step])
-        batch = mouths.batch(pace.batch, draw).to(device)
+        batch = given.mouths.batch(given.pace.batch, draw).to(given.device)
         torch.manual_seed(SEED * 1_000_000 + step)
         batch, lam = lead(batch, draw)
         plan = plans[int(draw.random() < TWICE)]
-        with pace.arithmetic(device.type):
-            picture = draw_pictures(network, batch, lam, plan)
+        with given.pace.arithmetic(given.device.type):
+            picture = draw_pictures(given.network, batch, lam, plan)
         return {"picture": picture_loss(picture, batch)}
 
-    return at
+    return Lesson(losses)
 
 
 def lead(batch: Batch, draw: np.random.Generator, share: float = LED) -> tuple[Batch, Tensor]:

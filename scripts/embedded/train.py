@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from engines.diffusion.architecture import Model
 from engines.diffusion.frame_step import FrameStep
 from scripts.embedded import autoencoder, crisp, denoiser, few_step
-from scripts.embedded.critic import Critic
+from scripts.embedded.lesson import Lesson, Setting
 from scripts.embedded.mouths import Mouths
 from scripts.embedded.run import Pace, Run, load_mean, train
 
@@ -34,11 +34,12 @@ JUDGED = 96  # unseen samples by which progress is told
 class Stage:
     """name: of its checkpoint; after: of the one it begins from; rate: the highest learning rate; parts: trained.
 
-    steps: of 32 samples, by default: so that all stages together take some 70 minutes on two cores.
+    steps: of 32 samples, by default: so that all stages together take some 70 minutes on one core.
     """
 
     name: str
     after: str | None
+    lesson: Callable[[Setting], Lesson]
     rate: float
     steps: int
     parts: tuple[str, ...]
@@ -47,10 +48,10 @@ class Stage:
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage("autoencoder", None, 1.5e-3, 1100, ("encoder", "decoder")),
-        Stage("denoiser", "autoencoder", 8e-4, 1000, ("image_encoder", "resampler", "unet")),
-        Stage("few-step", "denoiser", 4e-4, 1000, ("image_encoder", "resampler", "unet", "decoder")),
-        Stage("crisp", "few-step", 2e-4, 900, ("decoder",)),
+        Stage("autoencoder", None, autoencoder.lesson, 1.5e-3, 1800, ("encoder", "decoder")),
+        Stage("denoiser", "autoencoder", denoiser.lesson, 8e-4, 1500, ("image_encoder", "resampler", "unet")),
+        Stage("few-step", "denoiser", few_step.lesson, 4e-4, 2000, ("image_encoder", "resampler", "unet", "decoder")),
+        Stage("crisp", "few-step", crisp.lesson, 2e-4, 900, ("decoder",)),
     )
 }
 
@@ -87,32 +88,17 @@ def run_stage(stage: Stage, model: Model, pace: Pace, place: Place) -> None:
         if not before.exists():
             raise FileNotFoundError(f"{before} is not there: run the stage {stage.after} first")
         load_mean(network, before)
+    lesson = stage.lesson(Setting(network, mouths, pace, model.sampling.strength, place.device))
     run = Run.begin(network, [network.get_submodule(part) for part in stage.parts], stage.rate)
-    critic = Critic.begin(place.device) if stage.name == "crisp" else None
-    if critic is not None:
-        run.beside = critic.parts()
+    run.beside = lesson.beside
     if own.exists():
         run.resume(own)
         print(f"{stage.name}: going on from step {run.step} of {pace.steps}", file=sys.stderr)
     if run.step >= pace.steps:
         return
-    if critic is not None:
-        losses = crisp.losses(network, critic, mouths, pace, model.sampling.strength, place.device)
-    else:
-        losses = _losses(stage, network, mouths, pace, model.sampling.strength, place.device)
-    train(run, pace, own, losses, _judge(stage, run, unseen, place))
+    train(run, pace, own, lesson.losses, _judge(stage, run, unseen, place))
     if stage.name == "autoencoder":
         _finish_autoencoder(run, own, mouths, place)
-
-
-def _losses(
-    stage: Stage, network: FrameStep, mouths: Mouths, pace: Pace, strength: float, device: torch.device
-) -> Callable[[int], dict[str, Tensor]]:
-    if stage.name == "autoencoder":
-        return autoencoder.losses(network, mouths, pace, device)
-    if stage.name == "denoiser":
-        return denoiser.losses(network, mouths, pace, device)
-    return few_step.losses(network, mouths, pace, strength, device)
 
 
 def _judge(stage: Stage, run: Run, unseen: Mouths, place: Place) -> Callable[[], str]:

@@ -11,6 +11,7 @@ from benchmarks.measuring.likeness import (
     cosine,
     flicker,
     jitter,
+    led,
     noise,
     pearson,
     procrustes,
@@ -102,3 +103,12 @@ def test_jitter_is_acceleration_that_was_not_wanted() -> None:
     found = wanted.copy()
     found[::2, :, 1] += 0.5
     assert jitter(found, wanted) == pytest.approx(1)
+
+
+def test_lips_that_are_led_open_and_close_sooner_and_hold_where_they_are_held() -> None:
+    opening = np.array([2.0, 2.0, 6.0, 10.0, 10.0, 10.0, 10.0, 10.0, 4.0, 2.0])
+    found = led(opening, list(opening / 40))
+    assert (found[[0, 1, 9]] == 2).all()  # of a mouth that is as closed as it gets there is nothing to lead
+    assert (found[[2, 3]] > opening[[2, 3]]).all()
+    assert found[8] < opening[8]
+    assert found[7] == pytest.approx(10, rel=0.02)

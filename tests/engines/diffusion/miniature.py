@@ -11,14 +11,13 @@ from engines.diffusion.architecture import Architecture, Model, Sampling
 MODEL = Model(
     Architecture(
         size=32,
-        autoencoder=(16, 16, 16),
+        autoencoder=(16, 16),
         patch=8,
         token=16,
         depth=1,
         lip_tokens=2,
         context=16,
         unet=(16, 16),
-        norm_groups=4,
         head=8,
     ),
     Sampling(steps=2, strength=0.2),
