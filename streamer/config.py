@@ -100,6 +100,7 @@ class EngineConfig:
     pack: str = ""  # folder of the diffusion engine's weights; empty: those that ship
     threads: int = 2  # of the diffusion engine's network
     backend: str = "onnxruntime"  # that network's runtime; or "openvino"
+    precision: str = "float16"  # of a network on a GPU; or "bfloat16", "float32"
 
     def __post_init__(self) -> None:
         expect(
@@ -108,6 +109,8 @@ class EngineConfig:
         expect(0 <= self.margin_ms < 40, "engine.margin_ms", self.margin_ms, "0 or more and less than a frame, 40 ms")
         expect(1 <= self.max_batch <= 64, "engine.max_batch", self.max_batch, "1 to 64")
         expect(1 <= self.threads <= 64, "engine.threads", self.threads, "1 to 64")
+        known = self.precision in ("float16", "bfloat16", "float32")
+        expect(known, "engine.precision", self.precision, "float16, bfloat16 or float32")
 
     @property
     def margin_s(self) -> float:
