@@ -34,7 +34,7 @@ from engines.diffusion.pack import FRAME_STEP, SHIPPED, Pack, load_pack
 from engines.diffusion.stream import add_difference
 from engines.face.avatar import FaceAvatar
 from engines.face.composite import Windows, blend, mask_in_window
-from engines.face.structurist import StructureFrames, Structurist
+from engines.face.structurist import SecondSize, Structurist
 from engines.loader import Presenters
 from engines.motion import LipMotion
 from engines.speech.api import LipEncoder
@@ -105,9 +105,9 @@ def stage_laps(avatar: FaceAvatar, lip_encoder: LipEncoder, frames: int, size: i
     motion = open_mouth(lip_encoder)
     to_window = windows.to_window(avatar, 0)
     scale = float(np.sqrt(np.abs(np.linalg.det(face.alignment[0, :, :2].astype(np.float64)))))
-    structurist, small = Structurist(face, windows.height, windows.width, scale), StructureFrames(face, size)
-    structure = small.draw(still, face.alignment[0], motion)
-    drawn = structurist.draw(still, face.alignment[0], to_window, motion)
+    structurist, small = Structurist(face, windows.height, windows.width, scale), SecondSize(face, size)
+    moved = structurist.move(face.alignment[0], to_window, motion)
+    structure, drawn = small.draw(still, moved), structurist.paint(still, moved)
     finish = Finish(Parts(), size, latent)
     question = finish.ask(structure, motion, {})
     picture = (structure.transpose(2, 0, 1) / np.float32(255)).astype(np.float32)
@@ -120,8 +120,9 @@ def stage_laps(avatar: FaceAvatar, lip_encoder: LipEncoder, frames: int, size: i
 
     stages: dict[str, Callable[[], object]] = {
         "lip encoder": lambda: hearing.step(sound),
-        "structure frame": lambda: small.draw(still, face.alignment[0], motion),
-        "structurist at the presenter's size": lambda: structurist.draw(still, face.alignment[0], to_window, motion),
+        "structurist: mesh": lambda: structurist.move(face.alignment[0], to_window, motion),
+        "structurist: structure frame": lambda: small.draw(still, moved),
+        "structurist: the presenter's size": lambda: structurist.paint(still, moved),
         "noise and λ": lambda: finish.ask(structure, motion, {}),
         "noise sensor": lambda: finish.answer(question, picture),
         "composite": compose,

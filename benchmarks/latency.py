@@ -35,17 +35,13 @@ from benchmarks.measuring.mouth import Box, mouth_box
 from benchmarks.measuring.relay import Loss, Relay
 from benchmarks.measuring.report import publish, surroundings
 from benchmarks.measuring.server import Server, running
-from benchmarks.measuring.sound import VOWEL_S, TestSound, make_sound, write_wav
-from benchmarks.measuring.sync import drawn_openings, match_frames, when_sound_began
-from benchmarks.measuring.traces import Trace, delays, fall_time, onsets, percentiles
+from benchmarks.measuring.sound import TestSound, make_sound, write_wav
+from benchmarks.measuring.summary import SETTLE_S, summarise
+from benchmarks.measuring.traces import Trace
 from engines.loader import SHIPPED, Presenters
-from engines.speech.loader import load_lip_encoder
 from streamer.config import EngineConfig
 
-FRAME_MS = 40
-SETTLE_S = 3.0  # a browser aligns tracks after the second sender report; what comes before is not steady
 INTERRUPT_EVERY_S = browser.INTERRUPT_EVERY_MS / 1000
-RECOVERY_S = 5.0  # after a burst of loss, the delay must be what it was
 
 
 def main() -> int:
@@ -55,7 +51,9 @@ def main() -> int:
     sound = make_sound(options.seconds + 120)
     with running(options.url, server_arguments(options)) as server:
         seen, cost = asyncio.run(measure(server, options, sound, mouth_box(avatar), avatar.name))
-        result = summarise(seen, sound, options) | cost | {"mode": "browser" if options.browser else "aiortc"}
+        result = (
+            summarise(seen, sound, options.lookahead_ms) | cost | {"mode": "browser" if options.browser else "aiortc"}
+        )
     result["lookahead_ms"] = options.lookahead_ms
     result["engine"] = engine_words(options)
     result["seconds"], result["loss"], result["sessions"] = options.seconds, options.loss, options.sessions
@@ -117,7 +115,9 @@ async def measure(
     relay = Relay(Loss(options.loss)) if options.loss else None
     async with asyncio.TaskGroup() as tasks:
         others = [tasks.create_task(another(server, sound, box, avatar)) for _ in range(options.sessions - 1)]
-        await asyncio.sleep(1.0 if others else 0.0)
+        memories: list[float | None] = []
+        others.append(tasks.create_task(remember(server, memories)))
+        await asyncio.sleep(1.0 if options.sessions > 1 else 0.0)
         cpu, began, memory = server.cpu_s(), time.monotonic(), server.memory_mb()
         try:
             if options.browser:
@@ -133,7 +133,15 @@ async def measure(
     if cpu is not None and after is not None:
         extra["cpu_seconds_per_session_minute"] = round((after - cpu) / (ended - began) * 60 / options.sessions, 2)
         extra["rss_mb"] = round(max(memory or 0.0, extra.pop("rss_mb") or 0.0), 1)
-    return seen, extra
+    return seen, extra | {"rss_by_minute_mb": memories}
+
+
+async def remember(server: Server, memories: list[float | None]) -> None:
+    """Note the server's memory every minute, for what grows with time."""
+    while True:
+        await asyncio.sleep(60)
+        memory = server.memory_mb()
+        memories.append(memory and round(memory, 1))
 
 
 async def another(server: Server, sound: TestSound, box: Box, avatar: str) -> None:
@@ -213,73 +221,6 @@ async def disturb(client: Client, seconds: float, relay: Relay | None) -> float 
     return burst
 
 
-def summarise(seen: Seen, sound: TestSound, options: argparse.Namespace) -> dict[str, Any]:
-    """Traces to numbers; see the module's text."""
-    events = onsets(seen.microphone, 0.5 * float(np.percentile(seen.microphone.values, 98)))
-    began = when_sound_began(events, sound)
-    steady = seen.shown[0] + SETTLE_S
-    undisturbed = [
-        event
-        for event in events
-        if event > steady and all(not -1.0 < moment - event < VOWEL_S + 0.8 for moment in seen.interrupts)
-    ]
-    lips = [delay for delay in delays(seen.lips, undisturbed, VOWEL_S) if delay is not None]
-    answers = delays(seen.sound, undisturbed, VOWEL_S)
-    heard = [delay for delay in answers if delay is not None]
-    frames = seen.lips.between(steady, seen.interrupts[0] if seen.interrupts else np.inf)
-    drawn = drawn_openings(load_lip_encoder(options.lookahead_ms // FRAME_MS), sound)
-    calm = longest_calm(seen.lips, steady, seen.interrupts)
-    match = match_frames(calm, seen.numbers.between(float(calm.times[0]), np.inf), began, drawn)
-    offsets = match.delays - np.median(heard)
-    gaps = np.diff(seen.lips.between(steady, np.inf).times)
-    return {
-        "join_to_first_frame_ms": round(seen.join_to_first_frame_s * 1000, 1),
-        "mic_to_lips_ms": percentiles(lips),
-        "mic_to_sound_ms": percentiles(heard),
-        "mic_to_picture_ms": percentiles([float(delay) for delay in match.delays]),
-        "av_offset_ms": percentiles([abs(float(offset)) for offset in offsets])
-        | {"median": round(float(np.median(offsets)) * 1000, 1), "match": round(match.correlation, 3)},
-        "fps": round(1 / float(gaps.mean()), 2),
-        "longest_gap_ms": round(float(gaps.max()) * 1000, 1),
-        "frames": len(frames.times),
-        "interrupt_ms": percentiles(silences(seen)),
-        "sound_after_burst_ms": recovery(seen.burst, undisturbed, answers),
-    }
-
-
-def recovery(burst: float | None, events: list[float], answers: list[float | None]) -> dict[str, float] | None:
-    """mic → sound before a burst of loss, and from 5 s after it on."""
-    if burst is None:
-        return None
-    pairs = [(event, answer) for event, answer in zip(events, answers, strict=True) if answer is not None]
-    before = [answer for event, answer in pairs if event < burst - 1]
-    after = [answer for event, answer in pairs if event > burst + RECOVERY_S]
-    if not before or not after:
-        return None
-    return {name: round(float(np.median(part)) * 1000, 1) for name, part in (("before", before), ("after", after))}
-
-
-def longest_calm(lips: Trace, start: float, interrupts: list[float]) -> Trace:
-    """The longest stretch that no interruption falls into: there what is drawn is known."""
-    edges = [start, *[moment + 1.5 for moment in interrupts]]
-    ends = [*list(interrupts), float(lips.times[-1]) + 1]
-    spans = sorted(zip(edges, ends, strict=True), key=lambda span: span[1] - span[0])
-    return lips.between(*spans[-1])
-
-
-def silences(seen: Seen) -> list[float]:
-    """For each interruption: until the lips were closed and the sound gone."""
-    low, high = np.percentile(seen.lips.values, [5, 95])
-    loud = float(np.percentile(seen.sound.values, 98))
-    found = []
-    for moment in seen.interrupts:
-        closed = fall_time(seen.lips, moment, float(low), float(high))
-        silent = fall_time(seen.sound, moment, 0.0, loud)
-        if closed is not None and silent is not None:
-            found.append(max(closed, silent))
-    return found
-
-
 def table(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     def spread(name: str) -> str:
         values = result[name]
@@ -297,9 +238,20 @@ def table(result: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("frames a second", f"{result['fps']}", "25 ± 0.5"),
         ("longest gap", f"{result['longest_gap_ms']} ms", "≤ 120 ms"),
         ("late frames", f"{result['late_frames']}", "0"),
+        *after_an_hour(result),
         ("server", f"{result.get('cpu_seconds_per_session_minute', '–')} CPU s/min", "≤ 20"),
         ("memory", f"{result.get('rss_mb', '–')} MB", "≤ 500"),
     ]
+
+
+def after_an_hour(result: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """What time alone changes: worth a row where there was enough of it."""
+    lips, sound = result["drift_ms"]["lips"], result["drift_ms"]["sound"]
+    memories = [memory for memory in result.get("rss_by_minute_mb", []) if memory is not None]
+    rows = [] if lips is None or sound is None else [("drift of lips and of sound", f"{lips:+} / {sound:+} ms", "0")]
+    return rows + (
+        [("memory after the first minute → last", f"{memories[0]} → {memories[-1]} MB", "")] if memories else []
+    )
 
 
 def after_burst(result: dict[str, Any]) -> list[tuple[str, str, str]]:

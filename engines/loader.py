@@ -61,13 +61,14 @@ def load_engine(
     pack: Path | None = None,
     threads: int = 2,
     backend: str = "onnxruntime",
+    precision: str = "float16",
     now: Callable[[], float] | None = None,
 ) -> Engine:
     """Load weights and build graphs; slow, once per process.
 
     pack: folder of the diffusion engine's weights, None for those that ship; threads: of its network, or with a network
-    on a GPU, of the work on the streams; backend: the runtime of its network; now: a clock, in seconds, by which the
-    batches of a GPU are measured, None: they are taken to cost by their rows.
+    on a GPU, of the work on the streams; backend: the runtime of its network; precision: that it computes in on a
+    GPU; now: a clock, in seconds, by which batches on a GPU are measured, None: they are taken to cost by their rows.
 
     Raises:
         UnknownEngine, UnknownBackend: there is none of that name.
@@ -79,7 +80,7 @@ def load_engine(
     if name == "warp":
         return WarpEngine(lip_encoder)
     folder, on_gpu = pack or SHIPPED_PACK, backend in ON_GPU
-    batches, open_graph = GPU_BATCHES if on_gpu else CPU_BATCHES, _opener(folder, backend)
+    batches, open_graph = GPU_BATCHES if on_gpu else CPU_BATCHES, _opener(folder, backend, precision)
     enrol: Enrol
     if sd15.is_sd15(folder):
         own = sd15.load_pack(folder, threads=threads, batches=batches, open_graph=open_graph)
@@ -92,14 +93,14 @@ def load_engine(
     return DiffusionEngine(lip_encoder, network, enrol, parts, threads if on_gpu else 1)
 
 
-def _opener(folder: Path, backend: str) -> OpenGraph:
+def _opener(folder: Path, backend: str, precision: str) -> OpenGraph:
     if backend != PYTORCH_CUDA:
-        return opener(backend)
+        return opener(backend, precision)
     try:
         from engines.diffusion.captured import open_captured  # late: PyTorch is needed for this alone
     except ImportError as error:
         raise UnknownBackend(f"{backend} needs PyTorch: pip install 'lipcast[diffusion]' ({error})") from error
-    return open_captured(folder)
+    return open_captured(folder, precision=precision)
 
 
 def _enroller(pack: sd15.Sd15Pack) -> Enroller:

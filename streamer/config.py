@@ -14,7 +14,8 @@ from streamer.errors import ConfigError
 
 T = TypeVar("T")
 
-ENGINE_MARGINS_MS = {"warp": 10.0, "diffusion": 36.0}  # what drawing and encoding take, with something to spare
+# What drawing and encoding take at their 95th percentile on two cores (docs/measuring.md); warp's with some to spare.
+ENGINE_MARGINS_MS = {"warp": 10.0, "diffusion": 36.0}
 OTHER_MARGIN_MS = 10.0
 
 
@@ -100,6 +101,7 @@ class EngineConfig:
     pack: str = ""  # folder of the diffusion engine's weights; empty: those that ship
     threads: int = 2  # of the diffusion engine's network
     backend: str = "onnxruntime"  # that network's runtime; or "openvino"
+    precision: str = "float16"  # of a network on a GPU; or "bfloat16", "float32"
 
     def __post_init__(self) -> None:
         expect(
@@ -108,6 +110,8 @@ class EngineConfig:
         expect(0 <= self.margin_ms < 40, "engine.margin_ms", self.margin_ms, "0 or more and less than a frame, 40 ms")
         expect(1 <= self.max_batch <= 64, "engine.max_batch", self.max_batch, "1 to 64")
         expect(1 <= self.threads <= 64, "engine.threads", self.threads, "1 to 64")
+        known = self.precision in ("float16", "bfloat16", "float32")
+        expect(known, "engine.precision", self.precision, "float16, bfloat16 or float32")
 
     @property
     def margin_s(self) -> float:

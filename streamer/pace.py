@@ -1,34 +1,115 @@
-"""How long the engine takes for a full picture, as it was lately; so, for how many there is time. Knows no clock."""
+"""Which pictures of a call there is time to draw in full: learnt from what calls took. Knows no clock.
+
+A picture is drawn in full where its session has a seat (streamer/seats.py) and where calls of that kind nearly always
+ended in time: before the first picture of the call is due, and soon enough after it for a quick picture of every
+other session. What nobody speaks in costs an engine next to nothing, full or not, and so teaches nothing.
+"""
 
 from __future__ import annotations
 
-RISE, FALL = (
-    0.3,
-    0.02,
-)  # how fast the estimate follows calls that take longer, and shorter: silence costs less than speech
-HOPE = 0.98  # kept of the estimate by a call that drew no full picture: it teaches nothing, but nobody waits for ever
-MANY = 1_000_000  # more than any batch
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from streamer.seats import Seats
+from streamer.tail import Tail
+
+GONE_S = 1.0  # no frame asked for so long: the session is over
+QUICK_SHARE = 0.25  # of a full picture's time, until quick ones were drawn
+ONE_MORE = 0.5  # of a picture's time in a call of fewer, until so many were drawn: a guess that one call puts right
+SILENT_S = 2.0  # nobody spoke for so long: the session needs no full pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A picture that is asked for. due: when it must be drawn, seconds; voiced: somebody speaks."""
+
+    session: Hashable
+    due: float
+    voiced: bool
 
 
 class Pace:
-    """One engine's."""
+    """One engine's. frame_s: seconds between two pictures of a session."""
 
-    __slots__ = ("_each",)
+    def __init__(self, frame_s: float) -> None:
+        self._frame_s = frame_s
+        self._full: dict[int, Tail] = {}  # by the number of full pictures: seconds of the call less its quick pictures
+        self._quick = Tail()  # seconds for one quick picture
+        self._next: dict[Hashable, float] = {}  # when each session's next picture will be due
+        self._budget = 0.0  # the longest that there ever was between a picture's asking and its due time
+        self._spoke: dict[Hashable, float] = {}
+        self._seats = Seats()
 
-    def __init__(self) -> None:
-        self._each = 0.0  # seconds for one full picture; 0 until one was drawn
+    def plan(self, call: Sequence[Wanted], now: float) -> list[bool]:
+        """Which of the call's pictures, the most urgent first, to draw in full."""
+        for wanted in call:
+            self._meet(wanted, now)
+        self._forget_gone(now)
+        seats = self._seats.taken
+        seated = sorted((one.session for one in call if one.voiced and one.session in seats), key=seats.index)
+        fits = len(seated)
+        while fits and not self._fits(fits, call, now):
+            fits -= 1
+        if fits < len(seated):
+            self._seats.trouble(now)
+        drawn = seated[:fits]
+        return [not one.voiced or one.session in drawn for one in call]
 
-    def note(self, seconds: float, full: int) -> None:
-        """A call took so long, and drew so many full pictures."""
-        if full == 0:
-            self._each *= HOPE
-            return
-        each = seconds / full
-        share = RISE if each > self._each and self._each else FALL if self._each else 1.0
-        self._each += share * (each - self._each)
+    def _meet(self, wanted: Wanted, now: float) -> None:
+        self._next[wanted.session] = wanted.due + self._frame_s
+        self._budget = max(self._budget, wanted.due - now)
+        if wanted.voiced:
+            self._spoke[wanted.session] = now
+            before = len(self._seats.taken)
+            if self._seats.ask(wanted.session, now):
+                # What so many cost is to be found out anew.
+                self._full = {count: tail for count, tail in self._full.items() if count <= before}
+        elif now - self._spoke.get(wanted.session, now) > SILENT_S:
+            self._silent(wanted.session)
 
-    def room(self, seconds: float) -> int:
-        """How many full pictures can be drawn in so many seconds; MANY while nothing is known."""
-        if self._each <= 0:
-            return MANY
-        return max(0, int(seconds / self._each))
+    def _silent(self, session: Hashable) -> None:
+        self._seats.leave(session)
+        self._spoke.pop(session, None)
+
+    def _forget_gone(self, now: float) -> None:
+        for session in [session for session, due in self._next.items() if due < now - GONE_S]:
+            del self._next[session]
+            self._silent(session)
+
+    def _fits(self, full: int, call: Sequence[Wanted], now: float) -> bool:
+        """Would the call be in time, and the next one, if that draws all that comes meanwhile the quick way?"""
+        quick = self._quick_cost(now)
+        end = now + self._cost(full, now) + quick * (len(call) - full)
+        meanwhile = [due for due in self._next.values() if due - self._budget <= end]
+        return end <= call[0].due and end + quick * len(meanwhile) <= min(meanwhile, default=end)
+
+    def _quick_cost(self, now: float) -> float:
+        """Seconds that a quick picture hardly ever exceeds."""
+        known = self._quick.bound(now)
+        return QUICK_SHARE * self._cost(1, now) if known is None else known
+
+    def _cost(self, full: int, now: float) -> float:
+        """Seconds that so many full pictures hardly ever exceed; 0 while nothing is known.
+
+        More take no less than fewer, and where so many were not drawn lately, ONE_MORE each.
+        """
+        cost, known = 0.0, 0
+        for count in sorted(self._full):
+            bound = self._full[count].bound(now)
+            if bound is None:
+                continue
+            if count > full:
+                return cost * (1 + ONE_MORE * (full - known) / known) if known else bound
+            cost, known = max(cost, bound), count
+        return cost * (1 + ONE_MORE * (full - known) / known) if known else 0.0
+
+    def note(self, call: Sequence[Wanted], drawn: Sequence[bool], began: float, now: float) -> None:
+        """A call that was planned so has ended."""
+        full = sum(one.voiced and in_full for one, in_full in zip(call, drawn, strict=True))
+        if full:
+            rest = self._quick_cost(now) * (len(call) - full)
+            self._full.setdefault(full, Tail()).note(now, max(now - began - rest, 0.0))
+            if now > call[0].due:
+                self._seats.trouble(now)
+        elif not any(drawn):
+            self._quick.note(now, (now - began) / len(call))

@@ -20,6 +20,7 @@ from streamer.meters import Meters
 from streamer.microphone import Microphone
 from streamer.outlet import SILENT_PACKET, Outlet
 from streamer.playout import Playout, Unit
+from streamer.tail import Tail
 from streamer.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Session:
         self.microphone = Microphone(config.audio, timing.frame_rate)
         self.playout = Playout(timing.lookahead_frames, 48_000 // timing.frame_rate)
         self.stages = Stages()
+        self._encoding = Tail()  # seconds of a picture's
         self.frames = 0
         self.late_frames = 0
         self.degraded_frames = 0
@@ -151,7 +153,7 @@ class Session:
         self._drawing += 1
         started = self._clock.now()
         try:
-            frame = await self._worker.step(self._stream, chunk, unit.due + GRACE_S)
+            frame = await self._worker.step(self._stream, chunk, unit.due + GRACE_S - self._encoding_s)
         finally:
             self._drawing -= 1
         self._note_stage("engine", self._clock.now() - started)
@@ -163,10 +165,17 @@ class Session:
         if frame.degraded:
             self.degraded_frames += 1
             self._meters.degraded_frames.inc()
+        drawn_at = self._clock.now()
         pictures = await self.outlet.encode_picture(frame.image, unit.index)
+        self._encoding.note(self._clock.now(), self._clock.now() - drawn_at)
         await self._clock.sleep_until(unit.due)
         self.outlet.send_pictures(pictures)
         self._sent(unit, bool(pictures))
+
+    @property
+    def _encoding_s(self) -> float:
+        """What to leave for encoding: not more than the grace, or a busy encoder would forbid all full pictures."""
+        return min(self._encoding.bound(self._clock.now()) or 0.0, GRACE_S)
 
     def _sent(self, unit: Unit, to_somebody: bool) -> None:
         now = self._clock.now()

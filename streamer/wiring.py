@@ -72,7 +72,9 @@ def load_engine_of(config: EngineConfig) -> Engine:
     """
     pack = Path(config.pack) if config.pack else None
     now = MonotonicClock().now
-    return load_engine(config.name, lookahead_frames(config), pack, config.threads, config.backend, now)
+    return load_engine(
+        config.name, lookahead_frames(config), pack, config.threads, config.backend, config.precision, now
+    )
 
 
 def load_stage(config: Config) -> Stage:

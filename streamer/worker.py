@@ -2,8 +2,8 @@
 
 Knows neither sound nor pictures, only who is due when. A free engine takes all that waits and waits for no more: while
 it works the next batch gathers by itself, larger the more sessions there are. Where a full picture would come too late,
-it asks for a quicker one (see Chunk.hurry). An engine that breaks ends the sessions of that call and no others: each of
-them is told by the exception that its `step` raises.
+it asks for a quicker one (see Chunk.hurry, and streamer/pace.py for when). An engine that breaks ends the sessions of
+that call and no others: each of them is told by the exception that its `step` raises.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 from engines.api import Chunk, Engine, Frame, Stream
-from streamer.pace import Pace
+from streamer.pace import Pace, Wanted
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Worker:
         self._thread = thread
         self._jobs: list[Job] = []  # bounded: a session has at most MAX_DRAWING jobs under way
         self._wake = asyncio.Event()
-        self._pace = Pace()
+        self._pace = Pace(1 / engine.timing.frame_rate)
         self.seconds = 0.0  # spent in the engine, all sessions together
 
     async def run(self) -> None:
@@ -101,12 +101,11 @@ class Worker:
 
     async def _call(self, batch: list[Job]) -> list[Frame]:
         started = self._clock()
-        # The most urgent have full pictures. Where sessions are too many it is always the same ones: a picture that
-        # goes back and forth between quick and full is worse than one that stays.
-        room = self._pace.room(batch[0].due - started)
+        wanted = [Wanted(id(job.stream), job.due, job.chunk.voiced) for job in batch]
+        full = self._pace.plan(wanted, started)
         pairs = [
-            (job.stream, job.chunk if place < room else replace(job.chunk, hurry=True))
-            for place, job in enumerate(batch)
+            (job.stream, job.chunk if drawn else replace(job.chunk, hurry=True))
+            for job, drawn in zip(batch, full, strict=True)
         ]
         try:
             frames = await asyncio.get_running_loop().run_in_executor(self._thread, self.engine.step, pairs)
@@ -114,7 +113,7 @@ class Worker:
             self.seconds += self._clock() - started
         if len(frames) != len(batch):
             raise RuntimeError(f"the engine drew {len(frames)} frames for {len(batch)} chunks")
-        self._pace.note(self._clock() - started, sum(not chunk.hurry for _, chunk in pairs))
+        self._pace.note(wanted, full, started, self._clock())
         return frames
 
     async def _refused(self, batch: list[Job], error: ValueError) -> None:

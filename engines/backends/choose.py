@@ -22,8 +22,9 @@ class UnknownBackend(Exception):
     """The message names the backends that exist."""
 
 
-def opener(name: str) -> OpenGraph:
-    """
+def opener(name: str, precision: str = "float16") -> OpenGraph:
+    """precision: that a plan for a GPU was compiled in; what runs on a CPU chooses its own.
+
     Raises:
         UnknownBackend: there is no backend of that name.
     """
@@ -34,11 +35,11 @@ def opener(name: str) -> OpenGraph:
 
         return Openvino().open
     if name == TENSORRT:
-        return _plans()
+        return _plans(precision)
     raise UnknownBackend(f"no backend {name!r}; there are: {', '.join(BACKENDS)}")
 
 
-def _plans() -> OpenGraph:
+def _plans(precision: str) -> OpenGraph:
     """Opens the plans that lie beside graphs; each graph's file and weights are hashed once, for they are gigabytes."""
     try:
         from engines.backends.plan_cache import PlanCache, PlanOptions, Source, source_of
@@ -47,10 +48,11 @@ def _plans() -> OpenGraph:
     except ImportError as error:
         raise UnknownBackend(f"{TENSORRT} needs its extra: pip install 'lipcast[tensorrt]' ({error})") from error
     sources: dict[Path, Source] = {}
+    options = PlanOptions(precision=precision)
 
     def open_plan(path: Path, batch: int, threads: int) -> Graph:
         if path not in sources:
             sources[path] = source_of(path, weight_files(path))
-        return open_tensorrt(sources[path], batch, PlanOptions(), PlanCache(path.parent / PLANS, COMPILE))
+        return open_tensorrt(sources[path], batch, options, PlanCache(path.parent / PLANS, COMPILE))
 
     return open_plan

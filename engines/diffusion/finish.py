@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -85,11 +86,13 @@ class Finish:
 
         picture: (3, S, S) in [0, 1], the network's.
         """
-        drawn = 255 * np.ascontiguousarray(picture.transpose(1, 2, 0))
-        difference = np.float32(question.share) * (drawn - question.structure)
+        drawn = cv2.merge(list(picture))
+        drawn *= np.float32(255)
+        difference = np.asarray(cv2.subtract(drawn, question.structure, dtype=cv2.CV_32F), np.float32)
+        difference *= np.float32(question.share)
         if self._sensor is None:
             return difference
-        return self._sensor.step(difference, np.rint(drawn).astype(np.uint8), question.structure)
+        return self._sensor.step(difference, np.asarray(cv2.convertScaleAbs(drawn), np.uint8), question.structure)
 
     def skip(self, motion: LipMotion) -> Floats | None:
         """The same for a frame that the network is not asked for: it shows the structure frame."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from engines.diffusion.temporal_filter import Kernel, TemporalFilter
 
 LEAST_FLOWS = 2  # fewer have no variance
+LEARNT = 25  # flows of a stream after which not every pair of frames is looked at any more
 LEAST_VARIANCE = 1e-12  # square pixels: a flow that varies less explains nothing
 
 # Farnebäck's flow, as the paper's authors set it, with a window that suits pictures of FLOW_SIZE.
@@ -162,11 +163,20 @@ class CorrelatedNoise:
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """How a Noise Sensor works. correlation: of the sampler's noise; memory: flows, see RunningPattern."""
+    """How a Noise Sensor works. correlation: of the sampler's noise; memory: flows, see RunningPattern.
+
+    every: of so many frames one has its flow measured, once LEARNT were. 1: all, as in the paper. Flows cost more than
+    the rest of the Noise Sensor, and of a pattern that hardly changes any of them tell the same.
+    """
 
     kernel: Kernel = Kernel.CAUSAL
     correlation: float = 0.98
-    memory: int | None = 125  # 5 s
+    memory: int | None = 125
+    every: int = 4
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise ValueError(f"expected flows of every frame (1) or of every so many, not {self.every}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,14 +190,14 @@ class Calibration:
 class NoiseSensor:
     """The temporal part of one stream: finds D as frames come, and smooths them by it."""
 
-    __slots__ = ("_calibration", "_fake", "_filter", "_pattern", "_real", "_resized", "_running")
+    __slots__ = ("_calibration", "_every", "_fake", "_filter", "_pause", "_real", "_resized", "_running")
 
     def __init__(self, prior: Prior, size: int) -> None:
         """size: of the pictures' side, pixels."""
         self._filter = TemporalFilter(prior.kernel)
         self._fake, self._real = FlowMeter(), FlowMeter()
         self._running = RunningPattern(prior.memory)
-        self._pattern: Floats = np.zeros((FLOW_SIZE, FLOW_SIZE), np.float32)
+        self._every, self._pause = prior.every, 0  # frames before motion is looked for again
         self._resized: Floats = np.zeros((size, size), np.float32)
         self._calibration: Calibration | None = None
 
@@ -214,10 +224,10 @@ class NoiseSensor:
         drawn: (S, S, C), what is smoothed; fake: (S, S, 3) uint8, the picture that the network drew; real: the
         structure frame of the same moment.
         """
-        fake_flow, real_flow = self._fake.step(fake), self._real.step(real)
-        if fake_flow is not None and real_flow is not None:
-            self._running.update(fake_flow, real_flow)
-            self._show(self._pooled())
+        if self._pause:
+            self._pause -= 1
+        else:
+            self._look(fake, real)
         return self._filter.step(drawn, self._resized)
 
     def skip(self) -> Floats | None:
@@ -225,6 +235,18 @@ class NoiseSensor:
         self._fake.reset()
         self._real.reset()
         return self._filter.step(np.zeros((*self._resized.shape, 3), np.float32), self._resized)
+
+    def _look(self, fake: NDArray[np.uint8], real: NDArray[np.uint8]) -> None:
+        """Learn from the motion since the frame before, if there was one."""
+        fake_flow, real_flow = self._fake.step(fake), self._real.step(real)
+        if fake_flow is None or real_flow is None:
+            return
+        self._running.update(fake_flow, real_flow)
+        self._show(self._pooled())
+        if self._every > 1 and self._running.flows >= LEARNT:
+            self._pause = self._every - 2  # then one frame to begin from, and one whose motion counts
+            self._fake.reset()
+            self._real.reset()
 
     def _pooled(self) -> Floats:
         """D of the flows that came, and of those before the stream began: the mean of D² over them all."""
@@ -236,6 +258,5 @@ class NoiseSensor:
         return np.asarray(np.sqrt(mean), np.float32)
 
     def _show(self, pattern: Floats) -> None:
-        self._pattern = pattern
         size = self._resized.shape[::-1]
         self._resized = np.asarray(cv2.resize(pattern, size, interpolation=cv2.INTER_LINEAR), np.float32)

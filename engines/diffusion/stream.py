@@ -17,7 +17,7 @@ from engines.diffusion.conditions import Condition
 from engines.diffusion.finish import Finish, Parts, Question
 from engines.face.avatar import FaceAvatar
 from engines.face.composite import Windows, blend, mask_in_window
-from engines.face.structurist import StructureFrames, Structurist
+from engines.face.structurist import Moved, SecondSize, Structurist
 from engines.motion import LipMotion
 from engines.speech.api import LipEncoderStream
 
@@ -27,11 +27,13 @@ Affine = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draft:
-    """A frame of the loop with its mouth moved, before the network's difference. loop: which frame of it."""
+    """A frame of the loop with its mouth moved, before the network's difference. loop: which frame of it; drawn: its
+    mouth's window, None where nobody has needed it yet."""
 
     motion: LipMotion
     loop: int
     degraded: bool
+    drawn: NDArray[np.uint8] | None = None
 
     @property
     def at_rest(self) -> bool:
@@ -65,7 +67,7 @@ class DiffusionStream:
         self._windows = Windows(avatar)
         scale = float(np.sqrt(np.abs(np.linalg.det(avatar.face.alignment[0, :, :2].astype(np.float64)))))
         self._structurist = Structurist(avatar.face, self._windows.height, self._windows.width, scale)
-        self._small = StructureFrames(avatar.face, size)
+        self._small = SecondSize(avatar.face, size)
 
     @property
     def avatar(self) -> FaceAvatar:
@@ -82,11 +84,12 @@ class DiffusionStream:
         motion = self._encoder.step(chunk.samples)
         loop = self._position % len(self._avatar.loop)
         self._position += 1
-        draft = Draft(motion, loop, chunk.hurry)
-        self._drafts.append(draft)
-        if draft.at_rest or draft.degraded:
+        if chunk.hurry or not motion.coefficients.any():
+            self._drafts.append(Draft(motion, loop, chunk.hurry))
             return None
-        structure = self._small.draw(self._avatar.loop[loop], self._avatar.face.alignment[loop], motion)
+        still, moved = self._avatar.loop[loop], self._moved(loop, motion)
+        structure = self._small.draw(still, moved)
+        self._drafts.append(Draft(motion, loop, False, self._structurist.paint(still, moved)))
         self._finish.begin(conditions.calibration)
         return self._finish.ask(structure, motion, conditions.feeds(loop, motion))
 
@@ -107,11 +110,18 @@ class DiffusionStream:
         picture: NDArray[np.uint8] = still.copy()
         if draft.at_rest and not difference.any():
             return picture
+        drawn = draft.drawn
+        if drawn is None:
+            drawn = self._structurist.paint(still, self._moved(draft.loop, draft.motion))
         to_window = self._windows.to_window(self._avatar, draft.loop)
-        drawn = self._structurist.draw(still, self._avatar.face.alignment[draft.loop], to_window, draft.motion)
         mask = mask_in_window(self._avatar.face.mask, to_window, *drawn.shape[:2])
         blend(picture, add_difference(drawn, difference, to_window), mask, self._windows.origin(draft.loop))
         return picture
+
+    def _moved(self, loop: int, motion: LipMotion) -> Moved:
+        """The mouth in the window of a frame of the loop."""
+        alignment = self._avatar.face.alignment[loop]
+        return self._structurist.move(alignment, self._windows.to_window(self._avatar, loop), motion)
 
 
 def add_difference(drawn: NDArray[np.uint8], difference: Floats, to_window: Affine) -> NDArray[np.uint8]:

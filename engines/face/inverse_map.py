@@ -1,4 +1,4 @@
-"""A moved mesh → for each pixel of the output, the pixel of the source it shows. Knows nothing of mouths.
+"""A moved mesh → for each pixel of the output, the place in the source that it shows. Knows nothing of mouths.
 
 Triangles are painted as their numbers, back to front; every pixel then looks up the affine map of its triangle. The
 map is kept as an offset from a common affine one, so that a mesh that has not moved gives that one bit for bit.
@@ -17,32 +17,31 @@ Floats = NDArray[np.float32]
 
 
 class InverseMap:
-    """Tables and buffers for one mesh and one output size. What fill returns is overwritten by the next call."""
+    """Tables and buffers for one mesh and one output size. What it returns is overwritten by the next call."""
 
-    __slots__ = ("_column", "_ids", "_map", "_planes", "_row", "_scratch", "_triangles")
+    __slots__ = ("_column", "_ids", "_offsets", "_planes", "_row", "_scratch", "_triangles")
 
     def __init__(self, triangles: NDArray[np.int32], height: int, width: int) -> None:
         """triangles: (T, 3), back to front."""
         self._triangles = triangles
         self._ids = np.empty((height, width), np.int32)
-        self._planes = np.zeros((6, len(triangles) + 1), np.float32)  # the last one: outside the mesh, no offset
-        self._map = np.empty((2, height, width), np.float32)
+        self._planes = np.zeros((3, 2, len(triangles) + 1), np.float32)  # the last one: outside the mesh, no offset
+        self._offsets = np.empty((2, height, width), np.float32)
         self._scratch = np.empty((height, width), np.float32)
-        self._column = np.arange(width, dtype=np.float32)[None, :]
-        self._row = np.arange(height, dtype=np.float32)[:, None]
+        self._column, self._row = _axes(height, width)
 
-    def fill(self, target: Floats, source: Floats, common: NDArray[np.float64]) -> tuple[Floats, Floats]:
-        """The maps (x, y), each (height, width) float32, as cv2.remap takes them.
+    def offsets(self, target: Floats, source: Floats) -> Floats:
+        """How far from its common place each pixel looks, (2, height, width): 0 where no mesh is or none has moved.
 
-        target (V, 2): vertices in output pixels; source (V, 2): offset of what each shows from where common puts it,
-        in source pixels; common (2, 3): output pixels to source pixels. Pixel (i, j) has its centre at (i, j).
+        target (V, 2): vertices in output pixels; source (V, 2): the same offset of each of them, in source pixels.
+        Pixel (i, j) has its centre at (i, j).
         """
         corners = target[self._triangles]  # (T, 3, 2)
         self._paint(corners)
         self._slopes(corners, source[self._triangles])
         for axis in range(2):
-            plane, term = self._map[axis], self._scratch
-            along, down, base = self._planes[3 * axis : 3 * axis + 3]
+            plane, term = self._offsets[axis], self._scratch
+            along, down, base = self._planes[:, axis]
             np.take(along, self._ids, out=plane, mode="clip")
             plane *= self._column
             np.take(down, self._ids, out=term, mode="clip")
@@ -50,9 +49,7 @@ class InverseMap:
             plane += term
             np.take(base, self._ids, out=term, mode="clip")
             plane += term
-            plane += np.float32(common[axis, 0]) * self._column
-            plane += (common[axis, 1] * self._row + common[axis, 2]).astype(np.float32)
-        return self._map[0], self._map[1]
+        return self._offsets
 
     def _paint(self, corners: Floats) -> None:
         self._ids.fill(len(corners))
@@ -61,16 +58,45 @@ class InverseMap:
             cv2.fillConvexPoly(self._ids, triangle, number, cv2.LINE_8, SHIFT)
 
     def _slopes(self, corners: Floats, offsets: Floats) -> None:
-        """Solve each triangle's affine offset: slope along x, slope along y, value at the origin, for either axis."""
-        first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-        area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+        """Solve each triangle's affine offset: slope along x, slope along y, value at the origin.
+
+        corners, offsets: (T, 3, 2).
+        """
+        x, y = np.ascontiguousarray(corners.transpose(2, 1, 0))  # (3, T) each: numpy is quick along the last axis
+        shown = np.ascontiguousarray(offsets.transpose(1, 2, 0))  # (3, 2, T)
+        x1, x2, y1, y2 = x[1] - x[0], x[2] - x[0], y[1] - y[0], y[2] - y[0]
+        area = x1 * y2 - y1 * x2
         thin = np.abs(area) < THIN
         inverse = np.where(thin, 0, 1 / np.where(thin, 1, area))
-        rise, rise2 = offsets[:, 1] - offsets[:, 0], offsets[:, 2] - offsets[:, 0]
-        for axis in range(2):
-            along = (rise[:, axis] * second[:, 1] - rise2[:, axis] * first[:, 1]) * inverse
-            down = (rise2[:, axis] * first[:, 0] - rise[:, axis] * second[:, 0]) * inverse
-            base = np.where(thin, offsets[:, :, axis].mean(axis=1), offsets[:, 0, axis])
-            base -= along * corners[:, 0, 0] + down * corners[:, 0, 1]
-            for place, plane in enumerate((along, down, base)):
-                self._planes[3 * axis + place, :-1] = plane
+        rise, rise2 = shown[1] - shown[0], shown[2] - shown[0]
+        along = (rise * y2 - rise2 * y1) * inverse
+        down = (rise2 * x1 - rise * x2) * inverse
+        base = np.where(thin, shown.mean(axis=0), shown[0])
+        base -= along * x[0] + down * y[0]
+        for place, found in enumerate((along, down, base)):
+            self._planes[place, :, :-1] = found
+
+
+class Raster:
+    """The pixels of one output size. What place returns is overwritten by the next call."""
+
+    __slots__ = ("_column", "_map", "_row")
+
+    def __init__(self, height: int, width: int) -> None:
+        self._map = np.empty((2, height, width), np.float32)
+        self._column, self._row = _axes(height, width)
+
+    def place(self, offsets: Floats, common: NDArray[np.float64]) -> Floats:
+        """Where each pixel looks: its common place and its offset, (2, height, width), as cv2.remap takes maps.
+
+        offsets (2, height, width) and common (2, 3): from output pixels, in source pixels.
+        """
+        for plane, offset, (along, down, base) in zip(self._map, offsets, common, strict=True):
+            np.add(offset, np.float32(along) * self._column, out=plane)
+            plane += (down * self._row + base).astype(np.float32)
+        return self._map
+
+
+def _axes(height: int, width: int) -> tuple[Floats, Floats]:
+    """(1, width) and (height, 1): the pixels' coordinates."""
+    return np.arange(width, dtype=np.float32)[None, :], np.arange(height, dtype=np.float32)[:, None]

@@ -47,8 +47,8 @@ def mu_law(x: Samples) -> Samples:
 
 
 def reverberate(x: Samples, draw: Draw) -> Samples:
-    """A room of T60 0.1-0.6 s, the talker nearer than the critical distance or a little beyond."""
-    length = draw.uniform(0.1, 0.6)
+    """A room of T60 0.1-0.9 s, the talker nearer than the critical distance or a little beyond."""
+    length = draw.uniform(0.1, 0.9)
     n = int(length * RATE)
     tail = draw.standard_normal(n) * np.exp(-6.9 * np.arange(n) / n)
     tail[: int(draw.uniform(0.001, 0.01) * RATE)] = 0
@@ -133,4 +133,28 @@ def breath(n: int, draw: Draw) -> Samples:
     """An inhalation: coloured noise that swells and ends, deviation about 1."""
     x = filtered(noise(n, draw), lambda f: np.interp(f, [0, 300, 1500, 4000, 8000], [-20, -5, 0, -6, -20]))
     y: Samples = (x * np.sin(np.pi * np.linspace(0, 1, n)) ** 0.7).astype(np.float32)
+    return y
+
+
+def puffs(n: int, draw: Draw) -> Samples:
+    """Wind and breath that strike a microphone: rumbles of 30-200 ms, deviation about 1 where they are."""
+    edge = draw.uniform(60, 500)  # Hz
+    rumble = filtered(noise(n, draw), lambda f: -24 * np.log2(np.maximum(f / edge, 1)))
+    shape = np.zeros(n, np.float32)
+    at = int(draw.uniform(0, 0.5) * RATE)
+    while at < n - 400:
+        length = min(int(draw.uniform(0.03, 0.2) * RATE), n - at)
+        shape[at : at + length] = draw.uniform(0.3, 1) * np.hanning(length)
+        at += length + int(draw.uniform(0.1, 1.5) * RATE)
+    y: Samples = (rumble / (rumble.std() + 1e-9) * shape).astype(np.float32)
+    return y
+
+
+def babble(x: Samples, draw: Draw) -> Samples:
+    """Several people at once, made of one: speech over itself at other times and speeds, deviation 1."""
+    voices = np.zeros(len(x), np.float32)
+    for _ in range(draw.integers(3, 8)):
+        where = (draw.uniform(0, len(x)) + draw.uniform(0.85, 1.2) * np.arange(len(x))) % (len(x) - 1)
+        voices += np.interp(where, np.arange(len(x)), x).astype(np.float32)
+    y: Samples = (voices / (voices.std() + 1e-9)).astype(np.float32)
     return y

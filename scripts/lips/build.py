@@ -17,8 +17,8 @@ def stages(folder: Path, steps: int, root: Path) -> list[tuple[str, ...]]:
     return [
         ("scripts.lips.corpus", corpus, "--shards", "44", "--utterances", "160"),
         ("scripts.lips.recordings", corpus, "--root", str(root)),
-        ("scripts.lips.dataset", corpus, clips, "--passes", "2", "--people", "3"),
-        ("scripts.lips.train", clips, checkpoint, "--batch", "24", "--steps", str(steps)),
+        ("scripts.lips.dataset", corpus, clips, "--passes", "3", "--people", "5"),
+        ("scripts.lips.train", clips, checkpoint, "--batch", "48", "--steps", str(steps)),
         ("scripts.lips.export", checkpoint),
         ("benchmarks.lips", "--corpus", corpus),
     ]

@@ -113,6 +113,8 @@ def degrade(x: Samples, draw: Draw) -> Samples:
     level = float(np.sqrt(np.mean(x[np.abs(x) > 0.003] ** 2))) if np.abs(x).max() > 0.003 else 0.1
     if draw.random() < 0.3:
         x = _add_breath(x, level, draw)
+    if draw.random() < 0.12:
+        x = x + level * 10 ** (-draw.uniform(8, 25) / 20) * acoustics.babble(x, draw)
     if draw.random() < 0.7:
         x = acoustics.equalise(x, draw)
     if draw.random() < 0.45:
@@ -121,6 +123,8 @@ def degrade(x: Samples, draw: Draw) -> Samples:
         x = x + level * 10 ** (-draw.uniform(5, 45) / 20) * acoustics.noise(len(x), draw)
     if draw.random() < 0.12:
         x = x + level * 10 ** (-draw.uniform(8, 35) / 20) * acoustics.hum(len(x), draw)
+    if draw.random() < 0.15:
+        x = x + level * 10 ** (-draw.uniform(-10, 15) / 20) * acoustics.puffs(len(x), draw)
     if draw.random() < 0.12:
         x = x + level * 10 ** (-draw.uniform(-4, 20) / 20) * acoustics.clicks(len(x), draw)
     x = _line(x, draw)
@@ -155,7 +159,13 @@ def _not_speech(draw: Draw) -> Samples:
     """Noises of a room from the first sample on, or from some moment on, and somebody breathing."""
     n = int(SECONDS * RATE)
     x = np.zeros(n, np.float32)
-    for make, share in ((acoustics.noise, 0.8), (acoustics.hum, 0.3), (acoustics.clicks, 0.4), (_breathing, 0.4)):
+    for make, share in (
+        (acoustics.noise, 0.8),
+        (acoustics.hum, 0.3),
+        (acoustics.clicks, 0.4),
+        (acoustics.puffs, 0.2),
+        (_breathing, 0.4),
+    ):
         if draw.random() < share:
             late = make is not acoustics.hum and draw.random() < 0.3  # a tone that begins is too like a voice
             starts = int(draw.uniform(0, n)) if late else 0

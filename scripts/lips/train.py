@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from engines.motion import VISEMES
-from engines.speech.features import MELS
 from engines.speech.mouth import canonical_mouth
+from scripts.lips.batches import Batch, Clips
 from scripts.lips.dataset import HELD_PREFIX
-from scripts.lips.network import DELAYS, HOPS, LipNetwork
+from scripts.lips.network import LipNetwork
 
 PEAK_RATE = 2e-3  # learning rate
 WARM_UP = 200  # steps
@@ -28,110 +28,11 @@ DECAY_SHARE, LEAST_RATE = 0.5, 0.1  # of the steps, at the end; and of the peak 
 MEMORY_OF_MEAN = 400  # steps over which the weights that are exported are a running mean
 CENTIMETRES = 8.92  # of one unit of aperture: losses are about 1 then
 OPENING_LOSS, SPEED_LOSS, SHAPE_LOSS, VISEME_LOSS, CLOSURE_LOSS = 4.0, 2.0, 30.0, 0.5, 12.0
-ONSET_LOSS = 12.0  # more, of lips that are late to open after a pause: the mean of what may come opens them late
+ONSET_LOSS = 8.0  # more, of lips that are late to open after a pause: the mean of what may come opens them late
 ONSET_CHUNKS, ONSET_RISE = 2, 0.05  # after silence, and cm: what counts as opening after a pause
 SHUT = 0.004  # aperture, in distances between the eyes (0.4 mm)
 RARE = {"PP": 1.5, "FF": 2.0, "TH": 1.5}  # how much more a sound counts in the loss of visemes
-TUCK_SHARE = 0.5  # of the clips are drawn by how much f and v they hold: the rarest gesture that is seen
 SAVE_EVERY, LOOK_EVERY, KEEP_EVERY = 100, 500, 1000  # steps: saved; held-out clips looked at; a copy kept
-PEOPLE_SHARE = 0.45  # of the clips are of people, where there are any
-TRACT = 0.05  # deviation of the logarithm of a further warp of the mel axis
-TILT = 0.15  # deviation of a further colour, in units of the features
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """features: (batch, chunks, 168); delay: (batch,); coefficients: (batch, chunks, 14); viseme: (batch, chunks)."""
-
-    features: Tensor
-    delay: Tensor
-    coefficients: Tensor
-    viseme: Tensor
-
-
-def _shares(people: np.ndarray, tucks: np.ndarray) -> np.ndarray:
-    """How likely each clip is drawn, (clips,): people's and the others' have each a share, and tucks draw."""
-    drawn = np.zeros(len(tucks))
-    for group, share in ((people, PEOPLE_SHARE), (~people, 1 - PEOPLE_SHARE)):
-        if group.any():
-            here = group * ((1 - TUCK_SHARE) / group.sum() + TUCK_SHARE * tucks / max(tucks[group].sum(), 1e-9))
-            drawn += share * here / here.sum()
-    return drawn
-
-
-class Clips:
-    """Clips of a folder, in memory as they are on disk (half precision); without a pattern all but what is held out."""
-
-    def __init__(self, folder: Path, pattern: str = "[!h]*.npz") -> None:
-        paths = sorted(path for path in folder.glob(pattern) if ".part" not in path.name)
-        if not paths:
-            raise FileNotFoundError(f"no clips in {folder}: run scripts.lips.dataset first")
-        packs = [dict(np.load(path)) for path in paths]
-        self.features = np.concatenate([p["features"] for p in packs])
-        self.coefficients = np.concatenate([p["coefficients"] for p in packs])
-        self.viseme = np.concatenate([p["viseme"] for p in packs])
-        self.people = np.repeat(["people" in path.name for path in paths], [len(p["viseme"]) for p in packs])
-        tucks = (self.viseme == VISEMES.index("FF")).mean(axis=1)
-        self._bounds = np.cumsum(_shares(self.people, tucks))
-
-    def share_of(self, rows: np.ndarray) -> float:
-        """How likely a drawn clip is one of rows, (clips,) of bool."""
-        return float(np.diff(self._bounds, prepend=0)[rows].sum())
-
-    def batch(self, size: int, draw: np.random.Generator) -> Batch:
-        """Random clips, each cut at a random hop and delayed at random; half of them by 80 ms."""
-        rows = np.searchsorted(self._bounds, draw.uniform(0, self._bounds[-1], size))
-        delay = np.where(draw.random(size) < 0.45, 4, draw.integers(0, DELAYS, size))
-        return self._cut(rows, draw.integers(0, HOPS, size), delay, draw, spoil=True)
-
-    def all(self) -> Batch:
-        """Every clip as it is, with 80 ms of look-ahead."""
-        rows = np.arange(len(self.features))
-        return self._cut(rows, 0 * rows, 0 * rows + 4, np.random.default_rng(0), spoil=False)
-
-    def _cut(
-        self, rows: np.ndarray, phase: np.ndarray, delay: np.ndarray, draw: np.random.Generator, spoil: bool
-    ) -> Batch:
-        frames = self.features.shape[1]
-        chunks = frames // HOPS - 1
-        ends = HOPS * np.arange(1, chunks + 1)
-        heard = phase[:, None] + np.arange(HOPS * chunks)
-        features = self.features[rows[:, None], heard].astype(np.float32)
-        if spoil:
-            features = _another_voice(features, draw)
-            _mask(features, draw)
-        when = phase[:, None] + ends - 2 - 2 * delay[:, None]
-        spoken = (when >= 0)[..., None]
-        when = np.maximum(when, 0)
-        coefficients = self.coefficients[rows[:, None], when].astype(np.float32) * spoken
-        viseme = np.where(spoken[..., 0], self.viseme[rows[:, None], when], VISEMES.index("sil"))
-        return Batch(
-            torch.from_numpy(features.reshape(len(rows), chunks, -1)),
-            torch.from_numpy(delay),
-            torch.from_numpy(coefficients),
-            torch.from_numpy(viseme.astype(np.int64)),
-        )
-
-
-def _another_voice(features: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """Move the bands of each clip along the spectrum and tilt them a little: clips are drawn many times."""
-    factors = np.exp(draw.normal(0, TRACT, len(features)))
-    where = np.clip(np.arange(MELS) * factors[:, None], 0, MELS - 1)
-    move = np.maximum(0, 1 - np.abs(where[:, None, :] - np.arange(MELS)[:, None])).astype(np.float32)
-    knots = draw.normal(0, TILT, (len(features), 4))
-    colour = np.stack([np.interp(np.arange(MELS), np.linspace(0, MELS - 1, 4), k) for k in knots])
-    features[..., :MELS] = features[..., :MELS] @ move + colour[:, None].astype(np.float32)
-    return features
-
-
-def _mask(features: np.ndarray, draw: np.random.Generator) -> None:
-    """Hide a few bands and moments (SpecAugment): no single band may decide."""
-    for clip in features:
-        low = int(draw.integers(0, 36))
-        clip[:, low : low + int(draw.integers(0, 7))] = 0
-        for _ in range(2):
-            start = int(draw.integers(0, len(clip)))
-            clip[start : start + int(draw.integers(0, 6))] = 0
 
 
 class Loss(nn.Module):

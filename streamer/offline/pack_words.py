@@ -32,6 +32,12 @@ def add_pack_words(words: argparse.ArgumentParser) -> None:
         metavar="N",
         help="frames at a time, may be said again (default: 1 to 16)",
     )
+    compile_.add_argument(
+        "--precision",
+        choices=("float16", "bfloat16", "float32"),
+        default="float16",
+        help="of its arithmetic (default: float16); the server's engine.precision must be the same",
+    )
     compile_.set_defaults(command=compile_pack)
 
 
@@ -110,5 +116,5 @@ def compile_pack(options: argparse.Namespace) -> int:
     from streamer.offline.packs import compile_pack as run
     from streamer.offline.wiring import GPU_BATCHES
 
-    run(options.folder, tuple(options.batch or GPU_BATCHES), sys.stderr)
+    run(options.folder, tuple(options.batch or GPU_BATCHES), options.precision, sys.stderr)
     return 0

@@ -38,14 +38,14 @@ def show(folder: Path | None) -> Iterator[str]:
         yield f"{name:<12} {value}"
 
 
-def compile_pack(folder: Path, batches: tuple[int, ...], words: TextIO) -> list[Path]:
+def compile_pack(folder: Path, batches: tuple[int, ...], precision: str, words: TextIO) -> list[Path]:
     """Compile a pack's frame step for this machine's GPU, for batches of these sizes. Minutes each.
 
     Raises:
         ValueError: TensorRT or the GPU is missing, or a plan is not what it should be.
     """
     tell = Teller(words)
-    plans = list(compile_frame_step(folder, batches, tell).values())
+    plans = list(compile_frame_step(folder, batches, precision, tell).values())
     for plan in plans:
         tell(f"{plan}: {plan.stat().st_size / MIB:.0f} MiB")
     return plans

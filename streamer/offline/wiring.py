@@ -249,7 +249,9 @@ def _files(folder: Path, names: tuple[str, ...], hashes: dict[str, str]) -> Iter
         yield "file", f"{name}, {(folder / name).stat().st_size / MIB:.1f} MiB, as it was made"
 
 
-def compile_frame_step(folder: Path, batches: tuple[int, ...], say: Callable[[str], None]) -> dict[int, Path]:
+def compile_frame_step(
+    folder: Path, batches: tuple[int, ...], precision: str, say: Callable[[str], None]
+) -> dict[int, Path]:
     """Plans of the pack's frame step for this machine's GPU, by batch size; see docs/backends.md.
 
     Raises:
@@ -271,4 +273,5 @@ def compile_frame_step(folder: Path, batches: tuple[int, ...], say: Callable[[st
         return True
 
     reference = open_onnx(path, 1, os.cpu_count() or 1)
-    return compile_plans(path, batches, PlanOptions(), PlanCache(folder / PLANS, COMPILE), reference, report)
+    options = PlanOptions(precision=precision)
+    return compile_plans(path, batches, options, PlanCache(folder / PLANS, COMPILE), reference, report)

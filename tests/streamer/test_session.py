@@ -114,6 +114,14 @@ async def test_a_picture_that_would_be_late_is_drawn_the_quick_way_and_counted()
         assert studio.value("degraded_frames_total") == seen
 
 
+@pytest.mark.parametrize(("encoding_s", "quick"), [(0.0, False), (0.010, True)])
+async def test_a_full_picture_leaves_time_to_encode_it(encoding_s: float, quick: bool) -> None:
+    async with Studio(engine_s=MARGIN_S + GRACE_S - 0.005) as studio:
+        studio.encoder_thread.cost = encoding_s
+        await studio.speak(voice(0.4))
+        assert (studio.session.degraded_frames > 0) == quick
+
+
 async def test_an_engine_that_is_stuck_is_given_no_more_and_the_sound_goes_on() -> None:
     async with Studio() as studio:
         await studio.speak(voice(0.4))

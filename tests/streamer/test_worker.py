@@ -101,7 +101,7 @@ async def test_where_time_is_short_the_engine_is_asked_for_quicker_pictures(benc
 
 async def test_as_many_as_there_is_time_for_have_full_pictures(bench: Bench) -> None:
     assert await degraded(bench, 1, time_left=1.0) == [False]
-    assert await degraded(bench, 4, time_left=0.025) == [False, False, True, True]
+    assert await degraded(bench, 4, time_left=0.021) == [False, False, True, True]
 
 
 async def test_a_chunk_that_is_refused_harms_only_its_own_stream(bench: Bench) -> None:

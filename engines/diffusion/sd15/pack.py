@@ -79,7 +79,7 @@ def parts_of(model: Sd15Model) -> Parts:
     and its noise one for all frames."""
     if model.mode == LIVE:
         return Parts(noise_sensor=Prior(Kernel.CAUSAL))
-    return Parts(noise_sensor=Prior(Kernel.CENTRED_5, correlation=1.0, memory=None))
+    return Parts(noise_sensor=Prior(Kernel.CENTRED_5, correlation=1.0, memory=None, every=1))
 
 
 def load_pack(

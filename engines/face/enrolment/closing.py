@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from engines.face.enrolment.canonical import CanonicalMouth
 from engines.face.enrolment.mouth_fit import LOWER, UPPER, MouthFit
-from engines.face.inverse_map import InverseMap
+from engines.face.inverse_map import InverseMap, Raster
 
 SEAM_WIDTH = 0.008  # inter-ocular distances: half the width of the shadow between closed lips
 SEAM_DARKNESS = 0.55  # of the light that the shadow takes, where parted lips were closed
@@ -24,8 +24,9 @@ def close_lips(canonical: CanonicalMouth, picture: Picture, fit: MouthFit) -> Pi
         return picture
     height, width = picture.shape[:2]
     inverse = InverseMap(canonical.triangles, height, width)
+    offsets = inverse.offsets(target.astype(np.float32), (source - target).astype(np.float32))
     identity = np.array([[1.0, 0, 0], [0, 1.0, 0]])
-    map_x, map_y = inverse.fill(target.astype(np.float32), (source - target).astype(np.float32), identity)
+    map_x, map_y = Raster(height, width).place(offsets, identity)
     closed = np.asarray(cv2.remap(picture, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), np.uint8)
     gap = np.linalg.norm(source[LOWER] - source[UPPER], axis=1)
     return _shaded(closed, target[UPPER], gap, fit.interocular * float(np.linalg.norm(fit.crop[:, 0])))

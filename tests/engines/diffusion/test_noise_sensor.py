@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 
 from engines.diffusion.noise_sensor import (
     FLOW_SIZE,
+    LEARNT,
     Calibration,
     CorrelatedNoise,
     FlowMeter,
@@ -106,6 +109,17 @@ def test_after_reset_nothing_of_before_is_seen(kernel: Kernel) -> None:
         assert (one is None) == (other is None)
         if one is not None and other is not None:
             np.testing.assert_array_equal(one, other)
+
+
+def test_a_new_pattern_counts_from_its_first_frame() -> None:
+    frames, patterns = clip(6), [some_pattern(seed) for seed in (1, 1, 2, 2, 2, 3)]
+    stream = TemporalFilter(Kernel.CAUSAL)
+    for last, pattern in enumerate(patterns):
+        seen = frames[max(0, last - 2) : last + 1]
+        wanted = filter_clip(seen, pattern, Kernel.CAUSAL)[-1]
+        drawn = stream.step(frames[last], pattern)
+        assert drawn is not None
+        np.testing.assert_allclose(drawn, wanted, atol=1e-6)
 
 
 def test_a_noisy_still_is_smoothed_and_its_mean_kept() -> None:
@@ -254,7 +268,7 @@ def test_a_reset_sensor_mixes_in_nothing_of_before_but_knows_the_noise() -> None
 
 
 def calibrated(level: float, flows: int = 10) -> NoiseSensor:
-    sensor = NoiseSensor(Prior(), 64)
+    sensor = NoiseSensor(Prior(every=1), 64)
     sensor.begin(Calibration(np.full((FLOW_SIZE, FLOW_SIZE), level, np.float32), flows))
     return sensor
 
@@ -281,3 +295,46 @@ def test_a_sensor_that_has_seen_frames_does_not_begin_again() -> None:
         late.step(np.zeros((64, 64, 3), np.float32), still, still)
     late.begin(Calibration(np.ones((FLOW_SIZE, FLOW_SIZE), np.float32), 10))
     assert late.pattern.max() == 0
+
+
+def learning(every: int, count: int) -> list[Floats]:
+    """D after each of so many frames of jitter."""
+    sensor, picture, draw = NoiseSensor(Prior(every=every), size=64), still_picture(), np.random.default_rng(0)
+    found = []
+    for _ in range(count):
+        fake = jittered(picture, draw)
+        sensor.step(fake.astype(np.float32), fake, picture)
+        found.append(sensor.pattern.copy())
+    return found
+
+
+def test_a_sensor_that_has_learnt_looks_at_every_so_many_frames_only() -> None:
+    """And until then at all, as the one does that never stops."""
+    all_of_them, some = learning(1, LEARNT + 13), learning(4, LEARNT + 13)
+    for one, other in zip(all_of_them[: LEARNT + 1], some, strict=False):
+        np.testing.assert_array_equal(one, other)
+    changes = [not np.array_equal(before, after) for before, after in pairwise(some[LEARNT:])]
+    assert changes == [False, False, False, True] * 3
+
+
+def test_every_so_many_flows_find_the_noise_that_all_find() -> None:
+    whole, part = learning(1, 160)[-1], learning(4, 160)[-1]
+    shaken = np.s_[16:48, 4:24]
+    assert abs(part[shaken].mean() / whole[shaken].mean() - 1) < 0.1
+    assert part[16:48, 48:60].mean() < 0.05
+
+
+def test_a_pause_ends_where_the_mouth_rests() -> None:
+    """No motion is learnt from one side of a rest to the other."""
+    sensor, picture = NoiseSensor(Prior(every=3), size=64), still_picture()
+    for _ in range(LEARNT + 3):  # the last one is what the next flow begins from
+        sensor.step(np.zeros((64, 64, 3), np.float32), picture, picture)
+    known = sensor.pattern.copy()
+    sensor.skip()
+    sensor.step(np.zeros((64, 64, 3), np.float32), np.roll(picture, 3, axis=0), picture)
+    np.testing.assert_array_equal(sensor.pattern, known)
+
+
+def test_a_sensor_that_never_looks_is_refused() -> None:
+    with pytest.raises(ValueError, match="every frame"):
+        Prior(every=0)

@@ -67,6 +67,21 @@ def test_noises_have_deviation_about_one(
     assert 0.2 < sound.std() < 2
 
 
+def test_puffs_are_low_and_far_between() -> None:
+    sound = acoustics.puffs(64_000, np.random.default_rng(0))
+    spectrum = np.abs(np.fft.rfft(sound))
+    assert spectrum[: 4 * 400].mean() > 30 * spectrum[4 * 2000 :].mean()
+    assert 0.1 < (sound == 0).mean() < 0.95
+
+
+def test_babble_is_as_loud_as_asked_and_never_silent() -> None:
+    samples = bursts()
+    voices = acoustics.babble(samples, np.random.default_rng(0))
+    assert voices.shape == samples.shape
+    assert voices.std() == pytest.approx(1, abs=0.01)
+    assert np.abs(np.corrcoef(voices, samples)[0, 1]) < 0.5
+
+
 @pytest.mark.parametrize("rate", [22_050, 32_000, 44_100, 8_000])
 def test_resampling_keeps_pitch_and_length(rate: int) -> None:
     t = np.arange(int(1.013 * rate)) / rate

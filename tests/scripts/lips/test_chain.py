@@ -19,12 +19,13 @@ pytest.importorskip("onnx", reason="export needs onnx: pip install -e .[train]")
 if ctypes.util.find_library("espeak-ng") is None:
     pytest.skip("the corpus needs espeak-ng: apt-get install espeak-ng", allow_module_level=True)
 
+from scripts.lips.batches import CHUNKS, PEOPLE_SHARE, Clips, Cut  # noqa: E402
 from scripts.lips.espeak import Espeak  # noqa: E402
 from scripts.lips.export import build, export, parity  # noqa: E402
 from scripts.lips.export import load as load_network  # noqa: E402
 from scripts.lips.network import LipNetwork  # noqa: E402
 from scripts.lips.texts import Writer  # noqa: E402
-from scripts.lips.train import PEOPLE_SHARE, Clips, Run, look, train  # noqa: E402
+from scripts.lips.train import Run, look, train  # noqa: E402
 from scripts.lips.voices import own_variant  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -79,6 +80,13 @@ def test_shards_keep_what_was_saved(utterances: list[Utterance], tmp_path: Path)
     assert [s.phone for s in again[1].segments] == [s.phone for s in utterances[1].segments]
 
 
+def test_batches_are_cut_from_within_their_clips(dataset: Path) -> None:
+    batch = Clips(dataset).batch(16, np.random.default_rng(0))
+    assert batch.features.shape == (16, CHUNKS, 168)
+    assert batch.coefficients.shape == (16, CHUNKS, 14)
+    assert torch.isfinite(batch.features).all()
+
+
 def test_training_goes_on_from_a_checkpoint(dataset: Path, trained: Run, tmp_path: Path) -> None:
     clips, checkpoint = Clips(dataset), tmp_path / "lips.pt"
     trained.save(checkpoint)
@@ -114,6 +122,15 @@ def test_people_are_heard_as_often_as_asked(dataset: Path, utterances: list[Utte
     (tmp_path / "people000.npz").unlink()
     clips = Clips(tmp_path)
     assert clips.share_of(clips.people) == pytest.approx(PEOPLE_SHARE)
+
+
+def test_a_cut_shows_the_lips_of_a_moment_before_the_end_of_each_chunk() -> None:
+    cut = Cut(np.array([0, 100]), np.array([1.0, 1.1]), np.array([0, 4]), chunks=5)
+    np.testing.assert_array_equal(cut.heard()[0], np.arange(20))
+    np.testing.assert_array_equal(cut.shown()[0], [2, 6, 10, 14, 18])
+    assert cut.heard()[1, 0] == 100
+    assert cut.heard()[1, -1] == 100 + int(1.1 * 19)
+    np.testing.assert_array_equal(cut.shown()[1], [-1, -1, 102, 106, 111])  # 80 ms and 20 ms before chunks end
 
 
 def test_onnx_runtime_agrees_with_torch(trained: Run) -> None:

@@ -69,6 +69,8 @@ def test_plans_are_compiled_found_and_refused(live: Path, tmp_path: Path, monkey
     assert compare(reference, pack.frame_steps[2], random_probes(reference.inputs, 1, seed=3)).within(HALF)
     with pytest.raises(PackError, match=r"expected a plan for graph frame_step.*batch 4.*; compile it on this machine"):
         load_pack(folder, threads=1, batches=(1, 4), open_graph=opener("tensorrt"))
+    with pytest.raises(PackError, match=r"expected a plan for .*bfloat16"):
+        load_pack(folder, threads=1, batches=(1,), open_graph=opener("tensorrt", "bfloat16"))
 
 
 def test_weights_of_another_model_are_refused(live: Path, paper: Path, tmp_path: Path) -> None:
