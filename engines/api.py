@@ -110,6 +110,8 @@ class Engine(Protocol):
     def step(self, batch: Sequence[tuple[Stream, Chunk]]) -> list[Frame]:
         """Hear one chunk for each stream and draw one frame for each, in order; a stream comes once in a batch.
 
+        Thread-safe for calls that have no stream in common.
+
         The frame drawn for chunk i is frame i − lookahead_frames; before the first of them it is the idle
         picture with a negative index. Batching never changes a picture.
 

@@ -26,7 +26,7 @@ from engines.face.errors import AvatarError
 from engines.speech.loader import load_lip_encoder
 from engines.warp.engine import WarpEngine
 
-__all__ = ["ENGINES", "GPU_BATCHES", "SHIPPED", "FileRefused", "Presenter", "Presenters", "UnknownBackend",
+__all__ = ["ENGINES", "GPU_BATCHES", "ON_GPU", "SHIPPED", "FileRefused", "Presenter", "Presenters", "UnknownBackend",
            "UnknownEngine", "UnknownPresenter", "load_engine", "user_presenters"]  # fmt: skip
 
 SHIPPED = Path(__file__).parent / "presenters"

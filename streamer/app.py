@@ -20,14 +20,16 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from engines.api import Engine
 from streamer.bodies import HANDLERS, offer_of, read_json, take
 from streamer.clock import Clock, MonotonicClock
 from streamer.config import Config
+from streamer.crew import Crew
 from streamer.errors import NotReady
 from streamer.headers import SecurityHeaders
 from streamer.meters import Meters
 from streamer.sessions import Place, Sessions
-from streamer.wiring import FRAME_RATE, REFUSALS, Stage, load_stage
+from streamer.wiring import FRAME_RATE, REFUSALS, Stage, load_stage, workers
 from streamer.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -37,7 +39,7 @@ WEB = Path(__file__).parent / "web"
 
 @dataclass(slots=True)
 class Server:
-    """What the routes share. stage, worker and sessions are there once the engine has been warmed up."""
+    """What the routes share. stage and sessions are there once the engine has been warmed up."""
 
     config: Config
     clock: Clock
@@ -88,15 +90,20 @@ async def serve(server: Server, tasks: asyncio.TaskGroup) -> None:
         server.broken = f"the engine could not be loaded: {error}"
         log.error(server.broken, exc_info=not isinstance(error, REFUSALS))
         return
-    thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
-    worker = Worker(stage.engine, server.config.engine.max_batch, server.clock.now, thread)
+    crew = Crew([hired(stage.engine, server) for _ in range(workers(server.config.engine))])
     server.stage = stage
-    server.sessions = Sessions(server.config, worker, server.clock, server.meters, tasks)
+    server.sessions = Sessions(server.config, crew, server.clock, server.meters, tasks)
     # What was loaded stays for ever: looking through it again and again costs pauses of 100 ms.
     gc.collect()
     gc.freeze()
     log.info("ready", extra={"seconds": round(server.clock.now() - started, 2), "engine": server.config.engine.name})
-    await worker.run()
+    await crew.run()
+
+
+def hired(engine: Engine, server: Server) -> Worker:
+    """A worker with a thread of its own."""
+    thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+    return Worker(engine, server.config.engine.max_batch, server.clock.now, thread)
 
 
 def server_of(request: Request) -> Server:

@@ -99,7 +99,7 @@ class EngineConfig:
     presenters: str = ""  # a folder of avatars; empty: those that ship and your own
     presenter: str = ""  # offered first; empty: the first by name
     pack: str = ""  # folder of the diffusion engine's weights; empty: those that ship
-    threads: int = 2  # of the diffusion engine's network
+    threads: int = 2  # that draw: on a CPU for several sessions side by side, on a GPU for those of one call
     backend: str = "onnxruntime"  # that network's runtime; or "openvino"
     precision: str = "float16"  # of a network on a GPU; or "bfloat16", "float32"
 

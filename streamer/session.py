@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from engines.api import Avatar, Chunk
 from streamer.clock import Clock, MediaClock
 from streamer.config import Config
+from streamer.crew import Crew
 from streamer.meters import Meters
 from streamer.microphone import Microphone
 from streamer.outlet import SILENT_PACKET, Outlet
 from streamer.playout import Playout, Unit
 from streamer.tail import Tail
-from streamer.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -48,15 +48,15 @@ class Session:
     """`run` is a task of the server. Everything else is called on the event loop by connections and requests."""
 
     def __init__(
-        self, avatar: Avatar, config: Config, worker: Worker, outlet: Outlet, clock: Clock, meters: Meters
+        self, avatar: Avatar, config: Config, crew: Crew, outlet: Outlet, clock: Clock, meters: Meters
     ) -> None:
-        timing = worker.engine.timing
+        timing = crew.engine.timing
         self.timing = timing
         self._config = config
-        self._worker = worker
+        self._crew = crew
         self._clock = clock
         self._meters = meters
-        self._stream = worker.engine.open(avatar)
+        self._stream = crew.engine.open(avatar)
         self._drawing = 0
         self._created_at = clock.now()
         self._heard_at = self._created_at  # last packet of the microphone
@@ -110,16 +110,19 @@ class Session:
     async def _flush(self) -> None:
         self.playout.flush()
         self.outlet.flush()
-        await self._worker.reset(self._stream)
+        await self._crew.reset(self._stream)
 
     async def run(self) -> None:
         """Play until ended. Then nothing is waited for, least of all an engine that is stuck."""
-        async with asyncio.TaskGroup() as tasks:
-            loop = tasks.create_task(self._play())
-            timers = tasks.create_task(self._watch())
-            await self.ended.wait()
-            loop.cancel()
-            timers.cancel()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                loop = tasks.create_task(self._play())
+                timers = tasks.create_task(self._watch())
+                await self.ended.wait()
+                loop.cancel()
+                timers.cancel()
+        finally:
+            self._crew.leave(self._stream)
 
     async def _play(self) -> None:
         async with asyncio.TaskGroup() as drawings:
@@ -153,7 +156,7 @@ class Session:
         self._drawing += 1
         started = self._clock.now()
         try:
-            frame = await self._worker.step(self._stream, chunk, unit.due + GRACE_S - self._encoding_s)
+            frame = await self._crew.step(self._stream, chunk, unit.due + GRACE_S - self._encoding_s)
         finally:
             self._drawing -= 1
         self._note_stage("engine", self._clock.now() - started)

@@ -16,12 +16,12 @@ from engines.api import Avatar
 from streamer.address import Address, new_address, watched_at
 from streamer.clock import Clock
 from streamer.config import Config
+from streamer.crew import Crew
 from streamer.errors import Full, Gone, NotFound, NotReady
 from streamer.meters import Meters
 from streamer.outlet import Outlet
 from streamer.session import Session
 from streamer.wire.peer import Peer, PeerEvents
-from streamer.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +56,9 @@ class Place:
 class Sessions:
     """`tasks` owns every task that is started here."""
 
-    def __init__(self, config: Config, worker: Worker, clock: Clock, meters: Meters, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, config: Config, crew: Crew, clock: Clock, meters: Meters, tasks: asyncio.TaskGroup) -> None:
         self._config = config
-        self._worker = worker
+        self._crew = crew
         self._clock = clock
         self._meters = meters
         self._tasks = tasks
@@ -135,9 +135,9 @@ class Sessions:
         return place, answer
 
     async def _negotiate(self, offer: str, avatar: Avatar, address: Address) -> tuple[Place, str]:
-        config, frame_rate = self._config, self._worker.engine.timing.frame_rate
+        config, frame_rate = self._config, self._crew.engine.timing.frame_rate
         outlet = Outlet((avatar.width, avatar.height), frame_rate, config.video, config.audio, self._encoders)
-        session = Session(avatar, config, self._worker, outlet, self._clock, self._meters)
+        session = Session(avatar, config, self._crew, outlet, self._clock, self._meters)
         lost = partial(session.end, "connection-lost")
         peer = self._connect(
             session, "presenter", on_connected=session.connected, on_closed=lost, on_packet=session.hear

@@ -9,6 +9,7 @@ import numpy as np
 
 from engines.api import Avatar, Chunk, Engine
 from engines.loader import (
+    ON_GPU,
     SHIPPED,
     FileRefused,
     Presenters,
@@ -30,6 +31,7 @@ __all__ = [
     "load_stage",
     "lookahead_frames",
     "presenters_of",
+    "workers",
 ]
 
 FRAME_RATE = 25  # frames a second, of every engine
@@ -65,16 +67,20 @@ def presenters_of(config: EngineConfig) -> Presenters:
     return Presenters(Path(config.presenters)) if config.presenters else Presenters(SHIPPED, user_presenters())
 
 
-def load_engine_of(config: EngineConfig) -> Engine:
-    """
+def workers(config: EngineConfig) -> int:
+    """How many calls of the engine run side by side. On a GPU one: its threads share the streams of each call."""
+    return 1 if config.backend in ON_GPU else config.threads
+
+
+def load_engine_of(config: EngineConfig, beside: int = 1) -> Engine:
+    """beside: calls that run side by side, and share the threads.
+
     Raises:
         UnknownEngine, PackError: with what was expected and how to mend it.
     """
     pack = Path(config.pack) if config.pack else None
-    now = MonotonicClock().now
-    return load_engine(
-        config.name, lookahead_frames(config), pack, config.threads, config.backend, config.precision, now
-    )
+    now, threads = MonotonicClock().now, config.threads // beside
+    return load_engine(config.name, lookahead_frames(config), pack, threads, config.backend, config.precision, now)
 
 
 def load_stage(config: Config) -> Stage:
@@ -83,7 +89,7 @@ def load_stage(config: Config) -> Stage:
     Raises:
         UnknownEngine, UnknownPresenter, AvatarError, PackError: with what was expected and how to mend it.
     """
-    stage = Stage(load_engine_of(config.engine), presenters_of(config.engine))
+    stage = Stage(load_engine_of(config.engine, workers(config.engine)), presenters_of(config.engine))
     warm_up(stage, config.engine.presenter or next(iter(stage.presenters.all)))
     return stage
 

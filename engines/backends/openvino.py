@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +30,23 @@ MEND = 'install another release of openvino, or choose the backend "onnxruntime"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenvinoGraph:
-    """A compiled model whose sizes are all fixed. precision: what it computes in, "bf16" or "f32"."""
+    """A compiled model whose sizes are all fixed. precision: what it computes in, "bf16" or "f32".
 
-    request: Any
+    Thread-safe: a request is busy until it has answered, so each thread has its own.
+    """
+
+    compiled: Any
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     precision: str
+    requests: threading.local = field(default_factory=threading.local)
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> Tensors:
         check_feeds(self.inputs, feeds)
-        results = self.request.infer(dict(feeds))
+        request = getattr(self.requests, "own", None)
+        if request is None:
+            request = self.requests.own = self.compiled.create_infer_request()
+        results = request.infer(dict(feeds))
         # What OpenVINO gives lies in memory that the next call writes.
         return {spec.name: np.array(results[spec.name]) for spec in self.outputs}
 
@@ -111,4 +119,4 @@ def compile_openvino(path: Path, like: Graph, threads: int) -> OpenvinoGraph:
         compiled = core.compile_model(model, "CPU", settings)
     except RuntimeError as error:
         raise GraphError(f"{path}: OpenVINO {openvino.__version__} refuses it: {error}") from error
-    return OpenvinoGraph(compiled.create_infer_request(), like.inputs, like.outputs, precision)
+    return OpenvinoGraph(compiled, like.inputs, like.outputs, precision)

@@ -12,6 +12,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from engines.api import Avatar
 from streamer.config import Config, EngineConfig
+from streamer.crew import Crew
 from streamer.meters import Meters
 from streamer.outlet import Outlet
 from streamer.session import Session
@@ -43,7 +44,7 @@ class Studio:
         self.outlet = Outlet(
             (presenter.width, presenter.height), 25, self.config.video, self.config.audio, self.encoder_thread
         )
-        self.session = Session(presenter, self.config, self.worker, self.outlet, self.clock, self.meters)
+        self.session = Session(presenter, self.config, Crew([self.worker]), self.outlet, self.clock, self.meters)
         self.receiver = FakeReceiver(self.clock.now)
         self._timestamp = 4_000_000_000
         self._tasks = asyncio.TaskGroup()
