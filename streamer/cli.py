@@ -152,7 +152,7 @@ def add_pack(commands: Subcommands[argparse.ArgumentParser]) -> None:
 
 
 def add_engine_words(words: argparse.ArgumentParser) -> None:
-    words.add_argument("--engine", metavar="NAME", help="the engine: warp (default) or diffusion")
+    words.add_argument("--engine", metavar="NAME", help="the engine: diffusion (default) or warp")
     words.add_argument("--pack", metavar="FOLDER", help="the diffusion engine's weights (default: those that ship)")
     words.add_argument("--backend", metavar="NAME", help="what computes them: onnxruntime (default), openvino, …")
 

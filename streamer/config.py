@@ -15,7 +15,7 @@ from streamer.errors import ConfigError
 T = TypeVar("T")
 
 # What drawing and encoding take at their 95th percentile on two cores (docs/measuring.md); warp's with some to spare.
-ENGINE_MARGINS_MS = {"warp": 10.0, "diffusion": 36.0}
+ENGINE_MARGINS_MS = {"warp": 10.0, "diffusion": 30.0}
 OTHER_MARGIN_MS = 10.0
 
 
@@ -92,7 +92,7 @@ class VideoConfig:
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    name: str = "warp"
+    name: str = "diffusion"
     lookahead_ms: int = 80  # 0 to 160 in steps of one frame (40 ms)
     margin_ms: float = 0.0  # from a chunk's end to its unit's release: for drawing and encoding; 0: as the engine needs
     max_batch: int = 4
