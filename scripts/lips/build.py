@@ -1,6 +1,6 @@
 """Rebuilds the lip encoder from nothing: corpus, clips, training, export, measurement. Goes on where it stopped.
 
-Usage: python -m scripts.lips.build FOLDER [--steps 5200] [--root /]
+Usage: python -m scripts.lips.build FOLDER [--steps 5800] [--root /]
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def stages(folder: Path, steps: int, root: Path) -> list[tuple[str, ...]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="rebuild the lip encoder")
     parser.add_argument("folder", type=Path, help="for the corpus, the clips and the checkpoint: 4 GB")
-    parser.add_argument("--steps", type=int, default=5200)
+    parser.add_argument("--steps", type=int, default=5800)
     parser.add_argument("--root", type=Path, default=Path("/"), help="where the packages of recordings are")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)

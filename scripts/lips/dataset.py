@@ -1,6 +1,6 @@
 """Features and labels of clips, in files of 64 clips; files that exist are kept. Knows no network.
 
-Usage: python -m scripts.lips.dataset CORPUS FOLDER [--passes 2] [--people 4] [--workers 2]
+Usage: python -m scripts.lips.dataset CORPUS FOLDER [--passes 3] [--people 5] [--workers 2]
 
 What is held out becomes files of its own, held-*.npz: training looks at them but does not learn from them.
 """
@@ -114,8 +114,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="features and labels of clips")
     parser.add_argument("corpus", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--passes", type=int, default=2, help="over synthesised speech")
-    parser.add_argument("--people", type=int, default=4, help="passes over recordings")
+    parser.add_argument("--passes", type=int, default=3, help="over synthesised speech")
+    parser.add_argument("--people", type=int, default=5, help="passes over recordings")
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)

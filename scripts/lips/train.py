@@ -1,6 +1,6 @@
 """Trains the lip network; shows progress, writes checkpoints and goes on from the last one. Knows no corpus.
 
-Usage: python -m scripts.lips.train DATASET CHECKPOINT [--steps 4000] [--batch 48] [--threads 2] [--device cpu]
+Usage: python -m scripts.lips.train DATASET CHECKPOINT [--steps 5800] [--batch 48] [--threads 2] [--device cpu]
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="train the lip network")
     parser.add_argument("dataset", type=Path)
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=5800)
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
