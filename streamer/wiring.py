@@ -68,11 +68,8 @@ def presenters_of(config: EngineConfig) -> Presenters:
 
 
 def workers(config: EngineConfig) -> int:
-    """How many calls of the engine run side by side.
-
-    One on a GPU, where the threads share the streams of each call, and one of warp, which costs too little.
-    """
-    return config.threads if config.name == "diffusion" and config.backend not in ON_GPU else 1
+    """How many calls of the engine run side by side. On a GPU one: its threads share the streams of each call."""
+    return 1 if config.backend in ON_GPU else config.threads
 
 
 def load_engine_of(config: EngineConfig, beside: int = 1) -> Engine:
