@@ -26,8 +26,7 @@ def test_words_win_over_the_configuration() -> None:
 
 def test_the_engine_can_be_said_and_has_a_margin_of_its_own() -> None:
     plain, other = (
-        with_engine(Config(), parser().parse_args(["serve", *words])).engine
-        for words in ([], ["--engine", "warp"])
+        with_engine(Config(), parser().parse_args(["serve", *words])).engine for words in ([], ["--engine", "warp"])
     )
     assert (plain, other.name, other.lookahead_ms) == (Config().engine, "warp", plain.lookahead_ms)
     assert other.margin_s < plain.margin_s < 0.04
