@@ -71,7 +71,7 @@ def led(opening: NDArray[np.floating], asked: Sequence[float]) -> NDArray[np.flo
     """
     gain = LipGain()
     lead = np.array([gain.step(each) - 1 for each in asked])
-    return opening + lead * (opening - opening.min())
+    return np.asarray(opening + lead * (opening - opening.min()))
 
 
 def pearson(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
