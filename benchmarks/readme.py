@@ -41,8 +41,8 @@ def numbers() -> str:
     more = [
         f"after {churn['joins']} joins and leaves: {left(churn)} left; "
         f"memory {churn['before']['rss_mb']:.0f} → {churn['after']['rss_mb']:.0f} MB",
-        f"two sessions of diffusion for {long['seconds'] / 60:.0f} minutes: {pair['fps_least']:.1f} fps, "
-        f"{pair['late_frames']} late frames, {pair['degraded_frames']} quick ones of {2 * 25 * long['seconds']:.0f}",
+        f"two sessions of diffusion for {long['seconds'] / 60:.0f} minutes: {pair['fps_least']:.1f} fps; of "
+        f"{2 * 25 * long['seconds']:,.0f} frames late: {pair['late_frames']}, drawn quickly: {pair['degraded_frames']}",
         f"diffusion's network: {milliseconds(cost['network']['1'])} on {cost['threads']} threads; "
         + "; ".join(f"{name} {milliseconds(row)}" for name, row in cost["backends"].items() if "1 thread" in name),
     ]
