@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,17 @@ def test_a_result_belongs_to_the_caller(tmp_path: Path) -> None:
     kept = first.copy()
     graph.run(other)
     np.testing.assert_array_equal(first, kept)
+
+
+def test_several_threads_may_compute_at_once(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    graph = Openvino().open(write_small(tmp_path), 1, 1)
+    probes = list(random_probes(graph.inputs, 40))
+    alone = [graph.run(probe) for probe in probes]
+    with ThreadPoolExecutor(3) as threads:
+        together = list(threads.map(graph.run, probes))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(other["drawn"], one["drawn"])
 
 
 def test_a_file_that_is_no_graph_is_refused_by_the_child(tmp_path: Path) -> None:
