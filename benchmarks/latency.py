@@ -51,9 +51,8 @@ def main() -> int:
     sound = make_sound(options.seconds + 120)
     with running(options.url, server_arguments(options)) as server:
         seen, cost = asyncio.run(measure(server, options, sound, mouth_box(avatar), avatar.name))
-        result = (
-            summarise(seen, sound, options.lookahead_ms) | cost | {"mode": "browser" if options.browser else "aiortc"}
-        )
+        result = summarise(seen, sound, options.lookahead_ms) | cost
+    result["mode"] = "browser" if options.browser else "aiortc"
     result["lookahead_ms"] = options.lookahead_ms
     result["engine"] = engine_words(options)
     result["seconds"], result["loss"], result["sessions"] = options.seconds, options.loss, options.sessions
@@ -114,9 +113,9 @@ async def measure(
     """Look at one session, with the others running beside it."""
     relay = Relay(Loss(options.loss)) if options.loss else None
     async with asyncio.TaskGroup() as tasks:
-        others = [tasks.create_task(another(server, sound, box, avatar)) for _ in range(options.sessions - 1)]
+        beside = [tasks.create_task(another(server, sound, box, avatar)) for _ in range(options.sessions - 1)]
         memories: list[float | None] = []
-        others.append(tasks.create_task(remember(server, memories)))
+        beside.append(tasks.create_task(remember(server, memories)))
         await asyncio.sleep(1.0 if options.sessions > 1 else 0.0)
         cpu, began, memory = server.cpu_s(), time.monotonic(), server.memory_mb()
         try:
@@ -125,8 +124,8 @@ async def measure(
             else:
                 seen, extra = await look_by_client(server, options.seconds, sound, box, avatar, relay)
         finally:
-            for other in others:
-                other.cancel()
+            for task in beside:
+                task.cancel()
             if relay:
                 relay.close()
     after, ended = server.cpu_s(), time.monotonic()
@@ -240,13 +239,13 @@ def table(result: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("frames a second", f"{result['fps']}", "25 ± 0.5"),
         ("longest gap", f"{result['longest_gap_ms']} ms", "≤ 120 ms"),
         ("late frames; drawn the quick way", f"{result['late_frames']}; {result['degraded_frames']}", "0"),
-        *after_an_hour(result),
+        *over_time(result),
         ("server", f"{result.get('cpu_seconds_per_session_minute', '–')} CPU s/min", "≤ 20"),
         ("memory", f"{result.get('rss_mb', '–')} MB", "≤ 500"),
     ]
 
 
-def after_an_hour(result: dict[str, Any]) -> list[tuple[str, str, str]]:
+def over_time(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     """What time alone changes: worth a row where there was enough of it."""
     lips, sound = result["drift_ms"]["lips"], result["drift_ms"]["sound"]
     memories = [memory for memory in result.get("rss_by_minute_mb", []) if memory is not None]

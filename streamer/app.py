@@ -29,7 +29,7 @@ from streamer.errors import NotReady
 from streamer.headers import SecurityHeaders
 from streamer.meters import Meters
 from streamer.sessions import Place, Sessions
-from streamer.wiring import FRAME_RATE, REFUSALS, Stage, load_stage, workers
+from streamer.wiring import FRAME_RATE, REFUSALS, Stage, load_stage, worker_count
 from streamer.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ async def serve(server: Server, tasks: asyncio.TaskGroup) -> None:
         server.broken = f"the engine could not be loaded: {error}"
         log.error(server.broken, exc_info=not isinstance(error, REFUSALS))
         return
-    crew = Crew([hired(stage.engine, server) for _ in range(workers(server.config.engine))])
+    crew = Crew([new_worker(stage.engine, server) for _ in range(worker_count(server.config.engine))])
     server.stage = stage
     server.sessions = Sessions(server.config, crew, server.clock, server.meters, tasks)
     # What was loaded stays for ever: looking through it again and again costs pauses of 100 ms.
@@ -100,8 +100,8 @@ async def serve(server: Server, tasks: asyncio.TaskGroup) -> None:
     await crew.run()
 
 
-def hired(engine: Engine, server: Server) -> Worker:
-    """A worker with a thread of its own."""
+def new_worker(engine: Engine, server: Server) -> Worker:
+    """One with a thread of its own."""
     thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
     return Worker(engine, server.config.engine.max_batch, server.clock.now, thread)
 

@@ -31,7 +31,7 @@ __all__ = [
     "load_stage",
     "lookahead_frames",
     "presenters_of",
-    "workers",
+    "worker_count",
 ]
 
 FRAME_RATE = 25  # frames a second, of every engine
@@ -67,7 +67,7 @@ def presenters_of(config: EngineConfig) -> Presenters:
     return Presenters(Path(config.presenters)) if config.presenters else Presenters(SHIPPED, user_presenters())
 
 
-def workers(config: EngineConfig) -> int:
+def worker_count(config: EngineConfig) -> int:
     """How many calls of the engine run side by side. On a GPU one: its threads share the streams of each call."""
     return 1 if config.backend in ON_GPU else config.threads
 
@@ -89,7 +89,7 @@ def load_stage(config: Config) -> Stage:
     Raises:
         UnknownEngine, UnknownPresenter, AvatarError, PackError: with what was expected and how to mend it.
     """
-    stage = Stage(load_engine_of(config.engine, workers(config.engine)), presenters_of(config.engine))
+    stage = Stage(load_engine_of(config.engine, worker_count(config.engine)), presenters_of(config.engine))
     warm_up(stage, config.engine.presenter or next(iter(stage.presenters.all)))
     return stage
 

@@ -163,7 +163,8 @@ class CorrelatedNoise:
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """How a Noise Sensor works. correlation: of the sampler's noise; memory: flows, see RunningPattern.
+    """How a Noise Sensor works. correlation: of the sampler's noise; memory: flows, see RunningPattern, of some
+    20 s where one frame in four is measured.
 
     every: of so many frames one has its flow measured, once LEARNT were. 1: all, as in the paper. Flows cost more than
     the rest of the Noise Sensor, and of a pattern that hardly changes any of them tell the same.

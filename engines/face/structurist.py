@@ -110,7 +110,8 @@ class StructureFrames:
 class SecondSize:
     """Structure frames of a mouth that was moved for another size already: the mesh is not painted again.
 
-    What StructureFrames draws, within a grey level or two: offsets are looked up between the other size's pixels.
+    Nearly what StructureFrames draws: offsets are looked up between the other size's pixels, so that along folds of the
+    mesh single pixels differ.
     """
 
     __slots__ = ("_canvas", "_offsets", "_output", "_size")
