@@ -250,6 +250,9 @@ def over_time(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     lips, sound = result["drift_ms"]["lips"], result["drift_ms"]["sound"]
     memories = [memory for memory in result.get("rss_by_minute_mb", []) if memory is not None]
     rows = [] if lips is None or sound is None else [("drift of lips and of sound", f"{lips:+} / {sound:+} ms", "0")]
+    offsets = result["av_offset_ms"]["by_minute"]
+    if len(offsets) > 1:
+        rows.append(("A/V offset by the minute", f"{min(offsets)} to {max(offsets)} ms", ""))
     return rows + (
         [("memory after the first minute → last", f"{memories[0]} → {memories[-1]} MB", "")] if memories else []
     )

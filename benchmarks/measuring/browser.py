@@ -34,6 +34,7 @@ FLAGS = (
 )
 INTERRUPT_EVERY_MS = 4_300
 INTERRUPTS = 10  # after the calm part
+PART = 300_000  # numbers fetched from the page at a time
 TICKS_PER_FRAME = 3600  # of the 90 kHz clock of video over RTP, at 25 fps
 
 
@@ -152,7 +153,7 @@ async def interrupt_often(opened: Page) -> None:
 async def collect(opened: Page, joined: float, burst: float | None) -> Seen:
     noted = await opened.evaluate(
         """async () => ({
-            lips: probe.lips, frames: probe.frames, levels: probe.levels, interrupts: probe.interrupts,
+            lips: probe.lips, frames: probe.frames, interrupts: probe.interrupts,
             stats: Object.fromEntries([...(await window.lipcast.pc.getStats()).values()]
               .filter((s) => s.type === "inbound-rtp").map((s) => [s.kind, s])),
         })"""
@@ -162,8 +163,8 @@ async def collect(opened: Page, joined: float, burst: float | None) -> Seen:
     return Seen(
         lips=Trace(lips[:, 0] / 1000, lips[:, 1]),
         numbers=Trace(lips[:, 0] / 1000, frame_numbers(np.asarray(noted["frames"], np.float64)[:, 1])),
-        microphone=level(noted["levels"]["microphone"]),
-        sound=level(noted["levels"]["sound"]),
+        microphone=await levels(opened, "microphone"),
+        sound=await levels(opened, "sound"),
         shown=[float(time) for time in lips[:, 0] / 1000],
         interrupts=[asked / 1000 for asked, _ in noted["interrupts"]],
         burst=burst,
@@ -178,17 +179,24 @@ def frame_numbers(rtp_timestamps: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.round(since / TICKS_PER_FRAME), np.float64)
 
 
-def level(blocks: list[list[float]]) -> Trace:
-    """Loudness on the page's clock, seconds. blocks: [context time in s, level, when the page heard of it in ms].
+async def levels(opened: Page, name: str) -> Trace:
+    """Loudness on the page's clock, seconds. The page noted three numbers for each block: the context's time in
+    seconds, the level, and when the page heard of it in milliseconds; they are fetched in parts.
 
     The audio clock stands still when the machine cannot keep up, so its distance from the page's clock is taken
     anew for every second: that of the message that waited least.
     """
-    rows = np.asarray(blocks, np.float64)
+    noted: list[float] = []
+    while part := await opened.evaluate(
+        "([n, i, j]) => probe.levels[n].slice(i, j)", [name, len(noted), len(noted) + PART]
+    ):
+        noted += part
+    rows = np.asarray(noted, np.float64).reshape(-1, 3)
     distance = rows[:, 2] / 1000 - rows[:, 0]
-    seconds = np.floor(rows[:, 2] / 1000).astype(int)
-    least = {second: distance[seconds == second].min() for second in np.unique(seconds)}
-    return Trace(rows[:, 0] + np.asarray([least[second] for second in seconds]), rows[:, 1])
+    seconds = np.floor(rows[:, 2] / 1000).astype(int) - int(rows[0, 2] / 1000)
+    least = np.full(seconds[-1] + 1, np.inf)
+    np.minimum.at(least, seconds, distance)
+    return Trace(rows[:, 0] + least[seconds], rows[:, 1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +220,7 @@ async def calibrate(
     await opened.goto(url)
     events = await opened.evaluate("([offsets, count]) => probe.calibrate(offsets, count)", [list(offsets_ms), count])
     flashes = np.asarray(await opened.evaluate("() => probe.flashes"), np.float64)
-    heard = level(await opened.evaluate("() => probe.levels.beeps"))
+    heard = await levels(opened, "beeps")
     picture, sound, known = [], [], []
     for event in events:
         shown = first_above(flashes, event["flashed"])

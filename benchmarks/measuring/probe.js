@@ -5,7 +5,7 @@ window.probe = {
   offset: Infinity, // performance.now() − context time, of the fastest recent message: that with the least waiting
   lips: [], // [time shown, openness]
   frames: [], // [time shown, RTP timestamp]: which frame it was
-  levels: {}, // name → [[context time, level, when the page heard of it]]
+  levels: {}, // name → [context time, level, when the page heard of it, …]: flat, for an hour has millions
   interrupts: [], // [time asked, time answered]
   hidden: 0,
 
@@ -20,7 +20,7 @@ window.probe = {
     node.port.onmessage = ({ data }) => {
       const now = performance.now();
       this.offset = Math.min(this.offset, now - data.times.at(-1) * 1000);
-      data.times.forEach((time, index) => levels.push([time, data.values[index], now]));
+      data.times.forEach((time, index) => levels.push(time, data.values[index], now));
     };
     this.context.createMediaStreamSource(stream).connect(node);
   },

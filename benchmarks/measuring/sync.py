@@ -74,6 +74,24 @@ def when_sound_began(heard: list[float], sound: TestSound) -> float:
         error = float(np.percentile(np.abs(starts - np.median(starts)), 90))
         if error < best_error:
             best_error, best_start = error, float(np.median(starts))
-    if best_error > 0.05:
-        raise ValueError(f"the microphone did not play the test sound: its vowels are {best_error:.3f} s off")
+    refuse_other_sound(best_error)
     return best_start
+
+
+def still_began(began: float, heard: list[float], sound: TestSound) -> float:
+    """As `when_sound_began`, where it was known a minute ago: what hiccups and clocks have moved it to since.
+
+    Raises:
+        ValueError: what was heard is not the test sound.
+    """
+    onsets = np.asarray(sound.onsets)
+    since = np.asarray(heard) - began
+    nearest = onsets[np.argmin(np.abs(since[:, None] - onsets[None, :]), axis=1)]
+    shift = float(np.median(since - nearest))
+    refuse_other_sound(float(np.percentile(np.abs(since - nearest - shift), 90)))
+    return began + shift
+
+
+def refuse_other_sound(error_s: float) -> None:
+    if error_s > 0.05:
+        raise ValueError(f"the microphone did not play the test sound: its vowels are {error_s:.3f} s off")

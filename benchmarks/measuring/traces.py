@@ -39,14 +39,13 @@ def onsets(trace: Trace, threshold: float, quiet_s: float = 0.2) -> list[float]:
     return found
 
 
-def answer(trace: Trace, event: float, duration: float) -> float | None:
-    """When the trace first reaches half its height after `event`; None if it never rises."""
+def answer(trace: Trace, event: float, duration: float, typical: float) -> float | None:
+    """When the trace first reaches half its height after `event`; None if it rises by less than half of `typical`."""
     quiet = trace.between(event - QUIET_S, event)
     after = trace.between(event, event + LONGEST_S + duration)
     if not len(quiet.times) or not len(after.times):
         return None
     floor, peak = float(np.median(quiet.values)), float(after.values.max())
-    typical = float(np.percentile(trace.values, 95) - np.percentile(trace.values, 5))
     if peak - floor < HALF * typical:
         return None
     risen = after.times[after.values >= floor + HALF * (peak - floor)]
@@ -55,7 +54,8 @@ def answer(trace: Trace, event: float, duration: float) -> float | None:
 
 def delays(trace: Trace, events: list[float], duration: float) -> list[float | None]:
     """Event → answer, seconds, for each event."""
-    times = [answer(trace, event, duration) for event in events]
+    low, high = np.percentile(trace.values, [5, 95])
+    times = [answer(trace, event, duration, float(high - low)) for event in events]
     return [None if time is None else time - event for time, event in zip(times, events, strict=True)]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.measuring.browser import frame_numbers
 from benchmarks.measuring.sound import make_sound
-from benchmarks.measuring.sync import match_frames, when_sound_began
+from benchmarks.measuring.sync import match_frames, still_began, when_sound_began
 from benchmarks.measuring.traces import Trace, delays, fall_time, onsets, percentiles
 
 
@@ -53,6 +53,14 @@ def test_the_beginning_of_the_sound_is_found_from_some_of_its_vowels() -> None:
     assert when_sound_began(heard, sound) == pytest.approx(7.25)
     with pytest.raises(ValueError, match="did not play the test sound"):
         when_sound_began([1.0, 1.3, 1.9], sound)
+
+
+def test_a_microphone_that_hiccups_shifts_the_beginning() -> None:
+    sound = make_sound(20)
+    heard = [7.25 + onset + 0.08 for onset in sound.onsets[4:12]]
+    assert still_began(7.25, heard, sound) == pytest.approx(7.33)
+    with pytest.raises(ValueError, match="did not play the test sound"):
+        still_began(7.25, [7.25 + onset + 0.2 * (number % 3) for number, onset in enumerate(sound.onsets)], sound)
 
 
 @pytest.mark.parametrize("late", [0.0, 0.070])
