@@ -99,7 +99,7 @@ def _opener(folder: Path, backend: str, precision: str) -> OpenGraph:
     try:
         from engines.diffusion.captured import open_captured  # late: PyTorch is needed for this alone
     except ImportError as error:
-        raise UnknownBackend(f"{backend} needs PyTorch: pip install 'lipcast[diffusion]' ({error})") from error
+        raise UnknownBackend(f"{backend} needs PyTorch: pip install -e '.[diffusion]' ({error})") from error
     return open_captured(folder, precision=precision)
 
 

@@ -26,7 +26,7 @@ def main() -> None:
     words.add_argument("--workers", type=int, default=2, help="processes")
     options = words.parse_args()
     if find_spec("numba") is None:
-        sys.exit("expected numba, which draws the mouths; install the extra: pip install 'lipcast[train]'")
+        sys.exit("expected numba, which draws the mouths; install the extra: pip install -e '.[train]'")
     from scripts.mouths.make import make
     from scripts.mouths.plan import Plan
 

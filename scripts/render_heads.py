@@ -41,7 +41,7 @@ def main(words: Sequence[str] | None = None) -> None:
     order, threads = _arguments(words)
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
-        sys.exit(f"expected {', '.join(missing)} to trace pictures; install the extra: pip install 'lipcast[render]'")
+        sys.exit(f"expected {', '.join(missing)} to trace pictures; install the extra: pip install -e '.[render]'")
     try:
         _settle(order)
         render(order, threads)

@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     add_doctor(commands)
     add_avatar(commands)
     add_pack(commands)
+    add_bench(commands)
     return words
 
 
@@ -151,10 +152,35 @@ def add_pack(commands: Subcommands[argparse.ArgumentParser]) -> None:
     add_pack_words(commands.add_parser("pack", help="build packs of your own weights, look at them, compile them"))
 
 
+def add_bench(commands: Subcommands[argparse.ArgumentParser]) -> None:
+    from streamer.offline.bench import QUESTIONS
+
+    asked = "".join(f"\n  {name:<12}{question}" for name, question in QUESTIONS.items())
+    words = commands.add_parser(
+        "bench",
+        help="measure latency, cost and quality here",
+        description=f"Measure this machine and this release:{asked}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    words.add_argument("question", choices=tuple(QUESTIONS), metavar="QUESTION", help="one of those above")
+    words.add_argument("words", nargs=argparse.REMAINDER, metavar="…", help="its own words; --help lists them")
+    words.set_defaults(command=run_bench)
+
+
+def run_bench(options: argparse.Namespace) -> int:
+    from streamer.offline.bench import bench
+
+    return bench(options.question, options.words)
+
+
 def add_engine_words(words: argparse.ArgumentParser) -> None:
     words.add_argument("--engine", metavar="NAME", help="the engine: diffusion (default) or warp")
     words.add_argument("--pack", metavar="FOLDER", help="the diffusion engine's weights (default: those that ship)")
-    words.add_argument("--backend", metavar="NAME", help="what computes them: onnxruntime (default), openvino, …")
+    words.add_argument(
+        "--backend",
+        metavar="NAME",
+        help="what computes them: onnxruntime (default), openvino, pytorch-cuda or tensorrt",
+    )
 
 
 def add_voice_words(words: argparse.ArgumentParser) -> None:

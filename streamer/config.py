@@ -24,7 +24,7 @@ class ServerConfig:
     host: str = "127.0.0.1"
     port: int = 8080
     loop: str = "uvloop"  # or "asyncio"
-    max_sessions: int = 4
+    max_sessions: int = 3
     max_viewers: int = 8  # per session
 
     def __post_init__(self) -> None:
@@ -100,7 +100,7 @@ class EngineConfig:
     presenter: str = ""  # offered first; empty: the first by name
     pack: str = ""  # folder of the diffusion engine's weights; empty: those that ship
     threads: int = 2  # that draw: on a CPU for several sessions side by side, on a GPU for those of one call
-    backend: str = "onnxruntime"  # that network's runtime; or "openvino"
+    backend: str = "onnxruntime"  # that network's runtime; or "openvino", "pytorch-cuda", "tensorrt"
     precision: str = "float16"  # of a network on a GPU; or "bfloat16", "float32"
 
     def __post_init__(self) -> None:

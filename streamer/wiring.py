@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from engines.api import Avatar, Chunk, Engine
+from engines.api import Avatar, Engine
 from engines.loader import (
     ON_GPU,
     SHIPPED,
@@ -19,6 +21,7 @@ from engines.loader import (
     load_engine,
     user_presenters,
 )
+from streamer.babble import babble
 from streamer.clock import MonotonicClock
 from streamer.config import Config, EngineConfig
 
@@ -34,10 +37,12 @@ __all__ = [
     "worker_count",
 ]
 
+log = logging.getLogger(__name__)
+
 FRAME_RATE = 25  # frames a second, of every engine
 FRAME_MS = 1000 // FRAME_RATE
 REFUSALS = (FileRefused, UnknownBackend, UnknownEngine, UnknownPresenter)  # whose messages say all
-WARM_UP_FRAMES = 10  # the first calls of a runtime are slow; nobody should wait for them
+WARM_UP_FRAMES = 20  # the first calls of a runtime are slow: nobody should wait for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +95,28 @@ def load_stage(config: Config) -> Stage:
         UnknownEngine, UnknownPresenter, AvatarError, PackError: with what was expected and how to mend it.
     """
     stage = Stage(load_engine_of(config.engine, worker_count(config.engine)), presenters_of(config.engine))
-    warm_up(stage, config.engine.presenter or next(iter(stage.presenters.all)))
+    say_if_slow(warm_up(stage, config.engine.presenter or next(iter(stage.presenters.all)), MonotonicClock().now))
     return stage
 
 
-def warm_up(stage: Stage, presenter: str) -> None:
+def warm_up(stage: Stage, presenter: str, now: Callable[[], float]) -> float:
+    """Draw frames of somebody who talks, or no network would run; what one of the later half takes, median, ms."""
     engine = stage.engine
     stream = engine.open(stage.cast(presenter))
-    rng = np.random.default_rng(0)
-    for index in range(WARM_UP_FRAMES):
-        samples = rng.normal(0, 0.1, engine.timing.samples_per_frame).astype(np.float32)
-        engine.step([(stream, Chunk(samples, index))])
+    taken = []
+    for chunk in babble(engine.timing.samples_per_frame, WARM_UP_FRAMES):
+        began = now()
+        engine.step([(stream, chunk)])
+        taken.append(1000 * (now() - began))
+    return float(np.median(taken[WARM_UP_FRAMES // 2 :]))
+
+
+def say_if_slow(frame_ms: float) -> None:
+    """A runtime that works but cannot keep up must not be found out by those who watch."""
+    if frame_ms > FRAME_MS:
+        log.warning(
+            "too slow for live pictures: a frame takes %.0f ms to draw, and the next is due after %d; most will be"
+            " drawn the quick way. Packs for GPUs need --backend pytorch-cuda or tensorrt; --engine warp needs least",
+            frame_ms,
+            FRAME_MS,
+        )

@@ -1,4 +1,5 @@
-"""Runs the engine for all sessions on one thread of its own: the earliest deadline first, several in one call.
+"""Runs the engine on one thread of its own for the sessions given to it: the earliest deadline first, several in one
+call. A crew of such workers serves them all.
 
 Knows neither sound nor pictures, only who is due when. A free engine takes all that waits and waits for no more: while
 it works the next batch gathers by itself, larger the more sessions there are. Where a full picture would come too late,

@@ -92,7 +92,7 @@ def wait_ready(server: Server, process: subprocess.Popen[str]) -> None:
         try:
             server.get("/readyz")
         except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.1)
+            time.sleep(0.02)
         else:
             return
     raise RuntimeError(f"the server was not ready in {START_TIMEOUT_S:.0f} s")

@@ -46,7 +46,7 @@ def _plans(precision: str) -> OpenGraph:
         from engines.backends.tensorrt import open_tensorrt
         from engines.backends.typed_graph import weight_files
     except ImportError as error:
-        raise UnknownBackend(f"{TENSORRT} needs its extra: pip install 'lipcast[tensorrt]' ({error})") from error
+        raise UnknownBackend(f"{TENSORRT} needs its extra: pip install -e '.[tensorrt]' ({error})") from error
     sources: dict[Path, Source] = {}
     options = PlanOptions(precision=precision)
 

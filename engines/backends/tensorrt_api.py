@@ -16,7 +16,7 @@ from engines.backends.api import GraphError
 
 LOGGER = logging.getLogger(__name__)
 OLDEST, NEWEST = (10, 13), (12, 0)  # from the first on, and before the second
-MEND = 'install Lipcast\'s extra "tensorrt": pip install "lipcast[tensorrt]"'
+MEND = 'install Lipcast\'s extra "tensorrt": pip install -e ".[tensorrt]"'
 
 
 class Named(Protocol):

@@ -23,7 +23,7 @@ CODECS = (  # encoder, what for, is a session impossible without it
     ("libx264", "H.264, for browsers without VP8 and for `lipcast render`", False),
     ("aac", "AAC, for `lipcast render`", False),
 )
-REINSTALL = "install Lipcast again: pip install --force-reinstall lipcast"
+REINSTALL = "install Lipcast again: in its folder, pip install --force-reinstall -e ."
 CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds of CPU, and of which time; or "max"
 
 

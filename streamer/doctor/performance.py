@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.api import Avatar, Chunk, Engine
+from engines.api import Avatar, Engine
+from streamer.babble import babble
 from streamer.config import Config, EngineConfig
 from streamer.doctor.finding import Finding, broken, care, good
 from streamer.encode import VideoEncoder
 from streamer.offline.wiring import load_named_engine
-from streamer.wiring import presenters_of
+from streamer.wiring import presenters_of, worker_count
 
 PART = "Engine"
 FRAMES = 50  # two seconds of talking
-WARM_UP_FRAMES = 5  # the first calls of a runtime are slow
-SYLLABLE_FRAMES = 6  # four syllables a second, as people speak
-PICTURE_SHARE = 0.55  # of a session's cost, measured on two cores; the rest is sound, encryption and packets
+WARM_UP_FRAMES = 10  # a voice must be told from a noise first, and the first calls of a runtime are slow
+OVERHEAD = 1.6  # sound, encryption and packets, in parts of what encoding the picture takes: measured on two cores
 USABLE = 0.8  # of a processor: a fuller one is late now and then
 
 Clock = Callable[[], float]  # monotonic seconds
@@ -32,17 +32,17 @@ class Cost:
     engine_p95: float
     encoder_p50: float
 
-    def sessions(self, processors: float, frame_ms: float) -> int:
-        """An estimate. One thread draws for all sessions, another does all that is not pictures."""
-        pictures = self.engine_p50 + self.encoder_p50
-        whole = pictures / PICTURE_SHARE
-        busiest_thread = max(self.engine_p50, whole - pictures, whole / processors)
-        return int(USABLE * frame_ms / busiest_thread)
+    def sessions(self, workers: int, processors: float, frame_ms: float) -> int:
+        """An estimate. So many workers draw, one thread does all that is not pictures, and all share the processors."""
+        rest = OVERHEAD * self.encoder_p50
+        whole = self.engine_p50 + self.encoder_p50 + rest
+        busiest = max(self.engine_p50 / workers, rest, whole / processors)
+        return int(USABLE * frame_ms / busiest)
 
 
 def cast(config: Config, processors: float, clock: Clock) -> Iterator[Finding]:
     try:
-        engine = load_named_engine(config.engine)
+        engine = load_named_engine(config.engine, worker_count(config.engine))
     except (ValueError, OSError, ImportError, RuntimeError) as error:
         yield broken(PART, f"engine {config.engine.name!r}: {error}", "set engine.name to one that exists")
         return
@@ -80,8 +80,12 @@ def speed(cost: Cost, config: Config, processors: float, budget: float) -> Itera
         f"a frame costs {cost.engine_p50:.1f} ms to draw (p95 {cost.engine_p95:.1f}) and {cost.encoder_p50:.1f} ms"
         f" to encode, of {budget:.0f} ms"
     )
-    sessions, wanted = cost.sessions(processors, budget), config.server.max_sessions
-    estimate = f"about {sessions} sessions at once, estimated for {processors:g} processors; {wanted} are allowed"
+    sessions = cost.sessions(worker_count(config.engine), processors, budget)
+    wanted = config.server.max_sessions
+    estimate = (
+        f"about {sessions} sessions at once with every picture in full, estimated for {processors:g} processors;"
+        f" {wanted} are allowed"
+    )
     if cost.engine_p95 > budget:
         yield broken(PART, said, "this machine is too slow for live sessions; `lipcast render` still works")
     elif cost.engine_p95 + cost.encoder_p50 > 1000 * config.engine.margin_s:
@@ -90,7 +94,9 @@ def speed(cost: Cost, config: Config, processors: float, budget: float) -> Itera
     else:
         yield good(PART, said)
     if sessions < wanted:
-        mend = f"set server.max_sessions to {max(sessions, 1)}, or expect late pictures when all places are taken"
+        mend = (
+            f"set server.max_sessions to {max(sessions, 1)}, or expect quick or late pictures when all places are taken"
+        )
         yield care(PART, estimate, mend)
     else:
         yield good(PART, estimate)
@@ -100,7 +106,7 @@ def measure(engine: Engine, avatar: Avatar, bitrate: int, clock: Clock) -> Cost:
     """The cost of a presenter who talks without a pause."""
     stream, encoder = engine.open(avatar), VideoEncoder("video/VP8", avatar.width, avatar.height, 25)
     drawing, encoding = [], []
-    for chunk in talking(engine.timing.samples_per_frame, WARM_UP_FRAMES + FRAMES):
+    for chunk in babble(engine.timing.samples_per_frame, WARM_UP_FRAMES + FRAMES):
         started = clock()
         frame = engine.step([(stream, chunk)])[0]
         drawn = clock()
@@ -109,12 +115,3 @@ def measure(engine: Engine, avatar: Avatar, bitrate: int, clock: Clock) -> Cost:
         encoding.append(1000 * (clock() - drawn))
     p50, p95 = np.percentile(drawing[WARM_UP_FRAMES:], (50, 95))
     return Cost(float(p50), float(p95), float(np.median(encoding[WARM_UP_FRAMES:])))
-
-
-def talking(samples: int, count: int) -> Iterator[Chunk]:
-    """Low-pitched noise that swells and fades with each syllable: every frame moves the mouth."""
-    rng = np.random.default_rng(0)
-    for index in range(count):
-        level = 0.15 + 0.1 * np.sin(2 * np.pi * index / SYLLABLE_FRAMES)
-        noise = np.convolve(rng.normal(0, 1, samples + 15), np.full(16, 0.25), "valid")
-        yield Chunk((level * noise).clip(-1, 1).astype(np.float32), index)

@@ -101,7 +101,7 @@ def build_sd15(options: argparse.Namespace) -> int:
     order = PackOrder(tuple(options.weights), options.out, settings, parts)
     folder = build(order, options.force, sys.stderr)
     sys.stderr.write(f"{folder}: the pack is built; look at it with `lipcast pack show {folder}`, and use it with ")
-    sys.stderr.write(f"`lipcast serve --pack {folder}`\n")
+    sys.stderr.write(f"`lipcast serve --pack {folder} --backend pytorch-cuda` on a machine with an NVIDIA GPU\n")
     return 0
 
 

@@ -46,7 +46,7 @@ DIGITS = 5  # of every number: finer than lips can be seen to move
 
 
 MIB = 2**20
-NO_TORCH = "building packs needs PyTorch, diffusers and ONNX: pip install 'lipcast[diffusion]'"
+NO_TORCH = "building packs needs PyTorch, diffusers and ONNX: pip install -e '.[diffusion]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +82,15 @@ def load_cast(config: EngineConfig, presenter: str) -> tuple[Engine, Avatar]:
         raise OfflineError(str(error)) from error
 
 
-def load_named_engine(config: EngineConfig) -> Engine:
-    """
+def load_named_engine(config: EngineConfig, beside: int = 1) -> Engine:
+    """beside: see load_engine_of.
+
     Raises:
         OfflineError: there is no engine or backend of that name; the message names those that exist.
         PackError: its weights cannot be used.
     """
     try:
-        return load_engine_of(config)
+        return load_engine_of(config, beside)
     except (UnknownEngine, UnknownBackend) as error:
         raise OfflineError(str(error)) from error
 
@@ -263,7 +264,7 @@ def compile_frame_step(
         from engines.backends.plan_cache import PlanCache, PlanOptions
         from engines.backends.tensorrt_compile import compile_plans
     except ImportError as error:
-        raise OfflineError(f"compiling needs TensorRT and ONNX: pip install 'lipcast[tensorrt]' ({error})") from error
+        raise OfflineError(f"compiling needs TensorRT and ONNX: pip install -e '.[tensorrt]' ({error})") from error
     names = sd15 if sd15.is_sd15(folder) else embedded
     path = folder / names.FRAME_STEP
     embedded.check_hash(path, names.read_manifest(folder).hashes[names.FRAME_STEP])

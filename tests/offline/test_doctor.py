@@ -94,8 +94,16 @@ def test_only_the_base_requirements_are_needed() -> None:
 
 
 def test_the_busiest_thread_bounds_the_sessions() -> None:
-    assert Cost(engine_p50=8, engine_p95=9, encoder_p50=1).sessions(processors=64, frame_ms=40) == 4
-    assert Cost(engine_p50=1, engine_p95=9, encoder_p50=10).sessions(processors=1, frame_ms=40) == 1
+    assert Cost(engine_p50=8, engine_p95=9, encoder_p50=1).sessions(workers=1, processors=64, frame_ms=40) == 4
+    assert Cost(engine_p50=8, engine_p95=9, encoder_p50=1).sessions(workers=2, processors=64, frame_ms=40) == 8
+    assert Cost(engine_p50=1, engine_p95=9, encoder_p50=4).sessions(workers=2, processors=64, frame_ms=40) == 5
+    assert Cost(engine_p50=1, engine_p95=9, encoder_p50=10).sessions(workers=2, processors=1, frame_ms=40) == 1
+
+
+def test_as_many_sessions_are_told_as_were_measured_on_two_cores() -> None:
+    """benchmarks/results: of warp 4 without a late frame, of diffusion 2."""
+    assert Cost(engine_p50=4.0, engine_p95=5.7, encoder_p50=3.5).sessions(workers=2, processors=2, frame_ms=40) == 4
+    assert Cost(engine_p50=17.5, engine_p95=21, encoder_p50=3.5).sessions(workers=2, processors=2, frame_ms=40) == 2
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def test_without_words_the_configuration_stands() -> None:
 
 def test_words_win_over_the_configuration() -> None:
     assert said("--host", "0.0.0.0", "--port", "9", "--loop", "asyncio").server == ServerConfig(
-        "0.0.0.0", 9, "asyncio", 4, 8
+        "0.0.0.0", 9, "asyncio", 3, 8
     )
 
 

@@ -21,7 +21,7 @@ def face_finder(points: Path | None, model: Path | None, cache: Path, workspace:
         return ManualPoints(read_points(points))
     if not landmarker_installed():
         raise LandmarksError(
-            "the face cannot be looked for: MediaPipe is not installed; install it with `pip install 'lipcast[enrol]'`,"
+            "the face cannot be looked for: MediaPipe is not installed; install it with `pip install -e '.[enrol]'`,"
             " or give the face's points with --landmarks (docs/avatars.md says how)"
         )
     return Landmarker(model_file(model, cache), workspace)

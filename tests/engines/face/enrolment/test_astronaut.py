@@ -23,7 +23,7 @@ PICTURE = Path(str(FOUND.origin)).parent / "data" / "astronaut.png" if FOUND and
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not landmarker_installed(), reason="MediaPipe is not installed: pip install 'lipcast[enrol]'"),
+    pytest.mark.skipif(not landmarker_installed(), reason="MediaPipe is not installed: pip install -e '.[enrol]'"),
     pytest.mark.skipif(not MODEL.is_file(), reason=f"the landmarker's model is not at {MODEL.name} beside the project"),
     pytest.mark.skipif(not PICTURE.is_file(), reason="scikit-image, whose astronaut is enrolled, is not installed"),
 ]

@@ -87,7 +87,7 @@ def test_without_mediapipe_the_ways_out_are_named(tmp_path: Path) -> None:
         face_finder(None, None, tmp_path, tmp_path)
 
 
-@pytest.mark.skipif(not landmarker_installed(), reason="MediaPipe is not installed: pip install 'lipcast[enrol]'")
+@pytest.mark.skipif(not landmarker_installed(), reason="MediaPipe is not installed: pip install -e '.[enrol]'")
 def test_a_broken_model_is_told_of(tmp_path: Path) -> None:
     import numpy as np
 

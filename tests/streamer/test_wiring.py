@@ -1,0 +1,39 @@
+"""The stage is warm before anybody comes, and says so where it cannot keep up."""
+
+from __future__ import annotations
+
+import logging
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from engines.loader import Presenters
+from engines.speech.loader import load_lip_encoder
+from streamer.babble import babble
+from streamer.wiring import WARM_UP_FRAMES, Stage, say_if_slow, warm_up
+from tests.fakes import FakeEngine
+from tests.streamer.house import AVATAR
+
+
+def test_babble_moves_the_mouth_in_more_than_half_of_the_warm_up() -> None:
+    """Of a mouth at rest a network draws nothing, and would not be warm."""
+    stream = load_lip_encoder(2).open()
+    moved = [stream.step(chunk.samples).coefficients.any() for chunk in babble(640, WARM_UP_FRAMES)]
+    assert all(moved[WARM_UP_FRAMES // 2 :])
+
+
+def test_a_warm_up_tells_what_a_frame_takes(folder: Path) -> None:
+    ticks = count()
+    stage = Stage(FakeEngine(), Presenters(folder))
+    assert warm_up(stage, AVATAR, lambda: 0.003 * next(ticks)) == pytest.approx(3)
+
+
+@pytest.mark.parametrize(("frame_ms", "warnings"), [(39.0, 0), (1500.0, 1)])
+def test_a_runtime_that_cannot_keep_up_is_said(
+    frame_ms: float, warnings: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        say_if_slow(frame_ms)
+    assert len(caplog.messages) == warnings
+    assert all("1500 ms" in message and "--backend pytorch-cuda" in message for message in caplog.messages)
