@@ -171,6 +171,7 @@ async def look_by_browser(
             "known_ms": calibration.known_ms,
             "measured_ms": calibration.measured_ms,
             "bias_ms": round(calibration.bias_ms, 1),
+            "spread_ms": round(calibration.spread_ms, 1),
             "loopback_picture_ms": calibration.loopback_picture_ms,
             "loopback_sound_ms": calibration.loopback_sound_ms,
         },

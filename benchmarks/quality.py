@@ -4,7 +4,8 @@ Usage: python -m benchmarks.quality [--pack FOLDER] [--identities 8] [--frames 7
        [--sheet FILE.png] [--video FILE.mp4] [--engine NAME …]
 
 Compares the Structurist alone (warp) with the diffusion engine, and with that engine less each of its parts. Landmarks
-are found in the pictures themselves, those of the truth too. All measures are of the mask's inside.
+are found in the pictures themselves, those of the truth too. All measures are of the mask's inside, but for the last:
+what changes outside it when the presenters that ship talk.
 """
 
 from __future__ import annotations
@@ -34,11 +35,13 @@ from benchmarks.measuring.likeness import (
     ssim,
 )
 from benchmarks.measuring.lip_marks import LipMarks, openings
+from benchmarks.measuring.outside import change_outside
 from benchmarks.measuring.painters import Network, painters
 from benchmarks.measuring.report import publish, surroundings
 from benchmarks.measuring.showing import save_sheet, save_video
 from benchmarks.measuring.truth import HELD, Clip, load_clip, render_clip, save_clip
 from engines.diffusion.pack import SHIPPED, Pack, load_pack
+from engines.loader import Presenters, load_engine
 from scripts.heads.model import load_facekit
 from scripts.mouths.region import Region, build_region
 
@@ -182,8 +185,17 @@ def table(result: dict[str, Any]) -> list[tuple[str, str, str]]:
         for name, means in result["engines"].items():
             rows.append((f"{key}: {name}", f"{means[key]:.{digits}f} {unit}".rstrip(), ""))
     rows.append(("mnp: the truth itself", f"{result['truth_mnp']:.4f} px", ""))
+    rows += [
+        (f"outside the mask: {who}", f"{levels} grey levels", "0") for who, levels in result.get("outside", {}).items()
+    ]
     rows.append(("landmarks found in the truth, mean error", f"{result['detector_error']:.2f} %", ""))
     return rows + bars(result["engines"])
+
+
+def outside(pack: Path | None) -> dict[str, int]:
+    """The largest change outside the mask, grey levels, of each presenter that ships."""
+    engine, presenters = load_engine("diffusion", 2, pack, threads=1), Presenters()
+    return {name: change_outside(engine, presenters.load(name)) for name in presenters.all}
 
 
 def network_of(folder: Path | None) -> tuple[Network | None, Pack | None]:
@@ -218,6 +230,7 @@ def main() -> None:
     result = measure(
         Order(options.facekit, options.identities, options.frames, options.clips), network, options.engine, shown
     )
+    result["outside"] = outside(options.pack) if pack else {}
     result |= {"pack": f"{pack.manifest.name} {pack.manifest.version}" if pack else None} | surroundings()
     if options.sheet:
         save_sheet(options.sheet, shown)

@@ -210,11 +210,20 @@ class Calibration:
 
     @property
     def bias_ms(self) -> float:
-        return float(np.median(np.asarray(self.measured_ms) - np.asarray(self.known_ms)))
+        return float(np.median(self._errors))
+
+    @property
+    def spread_ms(self) -> float:
+        """Standard deviation of a single flash and beep: pictures are shown in steps of a screen's frame."""
+        return float(np.std(self._errors, ddof=1))
+
+    @property
+    def _errors(self) -> NDArray[np.float64]:
+        return np.asarray(self.measured_ms) - np.asarray(self.known_ms)
 
 
 async def calibrate(
-    opened: Page, url: str, offsets_ms: tuple[float, ...] = (0.0, 100.0), count: int = 6
+    opened: Page, url: str, offsets_ms: tuple[float, ...] = (0.0, 100.0), count: int = 12
 ) -> Calibration:
     """Send flashes and beeps from the page to itself and measure them as the benchmark does."""
     await opened.goto(url)

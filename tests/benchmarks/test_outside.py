@@ -1,0 +1,40 @@
+"""Identity outside the mask: nothing changes there, and a change would be found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from benchmarks.measuring.outside import change_outside
+from engines.api import Chunk, Frame, Stream
+from engines.face.avatar import FaceAvatar, load_avatar
+from engines.loader import load_engine
+from engines.warp.engine import WarpEngine
+from tests.engines.face import tiny_avatar
+
+
+@pytest.fixture
+def avatar(tmp_path: Path) -> FaceAvatar:
+    tiny_avatar.save(tmp_path / "tiny")
+    return load_avatar(tmp_path / "tiny")
+
+
+class Smudged(WarpEngine):
+    """Draws as its like, and changes a pixel in the corner by two levels."""
+
+    def step(self, batch: Sequence[tuple[Stream, Chunk]]) -> list[Frame]:
+        frames = super().step(batch)
+        for frame in frames:
+            frame.image[0, 0] ^= 2
+        return frames
+
+
+def test_nothing_changes_outside_the_mask(avatar: FaceAvatar) -> None:
+    engine = load_engine("warp", 2)
+    assert change_outside(engine, avatar) == 0
+
+
+def test_a_pixel_that_changes_is_found(avatar: FaceAvatar) -> None:
+    assert change_outside(Smudged(load_engine("warp", 2)._lip_encoder), avatar) == 2  # type: ignore[attr-defined]
