@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from engines.face.errors import AvatarError
-from engines.face.tensors import FaceTensors, check_tensors
+from engines.face.tensors import FaceTensors, check_crops, check_tensors
 
 FORMAT = 1
 MANIFEST, LOOP, FACE, PREVIEW = "avatar.json", "loop.mp4", "face.safetensors", "preview.jpg"
@@ -77,6 +77,7 @@ def load_avatar(folder: Path) -> FaceAvatar:
     """
     manifest = read_manifest(folder / MANIFEST)
     face = check_tensors(folder / FACE, _read_tensors(folder / FACE), manifest.frames)
+    check_crops(folder / FACE, face.alignment, manifest.width, manifest.height)
     loop = _decode_loop(folder / LOOP, manifest)
     loop.setflags(write=False)
     return FaceAvatar(manifest, loop, face)

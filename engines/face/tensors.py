@@ -19,6 +19,7 @@ from engines.motion import COEFFICIENTS
 
 REACH = 4.0  # crop units: no honest mesh, displacement or pose leaves the crop farther than this
 FRAME_REACH = 1e5  # pixels: the same for the alignment
+LARGEST_CROP = 2  # times the longer side of the frames: what draws a crop takes memory by its pixels
 C = len(COEFFICIENTS)
 
 
@@ -90,6 +91,18 @@ def check_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], frames: int) 
     for tensor in tensors.values():
         tensor.setflags(write=False)
     return FaceTensors(**{field.name: tensors[field.name] for field in fields(FaceTensors)})
+
+
+def check_crops(path: Path, alignment: NDArray[np.float32], width: int, height: int) -> None:
+    """The alignment (N, 2, 3) against frames of width × height pixels; path is for the message.
+
+    Raises:
+        AvatarError: a crop is far larger than the frame that it lies in.
+    """
+    side = float(np.linalg.norm(alignment[:, :, :2].astype(np.float64), axis=1).max())
+    if side > LARGEST_CROP * max(width, height):
+        expected = f"crops of at most {LARGEST_CROP * max(width, height)} pixels in frames of {width}×{height}"
+        raise AvatarError(path, expected, f"one of {side:.0f}", MEND)
 
 
 def _check_form(

@@ -128,6 +128,8 @@ def set_first(value: float) -> Callable[[NDArray[Any]], NDArray[Any]]:
         (spoil("mesh", lambda mesh: mesh[::-1]), "meet at rest"),
         (spoil("alignment", lambda alignment: alignment[:-1]), "alignment of shape"),
         (spoil("alignment", lambda alignment: alignment * 0), "alignment"),
+        (spoil("alignment", lambda alignment: alignment * 10), "crops of at most 192 pixels in frames of 96×96"),
+        (spoil("alignment", lambda alignment: alignment * np.float32([[10, 0.02, 1]])), "crops of at most 192 pixels"),
         (spoil("mask", lambda mask: mask[:, :-1]), "mask of shape"),
         (spoil("mask", lambda mask: mask | 1), "mask"),
         (spoil("interior_upper", lambda picture: picture[:, :, :3]), "interior_upper"),
