@@ -20,7 +20,7 @@ format: .venv/dev
 	$(BIN)/ruff format .
 
 bench: .venv/dev
-	$(BIN)/python -m benchmarks.latency --seconds 60 --browser --json benchmarks/results/latency_browser.json
+	$(BIN)/python -m benchmarks.latency --seconds 60 --browser --json benchmarks/results/latency_browser_diffusion.json
 
 clean:
 	rm -rf .venv

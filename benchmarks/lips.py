@@ -1,6 +1,6 @@
 """How right are the lips? Table for people, then one line of JSON. Knows no pictures.
 
-Usage: python -m benchmarks.lips [--speech ../shared/speech] [--corpus FOLDER] [--clips 40] [--json FILE]
+Usage: python -m benchmarks.lips [--speech ../shared/speech] [--corpus FOLDER] [--clips 24] [--weights FILE] [--json FILE]
 
 --speech: recordings with phone times (*.wav and *.phone.json, as published with pocketsphinx).
 --corpus: a folder written by scripts.lips.corpus; its held-out voices and synthesiser are the synthetic truth.
@@ -9,9 +9,6 @@ Usage: python -m benchmarks.lips [--speech ../shared/speech] [--corpus FOLDER] [
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import subprocess
 import time
 import wave
 from collections.abc import Callable
@@ -33,10 +30,11 @@ from benchmarks.lip_events import (
     track,
     tucks,
 )
+from benchmarks.measuring.report import publish, surroundings
 from benchmarks.measuring.sound import VOWEL_S, make_sound
 from engines.speech.lips import motions
 from engines.speech.mouth import canonical_mouth
-from engines.speech.trained import DELAY_STEP_MS, LARGEST_DELAY_MS, TrainedEncoder, load_trained
+from engines.speech.trained import DELAY_STEP_MS, LARGEST_DELAY_MS, WEIGHTS, TrainedEncoder, load_trained
 from scripts.lips import acoustics
 from scripts.lips.clips import Clip, plain_clip
 from scripts.lips.coefficients import coefficients
@@ -49,6 +47,18 @@ from scripts.lips.voices import HELD_OUT_SYNTHESISERS, is_held_out_voice
 Samples = NDArray[np.float32]
 Results = dict[str, float | int | str | dict[str, float]]
 
+BARS = {
+    "closures_found": "≥ 0.9",
+    "closures_false": "≤ 0.1",
+    "tuck_f1": "≥ 0.8",
+    "rounding_f1": "≥ 0.8",
+    "onset_lag_ms": "-70 to 20",
+    "opening_in_silence": "≤ 0.05",
+    "opening_in_white_noise": "≤ 0.05",
+    "opening_in_keyboard_clicks": "≤ 0.05",
+    "cpu_ms_per_chunk": "≤ 2",
+    "core_share": "≤ 0.03",
+}
 DEFAULT_LOOKAHEAD = 80  # ms
 FULL_OPENING = 0.14  # aperture of a wide vowel: the range that silence is measured against
 
@@ -141,9 +151,9 @@ def noisy(samples: Samples) -> Samples:
     return mixed
 
 
-def synthetic(corpus: Path, clips: int) -> Results:
+def synthetic(corpus: Path, clips: int, weights: Path) -> Results:
     groups = held_out(corpus, clips)
-    encoder = load_trained(DEFAULT_LOOKAHEAD)
+    encoder = load_trained(DEFAULT_LOOKAHEAD, weights)
     known, lag = agreement(encoder, groups["voices"])
     new, _ = agreement(encoder, groups["synthesiser"])
     steps = range(0, LARGEST_DELAY_MS + 1, DELAY_STEP_MS)
@@ -154,7 +164,7 @@ def synthetic(corpus: Path, clips: int) -> Results:
         "noise_10_db": agreement(encoder, groups["voices"], noisy)[0],
         "telephone": agreement(encoder, groups["voices"], acoustics.telephone)[0],
         "opus_16_kbit": agreement(encoder, groups["voices"], acoustics.opus)[0],
-        "by_lookahead_ms": {str(ms): agreement(load_trained(ms), groups["voices"])[0] for ms in steps},
+        "by_lookahead_ms": {str(ms): agreement(load_trained(ms, weights), groups["voices"])[0] for ms in steps},
     }
     return measured | gestures(encoder, groups["voices"])
 
@@ -205,42 +215,43 @@ def cost(encoder: TrainedEncoder, chunks: int = 1000) -> Results:
     return {"cpu_ms_per_chunk": mean, "chunk_ms_p95": 1000 * float(np.percentile(laps, 95)), "core_share": mean / 40}
 
 
-def about() -> Results:
-    commit = subprocess.run(("git", "rev-parse", "--short", "HEAD"), capture_output=True, text=True, check=False)
-    return {"commit": commit.stdout.strip(), "hardware": platform.processor() or platform.machine()}
-
-
-def show(results: Results) -> None:
+def table(results: Results) -> list[tuple[str, str, str]]:
+    """Every value, with its bar where it has one."""
+    rows = []
     for name, value in results.items():
         if isinstance(value, dict):
-            print(f"{name:28}", "  ".join(f"{key}: {v:.3f}" for key, v in value.items()))
+            said = "  ".join(f"{key}: {v:.3f}" for key, v in value.items())
         else:
-            print(f"{name:28} {value:.3f}" if isinstance(value, float) else f"{name:28} {value}")
+            said = f"{value:.3f}" if isinstance(value, float) else str(value)
+        rows.append((name, said, BARS.get(name, "")))
+    return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="how right are the lips?")
-    parser.add_argument("--speech", type=Path, default=Path("../shared/speech"))
-    parser.add_argument("--corpus", type=Path)
-    parser.add_argument("--clips", type=int, default=40, help="of each held-out group")
+    parser.add_argument(
+        "--speech",
+        type=Path,
+        default=Path("../shared/speech"),
+        help="real recordings with phone times (default %(default)s)",
+    )
+    parser.add_argument("--corpus", type=Path, help="of scripts.lips.build, for held-out voices")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="of the lip encoder (default: those that ship)")
+    parser.add_argument("--clips", type=int, default=24, help="of each held-out group")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    encoder = load_trained(DEFAULT_LOOKAHEAD)
+    encoder = load_trained(DEFAULT_LOOKAHEAD, args.weights)
     results: Results = {"lookahead_ms": DEFAULT_LOOKAHEAD}
     if args.speech.is_dir():
         results |= real_speech(args.speech, encoder)
     else:
         print(f"{args.speech} does not exist: nothing is measured on real speech")
     if args.corpus:
-        results |= synthetic(args.corpus, args.clips)
+        results |= synthetic(args.corpus, args.clips, args.weights)
     else:
         print("no --corpus: nothing is measured on held-out synthetic voices")
-    results |= onset(encoder) | quiet(encoder) | cost(encoder) | about()
-    show(results)
-    line = json.dumps(results)
-    if args.json:
-        args.json.write_text(line + "\n")
-    print(line)
+    results |= onset(encoder) | quiet(encoder) | cost(encoder)
+    publish(results | {"clips": args.clips} | surroundings(), table(results), args.json)
 
 
 if __name__ == "__main__":

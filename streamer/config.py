@@ -14,7 +14,7 @@ from streamer.errors import ConfigError
 
 T = TypeVar("T")
 
-# What drawing and encoding take at their 95th percentile on two cores (docs/measuring.md), with some to spare.
+# What drawing and encoding take at their 95th percentile on two cores (docs/findings.md), with some to spare.
 ENGINE_MARGINS_MS = {"warp": 10.0, "diffusion": 36.0}
 OTHER_MARGIN_MS = 10.0
 

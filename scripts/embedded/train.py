@@ -6,7 +6,7 @@
     python -m scripts.embedded.train crisp       --mouths FOLDER --out build/embedded
 
 A stage begins from what the stage before it left in the folder. Stopped, or given more steps, it goes on; the learning
-rate falls until the last step. --half computes in bfloat16: twice as fast where the processor has it.
+rate falls until the last step. --half computes in bfloat16: faster where the processor has it, slower where it has not.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Rebuilds the lip encoder from nothing: corpus, clips, training, export, measurement. Goes on where it stopped.
 
 Usage: python -m scripts.lips.build FOLDER [--steps 5800] [--root /]
+
+The network it makes is FOLDER/lips.onnx; to serve it, put it in the place of engines/speech/weights/lips.onnx.
 """
 
 from __future__ import annotations
@@ -13,14 +15,14 @@ from pathlib import Path
 
 def stages(folder: Path, steps: int, root: Path) -> list[tuple[str, ...]]:
     """The modules to run and their arguments, in order."""
-    corpus, clips, checkpoint = str(folder / "corpus"), str(folder / "clips"), str(folder / "lips.pt")
+    corpus, clips, checkpoint, weights = (str(folder / name) for name in ("corpus", "clips", "lips.pt", "lips.onnx"))
     return [
         ("scripts.lips.corpus", corpus, "--shards", "44", "--utterances", "160"),
         ("scripts.lips.recordings", corpus, "--root", str(root)),
         ("scripts.lips.dataset", corpus, clips, "--passes", "3", "--people", "5"),
         ("scripts.lips.train", clips, checkpoint, "--batch", "48", "--steps", str(steps)),
-        ("scripts.lips.export", checkpoint),
-        ("benchmarks.lips", "--corpus", corpus),
+        ("scripts.lips.export", checkpoint, "--out", weights),
+        ("benchmarks.lips", "--corpus", corpus, "--weights", weights),
     ]
 
 

@@ -1,6 +1,6 @@
 """Writes the trained lip network as ONNX, one chunk a run with its state carried outside, and checks parity.
 
-Usage: python -m scripts.lips.export CHECKPOINT... [--out engines/speech/weights/lips.onnx]
+Usage: python -m scripts.lips.export CHECKPOINT... [--out lips.onnx]
 
 The graph is built by hand: it is ten nodes, and no exporter stands between the weights and the file.
 """
@@ -157,7 +157,7 @@ def load(checkpoints: Sequence[Path]) -> LipNetwork:
 def main() -> None:
     parser = argparse.ArgumentParser(description="export the lip network")
     parser.add_argument("checkpoints", type=Path, nargs="+", help="their mean is exported")
-    parser.add_argument("--out", type=Path, default=Path("engines/speech/weights/lips.onnx"))
+    parser.add_argument("--out", type=Path, default=Path("lips.onnx"), help="default %(default)s")
     args = parser.parse_args()
     error = export(load(args.checkpoints), args.out)
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB, parity {error:.1e}")
