@@ -24,7 +24,9 @@ from engines.face.tensors import FaceTensors, check_crops, check_tensors
 FORMAT = 1
 MANIFEST, LOOP, FACE, PREVIEW = "avatar.json", "loop.mp4", "face.safetensors", "preview.jpg"
 LARGEST = 4096  # pixels or frames: beyond, a file asks for more memory than any presenter needs
+LOOP_BYTES = 1_500_000_000  # of decoded pictures: a minute of 512×512
 REMAKE = "make the avatar again, or take its folder from the release"
+UNREADABLE = "let the user that runs Lipcast read it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +115,10 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         AvatarError: it is missing, damaged, of another format, or a field is missing or absurd.
     """
+    _expect_file(path)
     try:
-        fields = json.loads(_existing(path).read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no JSON, a number without end
         raise AvatarError(path, "JSON in UTF-8", f"an error: {error}", REMAKE) from error
     if not isinstance(fields, dict):
         raise AvatarError(path, "a JSON object", type(fields).__name__, REMAKE)
@@ -127,6 +130,10 @@ def read_manifest(path: Path) -> Manifest:
             raise AvatarError(path, f"{name}: {type_.__name__}", repr(fields.get(name)), f"add {name!r}")
         if type_ is int and not 0 < fields[name] <= LARGEST:
             raise AvatarError(path, f"{name} within 1..{LARGEST}", repr(fields[name]), REMAKE)
+    loop = 3 * fields["frames"] * fields["width"] * fields["height"]
+    if loop > LOOP_BYTES:
+        found = f"{loop / 1e9:.1f} GB of pictures, at most {LOOP_BYTES / 1e9:.1f} GB are read"
+        raise AvatarError(path, "a loop that memory can hold", found, REMAKE)
     return Manifest(**{name: fields[name] for name in _MANIFEST_TYPES})
 
 
@@ -138,10 +145,13 @@ _MANIFEST_TYPES: dict[str, type] = {
 
 
 def _read_tensors(path: Path) -> dict[str, NDArray[Any]]:
+    _expect_file(path)
     try:
-        tensors: dict[str, NDArray[Any]] = load_file(_existing(path))
-    except SafetensorError as error:
+        tensors: dict[str, NDArray[Any]] = load_file(path)
+    except (OSError, SafetensorError) as error:
         raise AvatarError(path, "a safetensors file", f"an error: {error}", REMAKE) from error
+    except (TypeError, AttributeError) as error:  # what safetensors raises of bfloat16 and of types of eight bits
+        raise AvatarError(path, "tensors of types that numpy has", f"an error: {error}", REMAKE) from error
     return tensors
 
 
@@ -149,8 +159,10 @@ def _decode_loop(path: Path, manifest: Manifest) -> NDArray[np.uint8]:
     shape = (manifest.frames, manifest.height, manifest.width, 3)
     loop = np.empty(shape, np.uint8)
     count = 0
+    _expect_file(path)
     try:
-        with av.open(str(_existing(path))) as container:
+        # The format is said, not guessed: other formats that FFmpeg knows lead to other files, or to the network.
+        with av.open(str(path), format="mp4") as container:
             for picture in container.decode(video=0):
                 image = picture.to_ndarray(format="rgb24")
                 if image.shape != shape[1:]:
@@ -166,7 +178,12 @@ def _decode_loop(path: Path, manifest: Manifest) -> NDArray[np.uint8]:
     return loop
 
 
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise AvatarError(path, "a file", "none", REMAKE)
-    return path
+def _expect_file(path: Path) -> None:
+    """Opens it, too: not every reader says that it may not."""
+    try:
+        if path.is_file():
+            path.open("rb").close()
+            return
+    except OSError as error:
+        raise AvatarError(path, "a file that can be opened", f"an error: {error}", UNREADABLE) from error
+    raise AvatarError(path, "a file", "none", REMAKE)

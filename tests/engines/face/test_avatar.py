@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from engines.face.avatar import load_avatar, save_avatar
+from engines.face.avatar import load_avatar, read_manifest, save_avatar
 from engines.face.errors import AvatarError
 from tests.engines.face import tiny_avatar as tiny
 
@@ -92,6 +93,54 @@ def test_a_wrong_manifest_is_refused(folder: Path, field: str, value: object) ->
     path = folder / "avatar.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
     with pytest.raises(AvatarError, match="expected"):
+        load_avatar(folder)
+
+
+def test_a_loop_that_no_memory_holds_is_refused_by_the_manifest_alone(folder: Path) -> None:
+    path = folder / "avatar.json"
+    sizes = dict.fromkeys(("frames", "width", "height"), 4096)
+    path.write_text(json.dumps(json.loads(path.read_text()) | sizes))
+    with pytest.raises(AvatarError, match=r"avatar\.json: .*206\.2 GB of pictures, at most 1\.5 GB are read"):
+        read_manifest(path)
+
+
+@pytest.mark.parametrize("text", ['{"format": ' + "9" * 5000 + "}", "[" * 100_000])
+def test_json_that_has_no_end_is_refused(folder: Path, text: str) -> None:
+    (folder / "avatar.json").write_text(text)
+    with pytest.raises(AvatarError, match=r"avatar\.json: expected JSON"):
+        load_avatar(folder)
+
+
+@pytest.mark.parametrize("name", ["avatar.json", "face.safetensors"])
+def test_a_file_that_can_be_opened_and_not_read_is_refused(folder: Path, name: str) -> None:
+    """As on a broken disk: nobody can read a process's memory from its beginning."""
+    (folder / name).unlink()
+    (folder / name).symlink_to("/proc/self/mem")
+    with pytest.raises(AvatarError, match=f"{name}: expected .*, found an error: "):
+        load_avatar(folder)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+@pytest.mark.parametrize("name", ["avatar.json", "loop.mp4", "face.safetensors"])
+def test_a_file_that_we_may_not_read_is_refused(folder: Path, name: str) -> None:
+    (folder / name).chmod(0)
+    with pytest.raises(AvatarError, match=f"{name}: expected a file that can be opened, found an error: "):
+        load_avatar(folder)
+
+
+@pytest.mark.parametrize(("kind", "size"), [("BF16", 2), ("F8_E4M3", 1), ("F8_E5M2", 1)])
+def test_types_that_numpy_does_not_have_are_refused(folder: Path, kind: str, size: int) -> None:
+    header = json.dumps({"mesh": {"dtype": kind, "shape": [4], "data_offsets": [0, 4 * size]}}).encode()
+    (folder / "face.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4 * size))
+    with pytest.raises(AvatarError, match=r"face\.safetensors: expected tensors of types that numpy has"):
+        load_avatar(folder)
+
+
+def test_a_loop_of_another_format_is_refused(folder: Path) -> None:
+    """Whatever its name says: a playlist, for one, would have us open other files."""
+    (folder / "elsewhere.mp4").write_bytes((folder / "loop.mp4").read_bytes())
+    (folder / "loop.mp4").write_text("ffconcat version 1.0\nfile elsewhere.mp4\n")
+    with pytest.raises(AvatarError, match=r"loop\.mp4: expected a video that can be decoded"):
         load_avatar(folder)
 
 
