@@ -1,6 +1,6 @@
 """How right are the lips? Table for people, then one line of JSON. Knows no pictures.
 
-Usage: python -m benchmarks.lips [--speech ../shared/speech] [--corpus FOLDER] [--clips 24] [--weights FILE] [--json FILE]
+Usage: python -m benchmarks.lips [--speech FOLDER] [--corpus FOLDER] [--clips 24] [--weights FILE] [--json FILE]
 
 --speech: recordings with phone times (*.wav and *.phone.json, as published with pocketsphinx).
 --corpus: a folder written by scripts.lips.corpus; its held-out voices and synthesiser are the synthetic truth.
