@@ -17,6 +17,7 @@ const LEFT = 410; // the speaker has left for good
 export class Visit extends EventTarget {
   #ending = null; // AbortController of the visit under way
   #openMicrophone;
+  #telling = null; // while the server is being told that the speaker is muted, or no longer
   state = "idle";
   failure = null; // {title, detail} of the state "failed" or "ended"
   call = null;
@@ -34,7 +35,7 @@ export class Visit extends EventTarget {
   /** choice: {avatar, codec}. Resolves when the visit is over, however it ends. */
   async join(choice) {
     const signal = this.#begin("join", false);
-    this.muted = false;
+    this.#mute(false); // a microphone handed over may still be muted from the visit before
     await this.#guard(signal, async () => {
       const microphone = this.microphone ?? await this.#openMicrophone();
       if (signal.aborted) return microphone.close(); // left while the browser was still asking
@@ -59,11 +60,11 @@ export class Visit extends EventTarget {
     this.#enter("back");
   }
 
+  /** Shown at once. The server is told one wish at a time, so that the last one told is the last one wished. */
   async setMuted(muted) {
-    this.muted = muted;
-    if (this.microphone) this.microphone.track.enabled = !muted;
-    this.#emit("muted");
-    if (this.session) await api.setMuted(this.session.url, muted);
+    this.#mute(muted);
+    this.#telling ??= this.#tellMuted().finally(() => { this.#telling = null; });
+    await this.#telling;
   }
 
   async interrupt() {
@@ -77,6 +78,27 @@ export class Visit extends EventTarget {
     if (!microphone) return;
     microphone.track.enabled = !this.muted;
     await this.call?.audio.sender.replaceTrack(microphone.track);
+  }
+
+  #mute(muted) {
+    this.muted = muted;
+    if (this.microphone) this.microphone.track.enabled = !muted;
+    this.#emit("muted");
+  }
+
+  async #tellMuted() {
+    let session = null;
+    let told = null;
+    while (this.session && (session !== this.session || told !== this.muted)) {
+      ({ session, muted: told } = this);
+      try {
+        await api.setMuted(session.url, told);
+      } catch (error) {
+        if (session !== this.session || told !== this.muted) continue; // only the newest wish counts
+        this.#mute(true); // the server may still be muted; silent here, the page is right either way
+        throw error;
+      }
+    }
   }
 
   #begin(event, isViewer) {

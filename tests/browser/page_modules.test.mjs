@@ -1,4 +1,5 @@
-// The page's pure modules, by Node's own test runner; test_page_modules.py puts them side by side and starts it.
+// The page's modules that need no page, by Node's own test runner; test_page_modules.py puts them side by side and
+// starts it.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,6 +9,9 @@ import { loudness } from "./microphone.js";
 import { STATES, isActive, next } from "./state.js";
 import { delays, figures, pick } from "./stats.js";
 import { curtain, notReadyText, pillText } from "./texts.js";
+import { Visit } from "./visit.js";
+
+globalThis.CustomEvent ??= class extends Event {}; // Node 18 has none; nobody here reads its detail
 
 const SERVER = { server_ms: { buffer: 24, chunk: 20, lookahead: 80, engine: 9, release: 7, total: 140 } };
 
@@ -20,6 +24,26 @@ function report(at, video = {}, audio = {}) {
     ["c", { type: "codec", mimeType: "video/VP8" }],
   ];
 }
+
+/** A server that answers when it is told to. told: what it was asked to do; answer(status): answers the oldest. */
+function slowServer() {
+  const told = [];
+  const open = [];
+  globalThis.fetch = (url, { body }) => {
+    told.push(JSON.parse(body));
+    return new Promise((resolve) => open.push((status) => resolve(new Response("{}", { status }))));
+  };
+  return { told, answer: (status = 200) => open.shift()(status) };
+}
+
+function speaking() {
+  const visit = new Visit({ openMicrophone: () => assert.fail("it has a microphone") });
+  visit.microphone = { track: { enabled: true }, close() {} };
+  visit.session = { url: "/api/sessions/1" };
+  return visit;
+}
+
+const settled = () => new Promise((resolve) => { setTimeout(resolve); });
 
 test("a visit goes from idle to live and through a loss back to live", () => {
   const events = ["join", "granted", "connected", "lost", "connected", "leave"];
@@ -106,4 +130,77 @@ test("the pill names muting and the viewers", () => {
 test("a server that does not answer is not blamed on the visitor", () => {
   assert.match(notReadyText({ title: "x", detail: "y", status: 0 }), /does not answer/);
   assert.equal(notReadyText({ title: "Warming up", detail: "Loading.", status: 503 }), "Warming up. Loading.");
+});
+
+test("a visit begins unmuted, with a microphone that is on, even after one that ended muted", async () => {
+  const visit = speaking();
+  visit.session = null;
+  await visit.setMuted(true);
+  const microphone = { track: { enabled: true }, close() {} };
+  await visit.setMicrophone(microphone);
+  const visited = visit.join({});
+  assert.deepEqual([visit.muted, microphone.track.enabled], [false, true]);
+  visit.leave();
+  await visited;
+});
+
+test("the server is told of one wish at a time, and the last one last", async () => {
+  const server = slowServer();
+  const visit = speaking();
+  const wishes = [true, false, true, false].map((muted) => visit.setMuted(muted));
+  assert.deepEqual(server.told, [{ muted: true }]);
+  server.answer();
+  await settled();
+  assert.deepEqual(server.told, [{ muted: true }, { muted: false }]);
+  server.answer();
+  await Promise.all(wishes);
+  assert.deepEqual([visit.muted, server.told.length], [false, 2]);
+});
+
+test("an unmuting that fails is not shown as done, and nothing is heard", async () => {
+  const server = slowServer();
+  const visit = speaking();
+  await Promise.all([visit.setMuted(true), server.answer()]);
+  const unmuted = visit.setMuted(false);
+  server.answer(500);
+  await assert.rejects(unmuted, /refused/);
+  assert.deepEqual([visit.muted, visit.microphone.track.enabled], [true, false]);
+});
+
+test("a wish that fails is passed over when a newer one has taken its place", async () => {
+  const server = slowServer();
+  const visit = speaking();
+  const wishes = [visit.setMuted(true), visit.setMuted(false)];
+  server.answer(503);
+  await settled();
+  server.answer();
+  await Promise.all(wishes);
+  assert.deepEqual([visit.muted, visit.microphone.track.enabled], [false, true]);
+});
+
+test("what the server says of muting does not matter after leaving", async () => {
+  const server = slowServer();
+  const visit = speaking();
+  const muted = visit.setMuted(true);
+  visit.session = null;
+  server.answer(404);
+  await muted;
+});
+
+test("the screen is kept on by one lock, however often that is asked", async () => {
+  const locks = [];
+  const request = async () => {
+    locks.push(Object.assign(new EventTarget(), { release: () => { lock.isReleased = true; } }));
+    const lock = locks.at(-1);
+    return lock;
+  };
+  globalThis.document = Object.assign(new EventTarget(), { visibilityState: "visible" });
+  Object.defineProperty(globalThis, "navigator", { value: { wakeLock: { request } }, configurable: true });
+  const { keepAwake } = await import("./wake_lock.js");
+  keepAwake(true);
+  keepAwake(true);
+  await settled();
+  assert.equal(locks.length, 1);
+  keepAwake(false);
+  assert.ok(locks.every((lock) => lock.isReleased));
 });

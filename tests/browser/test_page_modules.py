@@ -1,4 +1,4 @@
-"""The page's pure modules (states, back-off, figures, words), by Node's own test runner. Knows no browser."""
+"""The page's modules that need no page (states, back-off, figures, words, muting), by Node's own test runner. Knows no browser."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ WEB = Path(__file__).parents[2] / "streamer" / "web"
 TESTS = Path(__file__).with_name("page_modules.test.mjs")
 
 
-def test_pure_modules_of_the_page(tmp_path: Path) -> None:
+def test_modules_of_the_page(tmp_path: Path) -> None:
     node = shutil.which("node")
     if node is None:
         pytest.skip("needs Node.js, version 18 or later (the program `node`)")
