@@ -8,7 +8,7 @@ done stream by stream on the CPU, and with a fast network takes longer than it: 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from engines.api import Avatar, Chunk, Frame, Stream, Timing
@@ -78,10 +78,17 @@ class DiffusionEngine:
         Raises:
             ValueError: a chunk has the wrong length or type, or a stream comes twice. No stream has moved then.
             TypeError: a stream is another engine's. No stream has moved then.
+            RuntimeError: the network or its runtime failed. Streams may have moved then.
         """
         own = [(_own(stream), self._timing.checked(chunk)) for stream, chunk in batch]
         if len({id(stream) for stream, _ in own}) < len(own):
             raise ValueError("expected each stream once in a batch: its chunks are heard one after the other")
+        try:
+            return self._frames(own)
+        except ValueError as error:  # a GraphError, for one: to callers it would say that no stream has moved
+            raise RuntimeError(f"the engine failed after its streams had heard their chunks: {error}") from error
+
+    def _frames(self, own: Sequence[tuple[DiffusionStream, Chunk]]) -> list[Frame]:
         questions = self._each(self._hear, own)
         answers = iter(run_network(self._network, [question for question in questions if question is not None]))
         drafts = [
@@ -95,8 +102,15 @@ class DiffusionEngine:
         return stream.hear(chunk, self._enrolled.of(stream.avatar))
 
     def _each(self, work: Callable[[A], B], streams: Iterable[A]) -> list[B]:
-        """The work on every stream, in order. Streams share nothing that changes, so it may be done side by side."""
-        return list(map(work, streams) if self._pool is None else self._pool.map(work, streams))
+        """The work on every stream, in order. Streams share nothing that changes, so it may be done side by side.
+
+        Where one fails, none is worked on any more once that is raised.
+        """
+        if self._pool is None:
+            return [work(each) for each in streams]
+        asked = [self._pool.submit(work, each) for each in streams]
+        wait(asked)
+        return [each.result() for each in asked]
 
 
 def _draw(draft: tuple[DiffusionStream, Chunk, Question | None, Floats | None]) -> Frame:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backends.api import Tensors, TensorSpec, check_feeds
+from engines.backends.api import GraphError, Tensors, TensorSpec, check_feeds
 
 SIZE = 32  # pixels of the network's picture
 LATENT = (4, 4, 4)
@@ -21,13 +21,14 @@ FLOAT = np.dtype(np.float32)
 class FakeFrameStep:
     """The structure frame, brighter by `light`, and by `grain` times the noise, each latent over its own square.
 
-    Counts its runs by batch size.
+    Counts its runs by batch size. broken: its runtime fails, as a GPU may.
     """
 
     batch: int = 1
     light: float = 0.0
     grain: float = 0.0
     runs: int = 0
+    broken: bool = False
     fed: list[Tensors] = field(default_factory=list)
 
     @property
@@ -44,6 +45,8 @@ class FakeFrameStep:
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> Tensors:
         check_feeds(self.inputs, feeds)
+        if self.broken:
+            raise GraphError("the device is gone")
         self.runs += 1
         self.fed.append(dict(feeds))
         squares = feeds["noise"][:, :1].repeat(SIZE // LATENT[1], axis=2).repeat(SIZE // LATENT[2], axis=3)

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.api import Chunk, Engine, Frame
+from engines.backends.api import GraphError
 from engines.backends.batches import Batches, exact
 from engines.diffusion.conditions import enrol_by
 from engines.diffusion.engine import DiffusionEngine
@@ -16,11 +17,12 @@ from engines.diffusion.finish import FULL, Parts
 from engines.diffusion.noise_sensor import Prior
 from engines.diffusion.stream import DiffusionStream, add_difference
 from engines.diffusion.temporal_filter import Kernel
+from engines.motion import LipMotion
 from engines.speech.api import FRAME_SAMPLES
 from engines.warp.engine import WarpEngine
 from tests.engines.diffusion.graphs import LATENT, SIZE, FakeEncode, FakeFrameStep
 from tests.engines.face import tiny_avatar as tiny
-from tests.engines.level_encoder import LevelEncoder
+from tests.engines.level_encoder import LevelEncoder, LevelStream
 
 AVATAR = tiny.avatar()
 LOOKAHEAD = 1  # frames, of the lip encoder
@@ -264,6 +266,35 @@ def test_a_stream_that_comes_twice_is_refused_and_does_not_move() -> None:
     with pytest.raises(ValueError, match="each stream once"):
         engine.step([(stream, chunk(1.0, 0)), (stream, chunk(1.0, 1))])
     np.testing.assert_array_equal(talk(engine, [0.0], stream)[0].image, AVATAR.loop[0])
+
+
+def test_a_network_that_fails_is_no_refusal() -> None:
+    """A ValueError says that no stream has moved, and who steps them again would have them hear the chunk twice."""
+    step = FakeFrameStep(1)
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), exact({1: step}), enrol_by(FakeEncode(), SIZE))
+    stream = engine.open(AVATAR)
+    talk(engine, [1.0] * 2, stream)
+    step.broken = True
+    with pytest.raises(RuntimeError, match="after its streams had heard their chunks: the device is gone") as caught:
+        engine.step([(stream, chunk(1.0, 2))])
+    assert isinstance(caught.value.__cause__, GraphError)
+
+
+class Deaf(LevelStream):
+    def step(self, samples: NDArray[np.float32]) -> LipMotion:
+        raise RuntimeError("no ears")
+
+
+def test_where_one_stream_fails_the_others_are_done_before_that_is_said() -> None:
+    """Or they would still be moving while their sessions are told."""
+    engine = engine_of(threads=2)
+    streams = [engine.open(AVATAR) for _ in range(40)]
+    heard = [LevelStream(0) for _ in streams[1:]]  # each opens its mouth at once, so that there is work to do
+    for stream, ears in zip(streams, [Deaf(0), *heard], strict=True):
+        stream._encoder = ears
+    with pytest.raises(RuntimeError, match="no ears"):
+        engine.step([(stream, chunk(1.0, 0)) for stream in streams])
+    assert [len(ears.heard) for ears in heard] == [1] * len(heard)
 
 
 def test_what_another_engine_made_is_refused() -> None:
