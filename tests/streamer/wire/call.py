@@ -24,6 +24,7 @@ from streamer.config import WebRtcConfig
 from streamer.encode import VideoEncoder
 from streamer.wire.peer import Peer, PeerEvents
 from tests.sounds import opus_packets, voice
+from tests.streamer.wire.offers import Change
 
 SIZE = (64, 48)
 PATIENCE_S = 10.0  # a busy machine is slow; nothing waits this long where all is well
@@ -37,18 +38,27 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 class Client:
-    """A browser's part: sends a microphone if it has one, receives sound and picture."""
+    """A browser's part: sends a microphone if it has one, receives sound and picture.
 
-    def __init__(self, microphone: MediaStreamTrack | None = None, video: str = "video/VP8") -> None:
+    kinds: in which order they are offered.
+    """
+
+    def __init__(
+        self,
+        microphone: MediaStreamTrack | None = None,
+        video: str = "video/VP8",
+        kinds: tuple[str, str] = ("audio", "video"),
+    ) -> None:
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self.received: dict[str, list[Any]] = {"audio": [], "video": []}
         self._readers: list[asyncio.Task[None]] = []
         self.connection.on("track", self._read)
-        if microphone is not None:
-            self.connection.addTrack(microphone)
-        else:
-            self.connection.addTransceiver("audio", direction="recvonly")
-        screen = self.connection.addTransceiver("video", direction="recvonly")
+        for kind in kinds:
+            if kind == "audio" and microphone is not None:
+                self.connection.addTransceiver(microphone, "sendrecv")
+            else:
+                self.connection.addTransceiver(kind, "recvonly")
+        screen = next(each for each in self.connection.getTransceivers() if each.kind == "video")
         known = RTCRtpReceiver.getCapabilities("video")
         assert known is not None
         screen.setCodecPreferences([codec for codec in known.codecs if codec.mimeType == video])
@@ -79,9 +89,15 @@ class Client:
 
 
 class Call:
-    """`async with` connects both ends and closes them."""
+    """`async with` connects both ends and closes them. change: made to the offer on its way."""
 
-    def __init__(self, config: WebRtcConfig | None = None, video: str = "video/VP8") -> None:
+    def __init__(
+        self,
+        config: WebRtcConfig | None = None,
+        video: str = "video/VP8",
+        kinds: tuple[str, str] = ("audio", "video"),
+        change: Change = str,
+    ) -> None:
         self.clock = MonotonicClock()
         self.media = MediaClock(self.clock.now())
         self.packets: list[tuple[int, bytes]] = []
@@ -100,14 +116,15 @@ class Call:
                 on_dropped_datagram=lambda: self.told.append("dropped"),
             ),
         )
-        self.client = Client(AudioStreamTrack(), video)
+        self.client = Client(AudioStreamTrack(), video, kinds)
+        self._change = change
         self.answer = ""
         self._sounds = opus_packets(voice(1.0))
         self._encoder = VideoEncoder(video, *SIZE, 25)
         self._frame = 0
 
     async def __aenter__(self) -> Call:
-        self.answer = await self.peer.answer(await self.client.offer(), with_microphone=True)
+        self.answer = await self.peer.answer(self._change(await self.client.offer()), with_microphone=True)
         await self.client.accept(self.answer)
         await until(lambda: "connected" in self.told)
         return self

@@ -36,6 +36,19 @@ def test_a_viewer_sends_no_sound() -> None:
         check(VIEWER)
 
 
+@pytest.mark.parametrize(
+    "group",
+    [
+        pytest.param("BUNDLE 1 0", id="video first"),
+        pytest.param("BUNDLE zz 0 1", id="a stranger first"),
+        pytest.param(" BUNDLE 1 0\r\na=group:BUNDLE 0 1", id="another before it"),
+        pytest.param("BUNDLE 0 1\r\na=group:LS 1 0", id="another after it"),
+    ],
+)
+def test_the_library_is_told_of_one_group_with_the_sound_first(group: str) -> None:
+    assert check(replace("BUNDLE 0 1", group)(CHROMIUM)) == check(CHROMIUM)
+
+
 def test_line_ends_may_be_newlines_only() -> None:
     assert check(CHROMIUM.replace("\r\n", "\n")) == check(CHROMIUM)
 
@@ -57,6 +70,11 @@ def test_line_ends_may_be_newlines_only() -> None:
         pytest.param(lambda sdp: sdp + "a=x\r\n" * MAX_LINES, "lines", id="too many lines"),
         pytest.param(without("a=group:BUNDLE"), "BUNDLE", id="no bundle"),
         pytest.param(replace("BUNDLE 0 1", "BUNDLE 0"), "video section", id="video out of the bundle"),
+        pytest.param(
+            lambda sdp: with_lines("a=group:BUNDLE 0 1")(without("a=group")(sdp)), "BUNDLE", id="a section's bundle"
+        ),
+        pytest.param(replace("a=mid:1", "a=mid:0"), "mid '0'", id="one mid for both"),
+        pytest.param(replace("a=mid:1", "mid:1"), "BUNDLE", id="a mid that is no attribute"),
         pytest.param(section("audio", without("a=rtcp-mux")), "rtcp-mux", id="no rtcp-mux"),
         pytest.param(section("audio", without("a=mid")), "BUNDLE", id="no mid"),
         pytest.param(section("audio", replace("a=sendrecv", "a=recvonly")), "microphone", id="no microphone"),

@@ -178,6 +178,13 @@ async def test_what_the_library_cannot_parse_is_refused_and_leaves_nothing(chang
     await call.client.close()
 
 
+@pytest.mark.parametrize("kinds", [("audio", "video"), ("video", "audio")], ids=" then ".join)
+@pytest.mark.parametrize("group", ["BUNDLE 0 1", "BUNDLE 1 0", "BUNDLE zz 0 1"])
+async def test_in_whatever_order_the_tracks_are_named_they_connect(kinds: tuple[str, str], group: str) -> None:
+    async with Call(kinds=kinds, change=replace("BUNDLE 0 1", group)) as call:
+        await call.play(lambda: call.client.received["video"] and call.client.received["audio"] and call.packets)
+
+
 async def test_chromiums_offer_is_answered_with_vp8_or_h264_and_opus() -> None:
     call = Call(WebRtcConfig())
     answer = await call.peer.answer(with_lines(candidate("127.0.0.1"))(CHROMIUM), with_microphone=True)
