@@ -1,12 +1,13 @@
 """Where aiortc's own ways do not do, and how they are replaced, attribute by attribute (aiortc 1.16, aioice 0.13).
 
 Each hook sets a named attribute of one object of one connection; nothing is changed for the process. They use
-private names, so tests/streamer/test_wire.py drives each of them against a real peer.
+private names, so tests/streamer/wire/test_peer.py drives each of them against a real peer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,6 +28,7 @@ from streamer.clock import Clock, MediaClock
 from streamer.jitter import signed32
 
 MAX_QUEUED_DATAGRAMS = 512  # about 0.5 s of a busy session; beyond that somebody floods
+FIRST_OF_DTLS = b"\x14"  # the least first byte of what is not for ICE (RFC 7983 section 7)
 MAX_QUEUED_PACKETS = 16  # frames of picture, or 320 ms of sound, that a stalled path may hold back
 
 
@@ -155,22 +157,40 @@ class OutgoingMedia:
 def guard_datagrams(connection: IceConnection, on_drop: Callable[[], None]) -> None:
     """Let media in only from addresses that ICE knows, never empty, and never more than can be handled.
 
-    aioice queues any datagram from anywhere without bound, and an empty one ends the DTLS task.
+    aioice queues any datagram from anywhere without bound, also what only begins as STUN does; an empty one ends the
+    DTLS task.
     """
+    vars(connection)["data_received"] = bounded(connection, connection.data_received, on_drop)
     for protocol in connection._protocols:
         vars(protocol)["datagram_received"] = guarded(connection, protocol.datagram_received, on_drop)
+
+
+def bounded(
+    connection: IceConnection, receive: Callable[[bytes, int], None], on_drop: Callable[[], None]
+) -> Callable[[bytes, int], None]:
+    """Takes the place of what aioice calls with every datagram that it cannot read as STUN."""
+
+    def data_received(data: bytes, component: int) -> None:
+        if data[:1] < FIRST_OF_DTLS or connection._queue.qsize() >= MAX_QUEUED_DATAGRAMS:
+            on_drop()
+        else:
+            receive(data, component)
+
+    return data_received
 
 
 def guarded(
     connection: IceConnection, receive: Callable[[bytes, tuple[Any, ...]], None], on_drop: Callable[[], None]
 ) -> Callable[[bytes, tuple[Any, ...]], None]:
     def datagram_received(data: bytes, address: tuple[Any, ...]) -> None:
-        if not looks_like_stun(data):
-            known = any(pair.remote_addr == address[:2] for pair in connection._check_list)
-            if not data or not known or connection._queue.qsize() >= MAX_QUEUED_DATAGRAMS:
-                on_drop()
-                return
-        receive(data, address)
+        known = any(pair.remote_addr == address[:2] for pair in connection._check_list)
+        if not known and not looks_like_stun(data):
+            on_drop()
+            return
+        try:
+            receive(data, address)
+        except (ValueError, KeyError, struct.error):  # an attribute that is cut short, or one that is missing
+            on_drop()
 
     return datagram_received
 

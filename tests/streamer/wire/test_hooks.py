@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, field
+import struct
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from aioice import stun
-from aioice.ice import Connection
+from aioice import Candidate, stun
+from aioice.ice import Connection, StunProtocol
 from aiortc.rtp import AnyRtcpPacket, RtcpByePacket, RtcpSenderInfo, RtcpSrPacket
 
 from streamer.clock import MediaClock
@@ -18,7 +18,7 @@ from streamer.wire.hooks import (
     Encoded,
     OutgoingMedia,
     WallClock,
-    guarded,
+    guard_datagrams,
     looks_like_stun,
 )
 from tests.fakes import FakeClock
@@ -94,53 +94,87 @@ class Pair:
     remote_addr: tuple[str, int]
 
 
-@dataclass
-class FakeIce:
-    """A connection that knows one peer."""
+class Ice:
+    """The library's own end of a connection, guarded, that knows one peer; what it answers goes nowhere."""
 
-    _check_list: list[Pair] = field(default_factory=lambda: [Pair(PEER)])
-    _queue: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
+    def __init__(self) -> None:
+        self.connection = Connection(ice_controlling=False)
+        self.connection._early_checks_done = True
+        self.protocol = StunProtocol(self.connection)
+        self.answers: list[bytes] = []
+        self.dropped = 0
+        own, protocol = vars(self.connection), vars(self.protocol)
+        own["_check_list"], own["_protocols"] = [Pair(PEER)], [self.protocol]
+        protocol["transport"] = self
+        protocol["local_candidate"] = Candidate("1", 1, "udp", 1, "192.0.2.9", 9, "host")
+        guard_datagrams(self.connection, self._drop)
+
+    def sendto(self, data: bytes, address: tuple[str, int]) -> None:
+        self.answers.append(data)
+
+    def _drop(self) -> None:
+        self.dropped += 1
+
+    def receive(self, data: bytes, address: tuple[Any, ...]) -> str:
+        """What became of a datagram."""
+        before = (self.connection._queue.qsize(), len(self.answers), self.dropped)
+        self.protocol.datagram_received(data, address)
+        after = (self.connection._queue.qsize(), len(self.answers), self.dropped)
+        [became] = [
+            one for one, was, now in zip(("taken", "answered", "dropped"), before, after, strict=True) if now > was
+        ]
+        return became
 
 
-def binding_request() -> bytes:
-    return bytes(stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST))
+def request(*attributes: tuple[int, bytes], method: int = 1, length: int | None = None) -> bytes:
+    """A STUN request as anybody may write it."""
+    body = b"".join(struct.pack("!HH", kind, len(value)) + value for kind, value in attributes)
+    return struct.pack("!HHI", method, len(body) if length is None else length, stun.COOKIE) + b"transaction!" + body
+
+
+PRIORITY, FINGERPRINT, USERNAME = 0x0024, 0x8028, 0x0006
 
 
 @pytest.mark.parametrize(
-    ("data", "address", "comes_in"),
+    ("data", "address", "became"),
     [
-        pytest.param(b"\x80media", PEER, True, id="media of the peer"),
-        pytest.param(b"\x16dtls", PEER, True, id="DTLS of the peer"),
-        pytest.param(b"\x80media", (*PEER, 0, 0), True, id="of the peer, by IPv6"),
-        pytest.param(b"", PEER, False, id="nothing of the peer"),
-        pytest.param(b"\x80media", STRANGER, False, id="media of a stranger"),
-        pytest.param(b"\x80media", (PEER[0], 5001), False, id="of another port"),
-        pytest.param(b"\x01", STRANGER, False, id="nearly STUN"),
-        pytest.param(b"\x00" * 20, STRANGER, False, id="no magic cookie"),
-        pytest.param(binding_request(), STRANGER, True, id="STUN of anybody: so do peers become known"),
+        pytest.param(b"\x80media", PEER, "taken", id="media of the peer"),
+        pytest.param(b"\x16dtls", PEER, "taken", id="DTLS of the peer"),
+        pytest.param(b"\x80media", (*PEER, 0, 0), "taken", id="of the peer, by IPv6"),
+        pytest.param(b"", PEER, "dropped", id="nothing of the peer"),
+        pytest.param(b"\x13", PEER, "dropped", id="neither media nor DTLS of the peer"),
+        pytest.param(b"\x80media", STRANGER, "dropped", id="media of a stranger"),
+        pytest.param(b"\x80media", (PEER[0], 5001), "dropped", id="of another port"),
+        pytest.param(b"\x01", STRANGER, "dropped", id="nearly STUN"),
+        pytest.param(b"\x00" * 20, STRANGER, "dropped", id="no magic cookie"),
+        pytest.param(request(), STRANGER, "answered", id="STUN of anybody: so do peers become known"),
+        pytest.param(request(length=8), STRANGER, "dropped", id="STUN of another length"),
+        pytest.param(request(method=5), STRANGER, "dropped", id="STUN of an unknown method"),
+        pytest.param(request((FINGERPRINT, bytes(4))), STRANGER, "dropped", id="STUN with a wrong fingerprint"),
+        pytest.param(request((USERNAME, b"\xff\xff\xff\xff")), STRANGER, "dropped", id="STUN that is no UTF-8"),
+        pytest.param(request((PRIORITY, b"")), STRANGER, "dropped", id="STUN with a priority of no length"),
+        pytest.param(request((PRIORITY, b"")), PEER, "dropped", id="and of the peer"),
     ],
 )
-async def test_which_datagrams_come_in(data: bytes, address: tuple[Any, ...], comes_in: bool) -> None:
-    came, dropped = [], []
-    receive = guarded(as_connection(FakeIce()), lambda data, _: came.append(data), lambda: dropped.append(1))
-    receive(data, address)
-    assert (came, dropped) == (([data], []) if comes_in else ([], [1]))
+async def test_what_becomes_of_a_datagram(data: bytes, address: tuple[Any, ...], became: str) -> None:
+    assert Ice().receive(data, address) == became
+
+
+async def test_a_check_that_tells_no_priority_is_dropped() -> None:
+    ice = Ice()
+    check = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
+    check.attributes["USERNAME"] = f"{ice.connection.local_username}:peer"
+    check.add_message_integrity(ice.connection.local_password.encode())
+    ice.protocol.datagram_received(bytes(check), STRANGER)
+    assert ice.dropped == 1
 
 
 async def test_more_than_can_be_handled_is_dropped() -> None:
-    ice, dropped = FakeIce(), []
-    receive = guarded(as_connection(ice), lambda data, _: ice._queue.put_nowait(data), lambda: dropped.append(1))
-    for _ in range(MAX_QUEUED_DATAGRAMS + 10):
-        receive(b"\x80media", PEER)
-    assert ice._queue.qsize() == MAX_QUEUED_DATAGRAMS
-    assert len(dropped) == 10
-
-
-def as_connection(fake: Any) -> Connection:
-    connection: Connection = fake
-    return connection
+    ice = Ice()
+    became = [ice.receive(b"\x80media", PEER) for _ in range(MAX_QUEUED_DATAGRAMS + 10)]
+    assert became == ["taken"] * MAX_QUEUED_DATAGRAMS + ["dropped"] * 10
 
 
 async def test_stun_is_told_by_its_cookie() -> None:
-    assert looks_like_stun(binding_request())
-    assert not looks_like_stun(binding_request()[:19])
+    assert looks_like_stun(request())
+    assert not looks_like_stun(request()[:19])
