@@ -15,7 +15,7 @@ from engines.api import Avatar, Chunk, Frame, Stream, Timing
 from engines.backends.batches import Batches
 from engines.diffusion.conditions import Enrol, Enrolled
 from engines.diffusion.finish import Floats, Parts, Question, run_network
-from engines.diffusion.stream import DiffusionStream
+from engines.diffusion.stream import DiffusionStream, Shared
 from engines.face.avatar import FaceAvatar
 from engines.speech.api import LipEncoder
 
@@ -26,7 +26,7 @@ B = TypeVar("B")
 class DiffusionEngine:
     """Holds nothing of a session."""
 
-    __slots__ = ("_enrolled", "_latent", "_lip_encoder", "_network", "_parts", "_pool", "_size", "_timing")
+    __slots__ = ("_enrolled", "_lip_encoder", "_network", "_pool", "_shared", "_timing")
 
     def __init__(
         self,
@@ -41,21 +41,23 @@ class DiffusionEngine:
         threads: how many share the work on the streams of a call; 1: the caller's own alone.
         """
         self._network = network
-        shapes = {spec.name: spec.shape for spec in self._network.graphs[1].inputs}
-        self._size, self._latent = shapes["structure"][-1], shapes["noise"][1:]
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="stream") if threads > 1 else None
         self._enrolled = Enrolled(enrol)
         self._lip_encoder = lip_encoder
-        self._parts = parts or Parts()
-        self._timing = Timing(lookahead_frames=lip_encoder.lookahead_frames + self._parts.lookahead)
+        parts = parts or Parts()
+        self._timing = Timing(lookahead_frames=lip_encoder.lookahead_frames + parts.lookahead)
+        shapes = {spec.name: spec.shape for spec in network.graphs[1].inputs}
+        size, latent = shapes["structure"][-1], shapes["noise"][1:]
+        self._shared = Shared(parts, size, latent, self._timing.lookahead_frames)
 
     @property
     def timing(self) -> Timing:
         return self._timing
 
     def prepare(self, avatar: Avatar) -> None:
-        """Encode the presenter's loop, once."""
+        """Encode the presenter's loop, once, and make what streams share: a stream is opened for that alone."""
         self._enrolled.of(_face(avatar))
+        self.open(avatar)
 
     def open(self, avatar: Avatar) -> DiffusionStream:
         """Begin a session with a presenter that load_avatar read.
@@ -63,14 +65,7 @@ class DiffusionEngine:
         Raises:
             TypeError: the avatar is another engine's.
         """
-        return DiffusionStream(
-            _face(avatar),
-            self._lip_encoder.open(),
-            self._parts,
-            self._size,
-            self._latent,
-            self._timing.lookahead_frames,
-        )
+        return DiffusionStream(_face(avatar), self._lip_encoder.open(), self._shared)
 
     def step(self, batch: Sequence[tuple[Stream, Chunk]]) -> list[Frame]:
         """Hear one chunk for each stream and draw one frame for each, in order; see engines.api.Engine.

@@ -6,7 +6,7 @@ Knows no network: the engine asks it for all its streams at once.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ from engines.diffusion.conditions import Condition
 from engines.diffusion.finish import Finish, Parts, Question
 from engines.face.avatar import FaceAvatar
 from engines.face.composite import Windows, blend, mask_in_window
+from engines.face.interior import Plates
 from engines.face.structurist import Moved, SecondSize, Structurist
 from engines.motion import LipMotion
 from engines.speech.api import LipEncoderStream
@@ -40,34 +41,37 @@ class Draft:
         return not self.motion.coefficients.any()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Shared:
+    """What is the same for all streams of an engine. size: of the network's pictures, pixels; latent: shape of one
+    frame's noise; lookahead: the engine's, frames."""
+
+    parts: Parts
+    size: int
+    latent: tuple[int, ...]
+    lookahead: int
+    plates: Plates = field(default_factory=Plates)
+
+
 class DiffusionStream:
     """State of one session. `hear`, then `draw`, once for each chunk and in order."""
 
     __slots__ = (
-        "_avatar", "_drafts", "_encoder", "_finish", "_lookahead", "_position", "_size", "_small",
-        "_structurist", "_windows",
+        "_avatar", "_drafts", "_encoder", "_finish", "_lookahead", "_position", "_small", "_structurist", "_windows",
     )  # fmt: skip
 
-    def __init__(
-        self,
-        avatar: FaceAvatar,
-        encoder: LipEncoderStream,
-        parts: Parts,
-        size: int,
-        latent: tuple[int, ...],
-        lookahead: int,
-    ) -> None:
-        """size: of the network's pictures, pixels; latent: shape of one frame's noise; lookahead: the engine's."""
+    def __init__(self, avatar: FaceAvatar, encoder: LipEncoderStream, shared: Shared) -> None:
         self._avatar = avatar
         self._encoder = encoder
-        self._finish = Finish(parts, size, latent)
-        self._size, self._lookahead = size, lookahead
+        self._finish = Finish(shared.parts, shared.size, shared.latent)
+        self._lookahead = shared.lookahead
         self._position = 0
-        self._drafts: deque[Draft] = deque(maxlen=parts.lookahead + 1)
+        self._drafts: deque[Draft] = deque(maxlen=shared.parts.lookahead + 1)
         self._windows = Windows(avatar)
         scale = float(np.sqrt(np.abs(np.linalg.det(avatar.face.alignment[0, :, :2].astype(np.float64)))))
-        self._structurist = Structurist(avatar.face, self._windows.height, self._windows.width, scale)
-        self._small = SecondSize(avatar.face, size)
+        height, width = self._windows.height, self._windows.width
+        self._structurist = Structurist(avatar.face, height, width, scale, shared.plates)
+        self._small = SecondSize(avatar.face, shared.size, shared.plates)
 
     @property
     def avatar(self) -> FaceAvatar:

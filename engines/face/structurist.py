@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.face.geometry import MouthGeometry, MouthShape
-from engines.face.interior import MouthInterior
+from engines.face.interior import MouthInterior, Plates
 from engines.face.inverse_map import InverseMap, Raster
 from engines.face.tensors import FaceTensors
 from engines.motion import LipMotion
@@ -44,12 +44,12 @@ class Structurist:
 
     __slots__ = ("_canvas", "_geometry", "_inverse_map")
 
-    def __init__(self, face: FaceTensors, height: int, width: int, scale: float) -> None:
-        """height, width of the output in pixels; scale: output pixels per crop unit, about."""
+    def __init__(self, face: FaceTensors, height: int, width: int, scale: float, plates: Plates | None = None) -> None:
+        """height, width of the output in pixels; scale: output pixels per crop unit, about; plates: see Plates."""
         self._geometry = MouthGeometry(face)
         triangles = np.concatenate([_bridge(face.inner_upper, face.inner_lower), face.triangles])
         self._inverse_map = InverseMap(triangles, height, width)
-        self._canvas = Canvas(face, height, width, scale)
+        self._canvas = Canvas(face, height, width, scale, plates)
 
     def draw(self, image: Picture, alignment: NDArray[np.floating], to_output: Affine, motion: LipMotion) -> Picture:
         """The mouth of image moved as motion says: (height, width, 3) uint8, freshly allocated.
@@ -79,8 +79,8 @@ class Canvas:
 
     __slots__ = ("_interior", "_raster")
 
-    def __init__(self, face: FaceTensors, height: int, width: int, scale: float) -> None:
-        self._interior = MouthInterior(face, scale)
+    def __init__(self, face: FaceTensors, height: int, width: int, scale: float, plates: Plates | None = None) -> None:
+        self._interior = MouthInterior(face, scale, plates)
         self._raster = Raster(height, width)
 
     def paint(self, image: Picture, moved: Moved) -> Picture:
@@ -116,8 +116,8 @@ class SecondSize:
 
     __slots__ = ("_canvas", "_offsets", "_output", "_size")
 
-    def __init__(self, face: FaceTensors, size: int) -> None:
-        self._canvas = Canvas(face, size, size, float(size))
+    def __init__(self, face: FaceTensors, size: int, plates: Plates | None = None) -> None:
+        self._canvas = Canvas(face, size, size, float(size), plates)
         self._output = _to_square(size) - HALF_PIXEL
         self._offsets = np.empty((2, size, size), np.float32)
         self._size = (size, size)

@@ -23,7 +23,7 @@ LARGEST_CROP = 2  # times the longer side of the frames: what draws a crop takes
 C = len(COEFFICIENTS)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class FaceTensors:
     """What a presenter's mouth is made of.
 

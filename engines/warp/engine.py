@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from engines.api import Avatar, Chunk, Frame, Stream, Timing
 from engines.face.avatar import FaceAvatar
 from engines.face.composite import Windows, blend, mask_in_window
+from engines.face.interior import Plates
 from engines.face.structurist import Structurist
 from engines.motion import LipMotion
 from engines.speech.api import LipEncoder, LipEncoderStream
@@ -20,14 +21,14 @@ class WarpStream:
 
     __slots__ = ("_avatar", "_encoder", "_lookahead", "_position", "_structurist", "_windows")
 
-    def __init__(self, avatar: FaceAvatar, encoder: LipEncoderStream, lookahead: int) -> None:
+    def __init__(self, avatar: FaceAvatar, encoder: LipEncoderStream, lookahead: int, plates: Plates) -> None:
         self._avatar = avatar
         self._encoder = encoder
         self._lookahead = lookahead
         self._position = 0
         self._windows = Windows(avatar)
         scale = float(np.sqrt(np.abs(np.linalg.det(avatar.face.alignment[0, :, :2].astype(np.float64)))))
-        self._structurist = Structurist(avatar.face, self._windows.height, self._windows.width, scale)
+        self._structurist = Structurist(avatar.face, self._windows.height, self._windows.width, scale, plates)
 
     def reset(self) -> None:
         """Forget all sound heard so far: the next frame shows a closed mouth; the idle loop goes on."""
@@ -55,18 +56,20 @@ class WarpStream:
 class WarpEngine:
     """Lip encoder, then Structurist, then compositor. Holds nothing of a session."""
 
-    __slots__ = ("_lip_encoder", "_timing")
+    __slots__ = ("_lip_encoder", "_plates", "_timing")
 
     def __init__(self, lip_encoder: LipEncoder) -> None:
         self._lip_encoder = lip_encoder
         self._timing = Timing(lookahead_frames=lip_encoder.lookahead_frames)
+        self._plates = Plates()
 
     @property
     def timing(self) -> Timing:
         return self._timing
 
     def prepare(self, avatar: Avatar) -> None:
-        """Nothing: the avatar's own tensors are all that is needed."""
+        """Open a stream for nothing: what it makes of the presenter is there for those that follow."""
+        self.open(avatar)
 
     def open(self, avatar: Avatar) -> WarpStream:
         """Begin a session with a presenter that load_avatar read.
@@ -76,7 +79,7 @@ class WarpEngine:
         """
         if not isinstance(avatar, FaceAvatar):
             raise TypeError(f"expected an avatar read by load_avatar, not {type(avatar).__name__}")
-        return WarpStream(avatar, self._lip_encoder.open(), self._timing.lookahead_frames)
+        return WarpStream(avatar, self._lip_encoder.open(), self._timing.lookahead_frames, self._plates)
 
     def step(self, batch: Sequence[tuple[Stream, Chunk]]) -> list[Frame]:
         """Hear one chunk for each stream and draw one frame for each, in order; see engines.api.Engine.

@@ -244,6 +244,16 @@ def test_a_presenter_that_nobody_holds_is_forgotten() -> None:
     assert encode.crops == 2
 
 
+@pytest.mark.parametrize("engine", [engine_of(), WarpEngine(LevelEncoder(LOOKAHEAD))])
+def test_a_session_with_a_prepared_presenter_opens_without_making_its_jaws(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They take milliseconds, and sessions are opened on the event loop."""
+    engine.prepare(AVATAR)
+    monkeypatch.setattr("engines.face.interior._premultiplied", None)
+    engine.open(AVATAR)
+
+
 @pytest.mark.parametrize(
     "samples",
     [

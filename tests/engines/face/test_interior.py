@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+from concurrent.futures import ThreadPoolExecutor
+from weakref import ref
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from engines.face.geometry import MouthGeometry
-from engines.face.interior import MouthInterior
+from engines.face.interior import MouthInterior, Plates
 from tests.engines.face import tiny_avatar as tiny
 
 SIZE = 100
@@ -72,6 +76,24 @@ def test_upper_teeth_hide_the_lower_ones() -> None:
     middle = paint(1, interior_upper=red, interior_lower=green)[60, 50]
     assert middle[0] > 100
     assert middle[1] == 0
+
+
+def test_jaws_are_made_once_for_a_presenter_and_a_size_and_cannot_be_written_to() -> None:
+    face, plates = tiny.avatar().face, Plates()
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda size: plates.of(face, size), [40, 40, 60, 40]))
+    assert found[0] is found[1] is found[3]
+    assert [jaw.shape for jaw in found[2]] == [(60, 60, 4)] * 2
+    assert not any(jaw.flags.writeable for pair in found for jaw in pair)
+    assert plates.of(tiny.avatar().face, 40) is not found[0]
+
+
+def test_jaws_of_a_presenter_that_nobody_holds_are_forgotten() -> None:
+    face, plates = tiny.avatar().face, Plates()
+    upper = ref(plates.of(face, 40)[0])
+    del face
+    gc.collect()
+    assert upper() is None
 
 
 @pytest.mark.parametrize("shift", [(-500.0, 0.0), (0.0, 500.0), (-60.0, -60.0), (40.0, 40.0)])
