@@ -46,9 +46,9 @@ class Bank:
 
     def at(self, motion: LipMotion) -> Floats:
         """(n, d), freshly allocated."""
-        blend = np.zeros(self.tokens.shape[3:], np.float32)
+        blend, share = np.zeros(self.tokens.shape[3:], np.float32), np.empty(self.tokens.shape[3:], np.float32)
         for corner, weight in corners(place_of(motion)):
-            blend += np.float32(weight) * self.tokens[corner]
+            blend += np.multiply(self.tokens[corner], np.float32(weight), out=share)
         return blend
 
 
