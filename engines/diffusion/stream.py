@@ -57,7 +57,8 @@ class DiffusionStream:
     """State of one session. `hear`, then `draw`, once for each chunk and in order."""
 
     __slots__ = (
-        "_avatar", "_drafts", "_encoder", "_finish", "_lookahead", "_position", "_small", "_structurist", "_windows",
+        "_avatar", "_drafts", "_encoder", "_finish", "_late", "_lookahead", "_position", "_small", "_structurist",
+        "_windows",
     )  # fmt: skip
 
     def __init__(self, avatar: FaceAvatar, encoder: LipEncoderStream, shared: Shared) -> None:
@@ -66,7 +67,8 @@ class DiffusionStream:
         self._finish = Finish(shared.parts, shared.size, shared.latent)
         self._lookahead = shared.lookahead
         self._position = 0
-        self._drafts: deque[Draft] = deque(maxlen=shared.parts.lookahead + 1)
+        self._late = shared.parts.lookahead  # frames of the loop by which what is shown follows what is heard
+        self._drafts: deque[Draft] = deque(maxlen=self._late + 1)
         self._windows = Windows(avatar)
         scale = float(np.sqrt(np.abs(np.linalg.det(avatar.face.alignment[0, :, :2].astype(np.float64)))))
         height, width = self._windows.height, self._windows.width
@@ -105,7 +107,7 @@ class DiffusionStream:
             difference = self._finish.skip(self._drafts[-1].motion)
         index = chunk.index - self._lookahead
         if difference is None:  # the first frames of a kernel that looks ahead
-            return Frame(self._avatar.loop[self._drafts[-1].loop].copy(), index)
+            return Frame(self._avatar.loop[(self._position - 1 - self._late) % len(self._avatar.loop)].copy(), index)
         draft = self._drafts[0]
         return Frame(self._composed(draft, difference), index, degraded=draft.degraded and not draft.at_rest)
 
