@@ -49,10 +49,16 @@ def build_plan(tensorrt: TensorRt, path: Path, batch: int, options: PlanOptions,
     parser = tensorrt.OnnxParser(network, logger)  # must live as long as the network: it holds the weights
     model = typed_model(path, batch, options.precision)
     if model.ByteSize() > LARGEST_MODEL:
-        raise GraphError(f"{path}: expected at most 2 GiB at {options.precision}; compile it in float16 or bfloat16")
+        raise GraphError(f"{path}: expected at most 2 GiB at {options.precision}; {_smaller(options.precision)}")
     if not parser.parse(model.SerializeToString(), str(path)):
         raise GraphError(f"{path}: expected a graph that TensorRT {tensorrt.__version__} takes: {_refusals(parser)}")
     return _compiled(tensorrt, builder, network, options, _Watch(report), path)
+
+
+def _smaller(precision: str) -> str:
+    if precision == "float32":
+        return "compile it in float16 or bfloat16"
+    return "packs as large as those of the mode paper run on PyTorch alone: serve it with --backend pytorch-cuda"
 
 
 def _creation_flags(tensorrt: TensorRt) -> int:

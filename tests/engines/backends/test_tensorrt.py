@@ -193,6 +193,17 @@ def test_weights_that_leave_float16_are_refused_with_the_mend(
         made(write_small(tmp_path, scale=1e6), cache)
 
 
+@pytest.mark.parametrize(
+    ("precision", "mend"), [("float32", "compile it in float16"), ("bfloat16", "with --backend pytorch-cuda")]
+)
+def test_a_graph_too_large_for_a_message_is_refused_with_a_way_out(
+    tensorrt: FakeTensorRt, source: Path, cache: PlanCache, monkeypatch: pytest.MonkeyPatch, precision: str, mend: str
+) -> None:
+    monkeypatch.setattr("engines.backends.tensorrt_build.LARGEST_MODEL", 1000)
+    with pytest.raises(GraphError, match=f"expected at most 2 GiB at {precision}; .*{mend}"):
+        made(source, cache, options=PlanOptions(precision))
+
+
 def test_the_parser_s_objections_are_told(tensorrt: FakeTensorRt, source: Path, cache: PlanCache) -> None:
     tensorrt.complaints = ["no such convolution"]
     with pytest.raises(GraphError, match=r"Conv 'here': no such convolution"):
