@@ -19,7 +19,8 @@ FLOAT = np.dtype(np.float32)
 
 @dataclass
 class FakeFrameStep:
-    """The structure frame, brighter by `light`, and by `grain` times the noise, each latent over its own square.
+    """The structure frame, brighter by `light`, and by `grain` times the noise, each latent over its own square; red by
+    `own` times what it is told of the presenter's crop, green by that of the mask, blue by that of the anchor.
 
     Counts its runs by batch size. broken: its runtime fails, as a GPU may.
     """
@@ -27,6 +28,7 @@ class FakeFrameStep:
     batch: int = 1
     light: float = 0.0
     grain: float = 0.0
+    own: float = 0.0
     runs: int = 0
     broken: bool = False
     fed: list[Tensors] = field(default_factory=list)
@@ -51,14 +53,18 @@ class FakeFrameStep:
         self.fed.append(dict(feeds))
         squares = feeds["noise"][:, :1].repeat(SIZE // LATENT[1], axis=2).repeat(SIZE // LATENT[2], axis=3)
         picture = (feeds["structure"] + 1) / 2 + np.float32(self.light) + np.float32(self.grain) * squares
+        for channel, name in enumerate(("masked", "mask", "anchor")):
+            told = feeds[name].reshape(self.batch, -1).mean(axis=1)
+            picture[:, channel] += np.float32(self.own) * told[:, None, None]
         return {"picture": np.clip(picture, 0, 1).astype(np.float32)}
 
 
 @dataclass
 class FakeEncode:
-    """Masked latents that say how bright the crop is, tokens that are all ones; counts the crops."""
+    """Masked latents that say how bright the crop is, tokens that are all ones, or say it too; counts the crops."""
 
     crops: int = 0
+    bright_tokens: bool = False
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -75,5 +81,5 @@ class FakeEncode:
         return {
             "masked": np.full((1, *LATENT), feeds["crop"].mean(), np.float32),
             "mask_latent": np.full((1, 1, *LATENT[1:]), feeds["mask"].mean(), np.float32),
-            "tokens": np.ones((1, *TOKENS), np.float32),
+            "tokens": np.full((1, *TOKENS), feeds["crop"].mean() if self.bright_tokens else 1, np.float32),
         }

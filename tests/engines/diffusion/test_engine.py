@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 
 import numpy as np
@@ -17,6 +18,7 @@ from engines.diffusion.finish import FULL, Parts
 from engines.diffusion.noise_sensor import Prior
 from engines.diffusion.stream import DiffusionStream, add_difference
 from engines.diffusion.temporal_filter import Kernel
+from engines.face.avatar import FaceAvatar
 from engines.motion import LipMotion
 from engines.speech.api import FRAME_SAMPLES
 from engines.warp.engine import WarpEngine
@@ -120,6 +122,38 @@ def test_a_batch_draws_what_single_steps_draw(threads: int) -> None:
         for name, frame in zip(levels, frames, strict=True):
             np.testing.assert_array_equal(frame.image, single[name][i].image)
             assert frame.index == single[name][i].index
+
+
+@pytest.mark.parametrize("costs", [{1: 1.0, 2: 2.0, 4: 4.0}, {1: 1.0, 2: 1.1, 4: 1.2}])
+def test_presenters_in_one_batch_are_drawn_as_each_is_alone(costs: dict[int, float]) -> None:
+    steps = {batch: FakeFrameStep(batch, grain=0.1, own=0.3) for batch in costs}
+    enrol = enrol_by(FakeEncode(bright_tokens=True), SIZE)
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), Batches(steps, costs), enrol)
+    cast = [AVATAR, darker(), AVATAR]
+    alone = [talk(engine, LEVELS, engine.open(avatar)) for avatar in cast]
+    streams = [engine.open(avatar) for avatar in cast]
+    for i, level in enumerate(LEVELS):
+        frames = engine.step([(stream, chunk(level, i)) for stream in streams])
+        for frame, own in zip(frames, alone, strict=True):
+            np.testing.assert_array_equal(frame.image, own[i].image)
+
+
+def darker() -> FaceAvatar:
+    """Another presenter: darker, and less of its crop is drawn."""
+    loop = AVATAR.loop // 2
+    loop.setflags(write=False)
+    return dataclasses.replace(tiny.avatar(mask=AVATAR.face.mask // 2), loop=loop)
+
+
+def test_the_network_is_told_of_each_presenter_in_its_own_row() -> None:
+    """Or the test before would see nothing."""
+    step = FakeFrameStep(2)
+    enrol = enrol_by(FakeEncode(bright_tokens=True), SIZE)
+    engine = DiffusionEngine(LevelEncoder(0), Batches({1: FakeFrameStep(), 2: step}, {1: 9.0, 2: 1.0}), enrol)
+    engine.step([(engine.open(avatar), chunk(1.0, 0)) for avatar in (AVATAR, darker())])
+    for name in ("masked", "mask", "anchor"):
+        light, dark = step.fed[0][name].reshape(2, -1).mean(axis=1)
+        assert light > dark + 0.05
 
 
 def test_a_batch_is_cut_into_the_sizes_that_there_are() -> None:
