@@ -47,8 +47,21 @@ class Picture:
     key_frame: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Encoders:
+    """Where encoding runs, off the event loop, for all sessions. Sound has its own: it must not wait for pictures."""
+
+    pictures: Executor
+    sound: Executor
+
+    def close(self) -> None:
+        """Wait for what is being encoded; no more may be asked for."""
+        self.pictures.shutdown(wait=True)
+        self.sound.shutdown(wait=True)
+
+
 class Outlet:
-    """executor: where encoding runs, off the event loop; frame_rate: pictures a second."""
+    """frame_rate: pictures a second."""
 
     def __init__(
         self,
@@ -56,11 +69,11 @@ class Outlet:
         frame_rate: int,
         video: VideoConfig,
         audio: AudioConfig,
-        executor: Executor,
+        encoders: Encoders,
     ) -> None:
         self._size = size
         self._frame_rate = frame_rate
-        self._executor = executor
+        self._executors = encoders
         self._governor = BitrateGovernor(video)
         self._sound_bitrate = audio.bitrate
         self._opus = OpusEncoder(audio.bitrate)
@@ -104,7 +117,7 @@ class Outlet:
 
     async def encode_sound(self, sound: Samples) -> list[bytes]:
         """One unit's sound as packets of 20 ms. Encoded even when nobody listens: the encoder has a memory."""
-        return await self._run(packets_of, self._opus, sound)
+        return await run(self._executors.sound, packets_of, self._opus, sound)
 
     def send_sound(self, data: bytes, index: int, part: int) -> None:
         """The part-th packet of unit `index`."""
@@ -112,9 +125,17 @@ class Outlet:
         for receiver in self.receivers.values():
             receiver.send_sound(data, pts)
 
-    async def encode_picture(self, image: NDArray[np.uint8], index: int) -> list[Picture]:
-        """The picture in every codec that somebody uses."""
+    async def encode_picture(
+        self, image: NDArray[np.uint8], index: int, in_time: Callable[[], bool]
+    ) -> list[Picture] | None:
+        """The picture in every codec that somebody uses; None if it is dropped.
+
+        in_time: asked when those before it are encoded: a picture may still be dropped then, and not later, since
+        those after it are predicted from it.
+        """
         async with self._encoding:
+            if not in_time():
+                return None
             codecs = {receiver.video_mime_type for receiver in self.receivers.values()}
             return [await self._encode_picture(mime_type, image, index) for mime_type in codecs]
 
@@ -124,7 +145,8 @@ class Outlet:
             encoder = VideoEncoder(mime_type, *self._size, self._frame_rate)
             self._encoders[mime_type] = encoder
         wanted = self._take_request(mime_type, index)
-        data, is_key_frame = await self._run(encoder.encode, image, index, self._governor.bitrate, wanted)
+        work = (encoder.encode, image, index, self._governor.bitrate, wanted)
+        data, is_key_frame = await run(self._executors.pictures, *work)
         if is_key_frame:
             self._last_key_frame[mime_type] = index
         return Picture(mime_type, data, index, is_key_frame)
@@ -145,8 +167,9 @@ class Outlet:
                     self._new.discard(name)
                     receiver.send_picture(picture.data, pts)
 
-    async def _run(self, work: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
+
+async def run(executor: Executor, work: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
+    return await asyncio.get_running_loop().run_in_executor(executor, work, *arguments)
 
 
 def packets_of(encoder: OpusEncoder, sound: Samples) -> list[bytes]:

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from engines.api import Avatar, Chunk
+from engines.api import Avatar, Chunk, Frame
 from streamer.clock import Clock, MediaClock
 from streamer.config import Config
 from streamer.crew import Crew
@@ -26,7 +26,7 @@ from streamer.tail import Tail
 log = logging.getLogger(__name__)
 
 GRACE_S = 0.020  # half a frame: a picture that late is still nearer to its sound than to the next
-MAX_DRAWING = 4  # pictures under way at once; beyond that the engine cannot keep up and frames are skipped
+MAX_DRAWING = 4  # pictures under way at once; beyond that engine or encoder cannot keep up and frames are skipped
 PACKET_S = 0.020  # seconds of sound in a packet
 WATCH_S = 0.25  # how often the timers are looked at
 
@@ -152,28 +152,33 @@ class Session:
             self.outlet.send_sound(packet if self.playout.current(unit) else SILENT_PACKET, unit.index, part)
 
     async def _draw(self, unit: Unit, chunk: Chunk) -> None:
-        """Draw the unit's picture and send it with its sound."""
+        """Draw the unit's picture and send it with its sound. It is under way until it is sent or dropped."""
         self._drawing += 1
-        started = self._clock.now()
         try:
+            started = self._clock.now()
             frame = await self._crew.step(self._stream, chunk, unit.due + GRACE_S - self._encoding_s)
+            self._note_stage("engine", self._clock.now() - started)
+            if frame is not None and self.playout.current(unit):
+                await self._show(unit, frame)
         finally:
             self._drawing -= 1
-        self._note_stage("engine", self._clock.now() - started)
-        if frame is None or not self.playout.current(unit):
-            return
-        if self._clock.now() > unit.due + GRACE_S:
+
+    async def _show(self, unit: Unit, frame: Frame) -> None:
+        drawn_at = self._clock.now()
+        pictures = await self.outlet.encode_picture(frame.image, unit.index, lambda: self._in_time(unit))
+        if pictures is None:
             self._late()
             return
+        self._encoding.note(self._clock.now(), self._clock.now() - drawn_at)
         if frame.degraded:
             self.degraded_frames += 1
             self._meters.degraded_frames.inc()
-        drawn_at = self._clock.now()
-        pictures = await self.outlet.encode_picture(frame.image, unit.index)
-        self._encoding.note(self._clock.now(), self._clock.now() - drawn_at)
         await self._clock.sleep_until(unit.due)
         self.outlet.send_pictures(pictures)
         self._sent(unit, bool(pictures))
+
+    def _in_time(self, unit: Unit) -> bool:
+        return self._clock.now() <= unit.due + GRACE_S
 
     @property
     def _encoding_s(self) -> float:

@@ -8,7 +8,6 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -19,14 +18,13 @@ from streamer.config import Config
 from streamer.crew import Crew
 from streamer.errors import Full, Gone, NotFound, NotReady
 from streamer.meters import Meters
-from streamer.outlet import Outlet
+from streamer.outlet import Encoders, Outlet
 from streamer.session import Session
 from streamer.wire.peer import Peer, PeerEvents
 
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 10  # when every place is taken
-ENCODER_THREADS = 2
 REMEMBERED = 256  # sessions whose viewers are told that the speaker has left, rather than that nobody is there
 CLOSE_TIMEOUT_S = 5.0  # a connection that cannot say goodbye in this time is dropped
 
@@ -54,15 +52,23 @@ class Place:
 
 
 class Sessions:
-    """`tasks` owns every task that is started here."""
+    """`tasks` owns every task that is started here; `encoders` are closed by `drain`."""
 
-    def __init__(self, config: Config, crew: Crew, clock: Clock, meters: Meters, tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self,
+        config: Config,
+        crew: Crew,
+        encoders: Encoders,
+        clock: Clock,
+        meters: Meters,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
         self._config = config
         self._crew = crew
+        self._encoders = encoders
         self._clock = clock
         self._meters = meters
         self._tasks = tasks
-        self._encoders = ThreadPoolExecutor(ENCODER_THREADS, thread_name_prefix="encode")
         self._places: dict[str, Place] = {}
         self._watched: dict[str, Place] = {}
         self._left: deque[str] = deque(maxlen=REMEMBERED)  # watch ids of sessions that their speaker ended
@@ -283,7 +289,7 @@ class Sessions:
             place.session.end("server-stopped")
         for place in running:
             await place.closed.wait()
-        self._encoders.shutdown(wait=True)
+        self._encoders.close()
 
 
 async def close(peer: Peer) -> None:

@@ -14,7 +14,7 @@ from engines.api import Avatar
 from streamer.config import Config, EngineConfig
 from streamer.crew import Crew
 from streamer.meters import Meters
-from streamer.outlet import Outlet
+from streamer.outlet import Encoders, Outlet
 from streamer.session import Session
 from streamer.worker import Worker
 from tests.fakes import FakeAvatar, FakeClock, FakeEngine, FakeExecutor, FakeReceiver, Sent, settle
@@ -38,12 +38,11 @@ class Studio:
         self.engine = FakeEngine(lookahead)
         self.engine_thread = FakeExecutor(self.clock, engine_s)
         self.encoder_thread = FakeExecutor(self.clock)
+        encoders = Encoders(self.encoder_thread, FakeExecutor(self.clock))
         self.worker = Worker(self.engine, self.config.engine.max_batch, self.clock.now, self.engine_thread)
         self.meters = Meters()
         presenter = avatar or FakeAvatar()
-        self.outlet = Outlet(
-            (presenter.width, presenter.height), 25, self.config.video, self.config.audio, self.encoder_thread
-        )
+        self.outlet = Outlet((presenter.width, presenter.height), 25, self.config.video, self.config.audio, encoders)
         self.session = Session(presenter, self.config, Crew([self.worker]), self.outlet, self.clock, self.meters)
         self.receiver = FakeReceiver(self.clock.now)
         self._timestamp = 4_000_000_000

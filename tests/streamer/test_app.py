@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import threading
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from engines.face.avatar import FaceAvatar
 from engines.loader import Presenters
+from streamer.app import new_encoders
 from streamer.bodies import MAX_BODY
 from streamer.config import Config, ServerConfig, WebRtcConfig
 from streamer.headers import HEADERS
@@ -415,6 +417,16 @@ async def test_a_presenter_is_prepared_before_their_session_begins(folder: Path)
         await house.ready()
         await house.join()
         assert [avatar.name for avatar in house.engine.prepared] == ["tiny"]
+
+
+def test_pictures_are_encoded_on_all_processors_and_sound_beside_them() -> None:
+    encoders = new_encoders()
+    threads = max(2, os.cpu_count() or 0)
+    together = threading.Barrier(threads + 1)
+    begun = [encoders.pictures.submit(together.wait, 10) for _ in range(threads)]
+    begun.append(encoders.sound.submit(together.wait, 10))
+    assert sorted(one.result() for one in begun) == list(range(threads + 1))
+    encoders.close()
 
 
 async def test_meters_are_shown(folder: Path) -> None:

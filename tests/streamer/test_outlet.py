@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import Executor
 
 import numpy as np
 import pytest
 
 from streamer.config import AudioConfig, VideoConfig
-from streamer.outlet import KEY_FRAME_PAUSE, Outlet, Picture
-from tests.fakes import FakeClock, FakeExecutor, FakeReceiver
+from streamer.outlet import KEY_FRAME_PAUSE, Encoders, Outlet, Picture
+from tests.fakes import FakeClock, FakeExecutor, FakeReceiver, settle
 from tests.sounds import level_db, opus_sound, voice
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
@@ -21,20 +22,27 @@ Image = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 @pytest.fixture
 def executor() -> FakeExecutor:
+    """Of pictures."""
     return FakeExecutor(FakeClock())
 
 
 @pytest.fixture
 def outlet(executor: Executor) -> Outlet:
-    return Outlet(SIZE, 25, VideoConfig(), AudioConfig(), executor)
+    return Outlet(SIZE, 25, VideoConfig(), AudioConfig(), Encoders(executor, FakeExecutor(FakeClock())))
 
 
 def image(index: int) -> Image:
     return np.full((SIZE[1], SIZE[0], 3), 10 * index % 256, np.uint8)
 
 
+async def encoded(outlet: Outlet, index: int) -> list[Picture]:
+    pictures = await outlet.encode_picture(image(index), index, lambda: True)
+    assert pictures is not None
+    return pictures
+
+
 async def show(outlet: Outlet, index: int) -> list[Picture]:
-    pictures = await outlet.encode_picture(image(index), index)
+    pictures = await encoded(outlet, index)
     outlet.send_pictures(pictures)
     return pictures
 
@@ -91,7 +99,7 @@ async def test_a_picture_begun_before_somebody_came_is_not_for_them(outlet: Outl
     """It depends on pictures that they have not seen."""
     outlet.add("first", FakeReceiver())
     await show(outlet, 0)
-    begun = await outlet.encode_picture(image(1), 1)
+    begun = await encoded(outlet, 1)
     late = FakeReceiver()
     outlet.add("late", late)
     outlet.send_pictures(begun)
@@ -121,6 +129,21 @@ async def test_a_request_is_answered_with_the_next_picture(outlet: Outlet) -> No
     assert keys == [0, 7]
 
 
+async def test_a_picture_whose_turn_comes_too_late_is_dropped_and_a_key_frame_asked_for_is_not(
+    outlet: Outlet, executor: FakeExecutor
+) -> None:
+    receiver = FakeReceiver()
+    outlet.add("only", receiver)
+    for index in range(10):
+        await show(outlet, index)
+    outlet.want_key_frame("video/VP8")
+    assert await outlet.encode_picture(image(10), 10, lambda: False) is None
+    assert executor.calls == 10
+    await show(outlet, 11)
+    keys = [sent.pts // 3600 for sent in receiver.pictures if is_vp8_key_frame(sent.data)]
+    assert keys == [0, 11]
+
+
 async def test_who_has_left_is_sent_nothing(outlet: Outlet, executor: FakeExecutor) -> None:
     receiver = FakeReceiver()
     outlet.add("only", receiver)
@@ -144,11 +167,10 @@ async def test_a_codec_nobody_uses_any_more_begins_anew(outlet: Outlet) -> None:
     assert is_vp8_key_frame(back.pictures[0].data)
 
 
-async def test_who_leaves_while_a_picture_is_encoded_is_not_sent_it(executor: FakeExecutor) -> None:
-    outlet = Outlet(SIZE, 25, VideoConfig(), AudioConfig(), executor)
+async def test_who_leaves_while_a_picture_is_encoded_is_not_sent_it(outlet: Outlet) -> None:
     receiver = FakeReceiver()
     outlet.add("only", receiver)
-    pictures = await outlet.encode_picture(image(0), 0)
+    pictures = await encoded(outlet, 0)
     outlet.remove("only")
     outlet.send_pictures(pictures)
     assert receiver.pictures == []
@@ -169,6 +191,15 @@ async def test_sound_is_encoded_once_as_packets_of_20_ms(outlet: Outlet) -> None
     packets = [packet for piece in np.split(sound, 25) for packet in await outlet.encode_sound(piece)]
     assert len(packets) == 50
     assert level_db(opus_sound(packets)[4800:]) == pytest.approx(level_db(sound[4800:]), abs=1)
+
+
+async def test_sound_does_not_wait_for_pictures(outlet: Outlet, executor: FakeExecutor) -> None:
+    outlet.add("only", FakeReceiver())
+    executor.cost = float("inf")
+    tasks = asyncio.create_task(encoded(outlet, 0)), asyncio.create_task(outlet.encode_sound(voice(0.04)))
+    await settle()
+    assert [task.done() for task in tasks] == [False, True]
+    tasks[0].cancel()
 
 
 async def test_an_estimate_changes_the_bit_rate_and_begins_with_a_key_frame(outlet: Outlet) -> None:

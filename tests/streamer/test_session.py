@@ -135,6 +135,39 @@ async def test_an_engine_that_is_stuck_is_given_no_more_and_the_sound_goes_on() 
         assert studio.session.late_frames >= 20
 
 
+async def test_while_the_encoder_is_stuck_no_more_pictures_wait_for_it_and_the_sound_goes_on() -> None:
+    async with Studio() as studio:
+        await studio.speak(voice(0.4))
+        studio.encoder_thread.cost = float("inf")
+        calls, late = studio.engine_thread.calls, studio.session.late_frames
+        await studio.speak(voice(1.0))
+        sounds, _ = offsets(studio)
+        assert studio.engine_thread.calls <= calls + MAX_DRAWING
+        assert max(map(abs, sounds)) < EXACT
+        assert studio.session.late_frames >= late + 20
+
+
+@pytest.mark.parametrize("encoding_s", [1.1 * FRAME_S, 2.5 * FRAME_S, 10 * FRAME_S])
+async def test_where_the_encoder_is_too_slow_pictures_are_dropped_and_counted_and_do_not_fall_behind(
+    encoding_s: float,
+) -> None:
+    async with Studio() as studio:
+        await studio.speak(voice(0.4))
+        studio.encoder_thread.cost = encoding_s
+        await studio.speak(voice(2.0))
+        studio.outlet.want_key_frame("video/VP8")
+        await studio.speak(voice(1.0))
+        sounds, pictures = offsets(studio)
+        assert max(map(abs, sounds)) < EXACT
+        assert max(pictures) <= GRACE_S + encoding_s + EXACT
+        shown, late = studio.session.frames, studio.session.late_frames
+        assert shown >= 3.0 / encoding_s - 1
+        assert shown + late == pytest.approx(85, abs=MAX_DRAWING)
+        keys = [frame_of(sent) for sent in studio.receiver.pictures if sent.data[0] & 1 == 0]  # RFC 6386 section 9.1
+        assert keys[0] == 0
+        assert 60 <= keys[1] <= 60 + encoding_s / FRAME_S + 2
+
+
 async def test_a_session_ends_also_when_its_engine_is_stuck() -> None:
     async with Studio() as studio:
         studio.engine_thread.cost = float("inf")
