@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 import types
 import typing
@@ -17,6 +18,10 @@ T = TypeVar("T")
 # What drawing and encoding take at their 95th percentile on two cores (docs/findings.md), with some to spare.
 ENGINE_MARGINS_MS = {"warp": 10.0, "diffusion": 36.0}
 OTHER_MARGIN_MS = 10.0
+
+# As RFC 7064 and RFC 7065 write them, with a host that is a name or an IPv4 address: the WebRTC library takes no other.
+ICE_URL = re.compile(r"(stuns?|(?P<turn>turns?)):[^\s?:\[\]]+(:(?P<port>[0-9]{1,5}))?(?(turn)(\?transport=(udp|tcp))?)")
+EXPECTED_URL = 'addresses such as "stun:host:3478" or "turn:host:3478?transport=udp", IPv6 by name only'
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +46,17 @@ class IceServer:
     credential: str = ""
 
     def __post_init__(self) -> None:
-        good = bool(self.urls) and all(url.split(":")[0] in ("stun", "stuns", "turn", "turns") for url in self.urls)
-        expect(good, "webrtc.ice_servers.urls", self.urls, 'addresses such as "stun:host:3478"')
+        expect(bool(self.urls), "webrtc.ice_servers.urls", self.urls, EXPECTED_URL)
+        for url in self.urls:
+            words = ICE_URL.fullmatch(url)
+            good = words is not None and int(words["port"] or 1) in range(1, 65536)
+            expect(good, "webrtc.ice_servers.urls", url, EXPECTED_URL)
+
+    @property
+    def may_be_asked(self) -> bool:
+        """Neither browsers nor the WebRTC library ask a relay without a name and a password."""
+        relay = any(url.startswith("turn") for url in self.urls)
+        return not relay or bool(self.username and self.credential)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +74,19 @@ class WebRtcConfig:
             self.media_silence_timeout_s,
             "more than 0",
         )
+        for server in self.ice_servers:
+            expect(server.may_be_asked, "webrtc.ice_servers", server.urls, "username and credential with a TURN server")
 
 
 @dataclass(frozen=True, slots=True)
 class AudioConfig:
     vad_aggressiveness: int = 2  # 0 (lenient) to 3 (strict), as webrtcvad numbers them
-    bitrate: int = 48_000  # bit/s of the voice that is sent, Opus mono
+    bitrate: int = 48_000  # bit/s of the voice that is sent, Opus mono; libopus takes no more than 256000 for it
     jitter_target_ms: float = 0.0  # sound kept in hand beyond what jitter has shown to be needed
 
     def __post_init__(self) -> None:
         expect(self.vad_aggressiveness in range(4), "audio.vad_aggressiveness", self.vad_aggressiveness, "0, 1, 2 or 3")
-        expect(6_000 <= self.bitrate <= 510_000, "audio.bitrate", self.bitrate, "6000 to 510000 bit/s")
+        expect(6_000 <= self.bitrate <= 256_000, "audio.bitrate", self.bitrate, "6000 to 256000 bit/s")
         expect(0 <= self.jitter_target_ms <= 200, "audio.jitter_target_ms", self.jitter_target_ms, "0 to 200 ms")
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
+from aiortc.rtcicetransport import connection_kwargs
 
-from streamer.config import Config, load_config
+from streamer.config import AudioConfig, Config, IceServer, WebRtcConfig, load_config
 from streamer.errors import ConfigError
+from streamer.opus import SAMPLES_PER_PACKET, OpusEncoder
+from streamer.wire.peer import ice_server
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -85,9 +89,19 @@ def test_every_kind_of_value_is_read(tmp_path: Path) -> None:
         ("[webrtc]\nice_servers = ['stun:x']", "expected a table"),
         ("[webrtc]\nice_servers = [{}]", "webrtc.ice_servers.urls"),
         ("[webrtc]\nice_servers = [{urls = ['http://x']}]", "webrtc.ice_servers.urls"),
+        ("[webrtc]\nice_servers = [{urls = ['stun:']}]", "webrtc.ice_servers.urls = 'stun:'"),
+        ("[webrtc]\nice_servers = [{urls = ['stun:x', 'stun:x:y']}]", "webrtc.ice_servers.urls = 'stun:x:y'"),
+        ("[webrtc]\nice_servers = [{urls = ['stun:x:65536']}]", "webrtc.ice_servers.urls"),
+        ("[webrtc]\nice_servers = [{urls = ['stun:x:0']}]", "webrtc.ice_servers.urls"),
+        ("[webrtc]\nice_servers = [{urls = ['stun:[::1]:3478']}]", "webrtc.ice_servers.urls"),
+        ("[webrtc]\nice_servers = [{urls = ['stun:x?transport=udp']}]", "webrtc.ice_servers.urls"),
+        ("[webrtc]\nice_servers = [{urls = ['turn:x?transport=tls'], username = 'a', credential = 'b'}]", "transport"),
+        ("[webrtc]\nice_servers = [{urls = ['turn:x']}]", "username and credential"),
+        ("[webrtc]\nice_servers = [{urls = ['stun:x', 'turns:x'], username = 'a'}]", "username and credential"),
         ("[webrtc]\nice_servers = [{url = 'stun:x'}]", "webrtc.ice_servers.url: no such key"),
         ("[audio]\nvad_aggressiveness = 4", "audio.vad_aggressiveness = 4"),
         ("[audio]\nbitrate = 5999", "audio.bitrate = 5999"),
+        ("[audio]\nbitrate = 256001", "audio.bitrate = 256001"),
         ("[audio]\njitter_target_ms = 201.0", "audio.jitter_target_ms = 201.0"),
         ("[video]\nstart_bitrate = 99", "video.*_bitrate"),
         ("[video]\nmin_bitrate = 3000000", "video.*_bitrate"),
@@ -106,6 +120,21 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, named: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, text)
     assert named in str(caught.value)
+
+
+GOOD_URLS = ("stun:a.example", "stuns:192.0.2.1:5349", "turn:x?transport=udp", "turns:x:443?transport=tcp")
+
+
+def test_the_webrtc_library_takes_whatever_server_passes() -> None:
+    servers = tuple(IceServer((url,), "name", "word") for url in GOOD_URLS)
+    assert WebRtcConfig(ice_servers=servers).ice_servers == servers
+    for server in servers:
+        connection_kwargs([ice_server(server)])
+
+
+@pytest.mark.parametrize("bitrate", [6_000, 256_000])
+def test_opus_takes_the_least_and_the_greatest_bit_rate(bitrate: int) -> None:
+    assert OpusEncoder(AudioConfig(bitrate=bitrate).bitrate).encode(np.zeros(SAMPLES_PER_PACKET, np.float32))
 
 
 def test_an_unknown_key_is_answered_with_those_that_exist(tmp_path: Path) -> None:
