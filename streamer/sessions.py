@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 10  # when every place is taken
 REMEMBERED = 256  # sessions whose viewers are told that the speaker has left, rather than that nobody is there
-CLOSE_TIMEOUT_S = 5.0  # a connection that cannot say goodbye in this time is dropped
+CLOSE_TIMEOUT_S = 5.0  # a connection that cannot say goodbye in this time is abandoned
 
 
 @dataclass(slots=True, eq=False)
@@ -215,12 +215,14 @@ class Sessions:
         place.vacated.set()
         self._meters.sessions.set(len(self._places))
         self._meters.ends.labels(place.session.end_reason).inc()
-        await asyncio.gather(close(place.peer), *(self._remove_viewer(place, name) for name in list(place.viewers)))
-        place.session.outlet.close()
-        # A connection is a ring of objects, with native memory hanging on it: without this it stays for minutes.
-        # What was there when the server got ready is frozen and not looked at, so it takes a few milliseconds.
-        gc.collect()
-        place.closed.set()
+        try:
+            await asyncio.gather(close(place.peer), *(self._remove_viewer(place, name) for name in list(place.viewers)))
+            place.session.outlet.close()
+            # A connection is a ring of objects, with native memory hanging on it: without this it stays for minutes.
+            # What was there when the server got ready is frozen and not looked at, so it takes a few milliseconds.
+            gc.collect()
+        finally:
+            place.closed.set()
         log.info("session ends", extra={"session": place.id[:6], "reason": place.session.end_reason})
 
     async def watch(self, watch_id: str, offer: str) -> tuple[str, str]:
@@ -293,8 +295,14 @@ class Sessions:
 
 
 async def close(peer: Peer) -> None:
-    try:
-        async with asyncio.timeout(CLOSE_TIMEOUT_S):
-            await peer.close()
-    except TimeoutError:
-        log.warning("a connection did not close in %s s", CLOSE_TIMEOUT_S)
+    """The connection's end, whatever happens to it: it must not take the server with it."""
+    for end in (peer.close, peer.abandon):
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await end()
+        except TimeoutError:
+            log.warning("a connection did not close in %s s", CLOSE_TIMEOUT_S)
+        except Exception:  # the boundary: this runs in tasks of the server
+            log.exception("a connection broke as it was closed")
+        else:
+            return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import av
 from aioice import stun
 from aioice.ice import Connection as IceConnection
-from aiortc import RTCRtpReceiver, RTCRtpSender
+from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender
 from aiortc.clock import current_ntp_time
 from aiortc.codecs import get_encoder
 from aiortc.codecs.base import Encoder
@@ -29,6 +30,7 @@ from streamer.jitter import signed32
 
 MAX_QUEUED_DATAGRAMS = 512  # about 0.5 s of a busy session; beyond that somebody floods
 FIRST_OF_DTLS = b"\x14"  # the least first byte of what is not for ICE (RFC 7983 section 7)
+MAX_SOURCES = 31  # of which one report can tell (RFC 3550 section 6.4.2); a microphone is one
 MAX_QUEUED_PACKETS = 16  # frames of picture, or 320 ms of sound, that a stalled path may hold back
 
 
@@ -54,6 +56,48 @@ class MicrophoneTap:
         if payload:
             self._on_packet(packet.timestamp, payload)
         return False, None
+
+
+class FewSources(dict[int, Any]):
+    """What is known of each source, by SSRC, of the newest only: a peer may name as many as there are numbers."""
+
+    def __setitem__(self, source: int, known: Any) -> None:
+        if source not in self and len(self) >= MAX_SOURCES:
+            del self[next(iter(self))]
+        super().__setitem__(source, known)
+
+
+def bound_sources(receiver: RTCRtpReceiver) -> None:
+    """Let a report always fit its packet: one that does not ends the task of reports, for whose end close() waits."""
+    own = vars(receiver)
+    for name in ("active_ssrc", "remote_streams", "lsr", "lsr_time"):
+        own[f"_RTCRtpReceiver__{name}"] = FewSources()
+    vars(receiver.transport._rtp_router)["ssrc_table"] = FewSources()
+    send = receiver._send_rtcp
+
+    async def send_rtcp(packet: AnyRtcpPacket) -> None:
+        with suppress(struct.error):  # a jitter of more than 32 bits, of timestamps that jump to and fro
+            await send(packet)
+
+    own["_send_rtcp"] = send_rtcp
+
+
+async def abandon(connection: RTCPeerConnection) -> None:
+    """End what a close() that has not come to its end leaves: tasks, the decoder's thread and sockets."""
+    transceivers = connection.getTransceivers()
+    for transceiver in transceivers:
+        transceiver.receiver._handle_disconnect()
+        sender, receiver = vars(transceiver.sender), vars(transceiver.receiver)
+        tasks = (sender["_RTCRtpSender__rtp_task"], sender["_RTCRtpSender__rtcp_task"])
+        for task in (*tasks, receiver["_RTCRtpReceiver__rtcp_task"]):
+            if task is not None:
+                task.cancel()
+    for transport in {transceiver.receiver.transport for transceiver in transceivers}:
+        try:
+            await transport.stop()
+        finally:
+            await transport.transport._connection.close()
+    connection.remove_all_listeners()
 
 
 class WallClock:

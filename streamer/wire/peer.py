@@ -24,7 +24,15 @@ from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from streamer.clock import Clock, MediaClock
 from streamer.config import IceServer, WebRtcConfig
 from streamer.errors import BadOffer
-from streamer.wire.hooks import Encoded, MicrophoneTap, OutgoingMedia, WallClock, guard_datagrams
+from streamer.wire.hooks import (
+    Encoded,
+    MicrophoneTap,
+    OutgoingMedia,
+    WallClock,
+    abandon,
+    bound_sources,
+    guard_datagrams,
+)
 from streamer.wire.offer import check_offer
 
 log = logging.getLogger(__name__)
@@ -58,7 +66,7 @@ class OutgoingTrack(MediaStreamTrack):
 
 
 class Peer:
-    """Create, `answer` once, `close` once."""
+    """Create, `answer` once, `close` once; `abandon` if closing fails or does not end."""
 
     def __init__(self, config: WebRtcConfig, clock: Clock, media: MediaClock, events: PeerEvents) -> None:
         self._config = config
@@ -102,6 +110,7 @@ class Peer:
         self._audio.install(audio.sender)
         self._video.install(video.sender)
         MicrophoneTap(self._events.on_packet).install(audio.receiver)
+        bound_sources(audio.receiver)
         connection.on("connectionstatechange", self._state_changed)
         await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         await connection.setLocalDescription()
@@ -124,6 +133,10 @@ class Peer:
     async def close(self) -> None:
         self._closed = True
         await self._connection.close()
+
+    async def abandon(self) -> None:
+        """Let go of everything without waiting for the other side or for the library's own order."""
+        await abandon(self._connection)
 
     def _state_changed(self) -> None:
         state = self._connection.connectionState

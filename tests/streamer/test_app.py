@@ -7,6 +7,7 @@ import json
 import os
 import re
 import threading
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -381,6 +382,35 @@ async def test_a_server_that_stops_ends_its_sessions(folder: Path) -> None:
         await house.watch(session["watch_url"])
     assert house.value("sessions") == 0
     assert house.value("session_ends_total", reason="server-stopped") == 1
+
+
+async def break_down() -> None:
+    raise RuntimeError("broken")
+
+
+async def hang() -> None:
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("closing", [break_down, hang])
+async def test_a_connection_that_cannot_be_closed_is_abandoned_and_the_server_goes_on(
+    folder: Path,
+    closing: Callable[[], Awaitable[None]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("streamer.sessions.CLOSE_TIMEOUT_S", 0.05)
+    async with House(folder) as house:
+        await house.ready()
+        session = (await house.join()).json()
+        place = house.server.ready()[1].find(session["id"])
+        monkeypatch.setattr(place.peer, "close", closing)
+        await house.watch(session["watch_url"])
+        await house.delete(session["url"])
+        await until(place.closed.is_set)
+        assert (await house.get("/readyz")).status_code == 200
+        assert (await house.join()).status_code == 201
+    assert "a connection" in caplog.text
 
 
 async def test_who_joins_while_the_server_begins_to_stop_is_refused(folder: Path) -> None:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import Any
 
 import pytest
-from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtcpSrPacket, pack_remb_fci
+from aiortc.rtp import (
+    RTCP_PSFB_APP,
+    RtcpPsfbPacket,
+    RtcpReceiverInfo,
+    RtcpRrPacket,
+    RtcpSrPacket,
+    RtpPacket,
+    pack_remb_fci,
+)
 
 from streamer.config import IceServer, WebRtcConfig
 from streamer.errors import BadOffer
 from streamer.opus import OpusDecoder
+from streamer.wire.hooks import MAX_SOURCES
 from streamer.wire.peer import ice_server
 from tests.streamer.wire.call import SIZE, Call, Client, until
 from tests.streamer.wire.offers import CHROMIUM, candidate, lines, replace, section, with_lines
@@ -68,6 +78,51 @@ async def test_an_answered_peer_that_never_comes_leaves_nothing() -> None:
     await client.close()
     await call.peer.close()
     await call.client.close()
+
+
+async def test_a_peer_whose_closing_does_not_end_is_abandoned_and_leaves_nothing() -> None:
+    call = await Call().__aenter__()
+    await call.play(lambda: call.packets)
+    receiver = call.peer._connection.getTransceivers()[0].receiver
+    vars(receiver)["_RTCRtpReceiver__rtcp_exited"] = NeverSet()  # as when the task of reports has died
+    closing = asyncio.create_task(call.peer.close())
+    await call.client.close()
+    assert not closing.done()
+    closing.cancel()
+    await call.peer.abandon()
+
+
+class NeverSet(asyncio.Event):
+    def set(self) -> None:
+        pass
+
+
+async def test_a_peer_that_was_never_answered_can_be_abandoned() -> None:
+    call = Call()
+    await call.peer.abandon()
+    await call.client.close()
+
+
+async def test_of_a_peer_with_very_many_sources_the_newest_are_known() -> None:
+    async with Call() as call:
+        transport = call.client.receiver("audio").transport
+        for source in range(300):
+            packet = RtpPacket(payload_type=96, sequence_number=source, ssrc=source + 1, payload=b"\xf8\xff\xfe")
+            await transport._send_rtp(packet.serialize())
+        await until(lambda: len(call.packets) >= 300)
+        receiver: Any = call.peer._connection.getTransceivers()[0].receiver
+        for name in ("remote_streams", "active_ssrc"):
+            assert len(vars(receiver)[f"_RTCRtpReceiver__{name}"]) == MAX_SOURCES
+        assert len(receiver.transport._rtp_router.ssrc_table) == MAX_SOURCES
+        heard = len(call.packets)
+        await until(lambda: len(call.packets) > heard + 3)
+
+
+async def test_a_report_that_fits_no_packet_is_not_sent_and_breaks_nothing() -> None:
+    async with Call() as call:
+        receiver = call.peer._connection.getTransceivers()[0].receiver
+        jitter = RtcpReceiverInfo(1, 0, 0, 0, 1 << 32, 0, 0)
+        await receiver._send_rtcp(RtcpRrPacket(ssrc=1, reports=[jitter]))
 
 
 async def test_both_tracks_are_one_stream_of_one_source() -> None:
