@@ -37,6 +37,7 @@ from streamer.worker import Worker
 log = logging.getLogger(__name__)
 
 WEB = Path(__file__).parent / "web"
+ASK_FIRST = {"Cache-Control": "no-cache"}  # a browser that guesses how long to keep a module mixes two versions
 
 
 @dataclass(slots=True)
@@ -151,7 +152,8 @@ def avatar_body(stage: Stage, name: str) -> dict[str, Any]:
 
 async def get_preview(request: Request) -> Response:
     stage, _ = server_of(request).ready()
-    return FileResponse(stage.presenters.find(request.path_params["name"]).preview, media_type="image/jpeg")
+    preview = stage.presenters.find(request.path_params["name"]).preview
+    return FileResponse(preview, media_type="image/jpeg", headers=ASK_FIRST)
 
 
 async def post_session(request: Request) -> Response:
@@ -202,9 +204,11 @@ async def get_session(request: Request) -> Response:
 
 
 async def patch_session(request: Request) -> Response:
-    place = sessions_of(request).find(request.path_params["id"])
-    body = await read_json(request)
-    await place.session.mute(take(body, "muted", bool))
+    sessions, session_id = sessions_of(request), request.path_params["id"]
+    sessions.find(session_id)
+    muted = take(await read_json(request), "muted", bool)
+    place = sessions.find(session_id)  # the session may have ended while the body came
+    await place.session.mute(muted)
     return JSONResponse(session_body(place))
 
 
@@ -235,7 +239,14 @@ async def delete_viewer(request: Request) -> Response:
 
 
 async def get_page(request: Request) -> Response:
-    return FileResponse(WEB / "index.html", media_type="text/html", headers={"Cache-Control": "no-cache"})
+    return FileResponse(WEB / "index.html", media_type="text/html", headers=ASK_FIRST)
+
+
+class Assets(StaticFiles):
+    def file_response(self, *arguments: Any, **named: Any) -> Response:
+        response = super().file_response(*arguments, **named)
+        response.headers.update(ASK_FIRST)
+        return response
 
 
 async def get_livez(request: Request) -> Response:
@@ -243,7 +254,7 @@ async def get_livez(request: Request) -> Response:
 
 
 async def get_readyz(request: Request) -> Response:
-    sessions_of(request)
+    sessions_of(request).check_open()
     return JSONResponse({"status": "ready"})
 
 
@@ -256,7 +267,7 @@ async def get_metrics(request: Request) -> Response:
 ROUTES = [
     Route("/", get_page),
     Route("/watch/{watch_id}", get_page),
-    Mount("/assets", StaticFiles(directory=WEB)),
+    Mount("/assets", Assets(directory=WEB)),
     Route("/livez", get_livez),
     Route("/readyz", get_readyz),
     Route("/metrics", get_metrics),

@@ -90,14 +90,21 @@ class Sessions:
             raise Gone("the speaker has left; ask them for a new link")
         raise NotFound("nothing to watch here: nobody is speaking now, or the address is wrong")
 
+    def check_open(self) -> None:
+        """
+        Raises:
+            NotReady: the server is shutting down.
+        """
+        if self._draining:
+            raise NotReady("the server is shutting down", retry_after_s=RETRY_AFTER_S)
+
     def check_room(self) -> None:
         """
         Raises:
             NotReady: the server is shutting down.
             Full: every place is taken.
         """
-        if self._draining:
-            raise NotReady("the server is shutting down", retry_after_s=RETRY_AFTER_S)
+        self.check_open()
         taken, places = len(self._places) + self._joining, self._config.server.max_sessions
         if taken >= places:
             raise Full(f"{taken} of {places} sessions are running; try again later", retry_after_s=RETRY_AFTER_S)

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,16 @@ async def test_pages_and_assets(folder: Path) -> None:
             answer = await house.get(path)
             assert answer.status_code == 200
             assert kind in answer.headers["content-type"]
+
+
+async def test_a_browser_asks_before_it_shows_what_it_has_kept(folder: Path) -> None:
+    async with House(folder) as house:
+        await house.ready()
+        for path in ("/", "/watch/anything", "/assets/app.js", f"/api/avatars/{AVATAR}/preview.jpg"):
+            assert (await house.get(path)).headers["cache-control"] == "no-cache"
+        kept = (await house.get("/assets/app.js")).headers["etag"]
+        again = await house.get("/assets/app.js", headers={"If-None-Match": kept})
+        assert (again.status_code, again.headers["cache-control"]) == (304, "no-cache")
 
 
 async def test_every_answer_carries_the_security_headers(folder: Path) -> None:
@@ -235,6 +245,23 @@ async def test_mute_must_be_said_with_a_truth_value(folder: Path) -> None:
         url = (await house.join()).json()["url"]
         for body in ({}, {"muted": 1}, {"muted": "yes"}, {"muted": None}):
             assert (await house.patch(url, json=body)).status_code == 400
+
+
+async def test_a_session_that_ends_while_it_is_muted_is_not_found_and_leaves_nothing(folder: Path) -> None:
+    async with House(folder) as house:
+        await house.ready()
+        url = (await house.join()).json()["url"]
+        sessions = house.server.ready()[1]
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield b'{"muted":'
+            await house.delete(url)
+            await house.pass_until(lambda: len(sessions) == 0)
+            yield b" true}"
+
+        answer = await house.patch(url, content=slowly(), headers={"content-type": "application/json"})
+        assert answer.status_code == 404
+        assert sessions._crew._desks == {}
 
 
 async def test_beyond_the_last_place_it_is_full_until_somebody_leaves(folder: Path) -> None:
@@ -425,6 +452,8 @@ async def test_who_joins_while_the_server_begins_to_stop_is_refused(folder: Path
         assert answer.status_code == 503
         assert "shutting down" in problem(answer)["detail"]
         assert (await house.join()).status_code == 503
+        assert "shutting down" in problem(await house.get("/readyz"))["detail"]
+        assert (await house.get("/livez")).status_code == 200
 
 
 class BrokenPresenters(Presenters):
