@@ -106,8 +106,9 @@ class Outlet:
         self._key_frame_wanted.add(mime_type)
 
     def estimate(self, name: str, bits_per_second: int, now: float) -> None:
-        """A receiver's estimate of its bandwidth."""
-        self._governor.estimate(name, bits_per_second, now)
+        """A receiver's estimate of its bandwidth. One that comes after the receiver has left would decide for ever."""
+        if name in self.receivers:
+            self._governor.estimate(name, bits_per_second, now)
 
     def flush(self) -> None:
         """Drop all sound on its way, also the 6.5 ms that the encoder holds back."""

@@ -78,8 +78,10 @@ class Worker:
         await asyncio.get_running_loop().run_in_executor(self._thread, stream.reset)
 
     def _next_batch(self) -> list[Job]:
-        """The most urgent jobs, one of each stream: a stream's chunks are heard in order."""
-        self._jobs.sort(key=lambda job: job.due)
+        """The most urgent jobs, one of each stream: a stream's chunks are heard in order. Nobody waits for the jobs of
+        a session that has ended.
+        """
+        self._jobs = sorted((job for job in self._jobs if not job.done.done()), key=lambda job: job.due)
         batch: list[Job] = []
         for job in self._jobs:
             if len(batch) < self._max_batch and all(job.stream is not other.stream for other in batch):

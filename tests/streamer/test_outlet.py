@@ -212,6 +212,17 @@ async def test_an_estimate_changes_the_bit_rate_and_begins_with_a_key_frame(outl
     assert [is_vp8_key_frame(sent.data) for sent in receiver.pictures].index(True, 1) == 7
 
 
+async def test_an_estimate_of_somebody_who_has_left_changes_nothing(outlet: Outlet) -> None:
+    stays = FakeReceiver()
+    outlet.add("stays", stays)
+    outlet.add("leaves", FakeReceiver())
+    await show(outlet, 0)
+    outlet.remove("leaves")
+    outlet.estimate("leaves", 300_000, 100.0)
+    outlet.estimate("stays", 2_000_000, 200.0)
+    assert outlet._governor.bitrate == 2_000_000
+
+
 async def test_flush_reaches_everybody(outlet: Outlet) -> None:
     watching = [FakeReceiver(), FakeReceiver()]
     for name, receiver in enumerate(watching):

@@ -177,6 +177,17 @@ async def test_a_session_that_has_gone_does_not_stop_the_others(bench: Bench) ->
     assert again.result() is not None
 
 
+async def test_what_a_session_that_has_gone_was_waiting_for_is_not_drawn(bench: Bench) -> None:
+    stream = bench.open()
+    asked = [bench.ask(stream, index, due=index) for index in range(4)]
+    await settle()
+    for one in asked[1:]:
+        one.cancel()
+    await bench.clock.advance(1)
+    assert stream.heard == [0]
+    assert bench.worker._jobs == []
+
+
 async def test_the_engines_time_is_counted(bench: Bench) -> None:
     bench.ask(bench.open())
     await bench.clock.advance(1)
