@@ -1,4 +1,4 @@
-"""Spoilt offers, by the hundred: each is answered or refused, and nothing is left open."""
+"""Spoilt offers, by the hundred: each is answered so that its peer can connect, or refused; nothing is left open."""
 
 from __future__ import annotations
 
@@ -52,6 +52,12 @@ def spoil_value(of: list[str], place: int, token: str) -> None:
     of[place % len(of)] = of[place % len(of)].partition(":")[0] + ":" + token
 
 
+def regroup(of: list[str], mids: list[str], place: int, stranger: str) -> None:
+    """Another order, and one mid more, of no section or of one twice."""
+    mids = [*mids[:place], stranger, *mids[place:]]
+    of[:] = [f"a=group:BUNDLE {' '.join(mids)}" if line.startswith("a=group:BUNDLE") else line for line in of]
+
+
 edits: st.SearchStrategy[Edit] = st.one_of(
     places.map(lambda place: lambda of: drop(of, place)),
     places.map(lambda place: lambda of: double(of, place)),
@@ -59,6 +65,9 @@ edits: st.SearchStrategy[Edit] = st.one_of(
     st.tuples(places, st.integers(0, 20)).map(lambda pair: lambda of: cut(of, *pair)),
     st.tuples(places, st.integers(0, 5), TOKENS).map(lambda three: lambda of: spoil(of, *three)),
     st.tuples(places, TOKENS).map(lambda pair: lambda of: spoil_value(of, *pair)),
+    st.tuples(st.permutations(["0", "1"]), st.integers(0, 2), st.sampled_from(["", "0", "1", "zz"])).map(
+        lambda three: lambda of: regroup(of, *three)
+    ),
 )
 
 
@@ -76,6 +85,7 @@ async def test_a_spoilt_offer_is_answered_or_refused(changes: list[Edit]) -> Non
         pass
     else:
         assert answer.startswith("v=0\r\n")
+        assert "a=candidate:" in answer, "nobody could ever connect"
     finally:
         await peer.close()
 
