@@ -146,8 +146,8 @@ class Outlet:
             encoder = VideoEncoder(mime_type, *self._size, self._frame_rate)
             self._encoders[mime_type] = encoder
         wanted = self._take_request(mime_type, index)
-        work = (encoder.encode, image, index, self._governor.bitrate, wanted)
-        data, is_key_frame = await run(self._executors.pictures, *work)
+        pictures, bitrate = self._executors.pictures, self._governor.bitrate
+        data, is_key_frame = await run(pictures, encoder.encode, image, index, bitrate, wanted)
         if is_key_frame:
             self._last_key_frame[mime_type] = index
         return Picture(mime_type, data, index, is_key_frame)
