@@ -30,7 +30,8 @@ from streamer.errors import NotReady
 from streamer.headers import SecurityHeaders
 from streamer.meters import Meters
 from streamer.outlet import Encoders
-from streamer.sessions import Place, Sessions
+from streamer.place import Place
+from streamer.sessions import Sessions
 from streamer.wiring import FRAME_RATE, REFUSALS, Stage, load_stage, worker_count
 from streamer.worker import Worker
 

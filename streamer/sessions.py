@@ -8,7 +8,6 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
 from engines.api import Avatar
@@ -19,6 +18,7 @@ from streamer.crew import Crew
 from streamer.errors import Full, Gone, NotFound, NotReady
 from streamer.meters import Meters
 from streamer.outlet import Encoders, Outlet
+from streamer.place import Place, Viewer
 from streamer.session import Session
 from streamer.wire.peer import Peer, PeerEvents
 
@@ -27,28 +27,6 @@ log = logging.getLogger(__name__)
 RETRY_AFTER_S = 10  # when every place is taken
 REMEMBERED = 256  # sessions whose viewers are told that the speaker has left, rather than that nobody is there
 CLOSE_TIMEOUT_S = 5.0  # a connection that cannot say goodbye in this time is abandoned
-
-
-@dataclass(slots=True, eq=False)
-class Viewer:
-    """Somebody who only watches."""
-
-    id: str
-    peer: Peer
-    timer: asyncio.Task[None] | None = None  # removes them if they never connect
-
-
-@dataclass(slots=True, eq=False)
-class Place:
-    """A running session with its connections. Both ids are unguessable; the watch id gives no control."""
-
-    id: str
-    watch_id: str
-    session: Session
-    peer: Peer
-    viewers: dict[str, Viewer] = field(default_factory=dict)
-    vacated: asyncio.Event = field(default_factory=asyncio.Event)  # its place and its addresses are free
-    closed: asyncio.Event = field(default_factory=asyncio.Event)  # its connections are, too
 
 
 class Sessions:
