@@ -161,8 +161,8 @@ def long_runs() -> list[str]:
     frames = 2 * 25 * long["seconds"]
     return [
         f"**an hour** in Chromium: sound and picture apart p95 {offset['p95']:.1f} ms, by the minute "
-        f"{min(offset['by_minute']):+.0f} to {max(offset['by_minute']):+.0f} ms; sound drifted by "
-        f"{hour['drift_ms']['sound']:+.1f} ms; {hour['fps']:.2f} frames a second, {hour['late_frames']} of "
+        f"{min(offset['by_minute']):+.0f} to {max(offset['by_minute']):+.0f} ms; at its end sound and lips are "
+        f"{hour['drift_ms']['sound']:+.1f} and {hour['drift_ms']['lips']:+.1f} ms later than at first; {hour['fps']:.2f} frames a second, {hour['late_frames']} of "
         f"{hour['frames']:,} late, {hour['degraded_frames']:,} without the network; memory {memory[0]:.0f} → "
         f"{memory[-1]:.0f} MB",
         f"after {churn['joins']} joins and leaves: {left(churn)} left; "

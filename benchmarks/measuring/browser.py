@@ -219,7 +219,7 @@ class Calibration:
 
     @property
     def _errors(self) -> NDArray[np.float64]:
-        return np.asarray(self.measured_ms) - np.asarray(self.known_ms)
+        return np.asarray(np.subtract(self.measured_ms, self.known_ms), np.float64)
 
 
 async def calibrate(
