@@ -162,9 +162,9 @@ def long_runs() -> list[str]:
     return [
         f"**an hour** in Chromium: sound and picture apart p95 {offset['p95']:.1f} ms, by the minute "
         f"{min(offset['by_minute']):+.0f} to {max(offset['by_minute']):+.0f} ms; at its end sound and lips are "
-        f"{hour['drift_ms']['sound']:+.1f} and {hour['drift_ms']['lips']:+.1f} ms later than at first; {hour['fps']:.2f} frames a second, {hour['late_frames']} of "
-        f"{hour['frames']:,} late, {hour['degraded_frames']:,} without the network; memory {memory[0]:.0f} → "
-        f"{memory[-1]:.0f} MB",
+        f"{hour['drift_ms']['sound']:+.0f} and {hour['drift_ms']['lips']:+.0f} ms later than at first; "
+        f"{hour['fps']:.2f} frames a second, {hour['late_frames']} of {hour['frames']:,} late, "
+        f"{hour['degraded_frames']:,} without the network; memory {memory[0]:.0f} → {memory[-1]:.0f} MB",
         f"after {churn['joins']} joins and leaves: {left(churn)} left; "
         f"memory {churn['before']['rss_mb']:.0f} → {churn['after']['rss_mb']:.0f} MB",
         f"two sessions of diffusion for {long['seconds'] / 60:.0f} minutes: {pair['fps_least']:.1f} frames a second, "
