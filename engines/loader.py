@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from engines.api import Engine
 from engines.backends.batches import exact, measured
@@ -26,13 +27,14 @@ from engines.face.errors import AvatarError
 from engines.speech.loader import load_lip_encoder
 from engines.warp.engine import WarpEngine
 
-__all__ = ["ENGINES", "GPU_BATCHES", "ON_GPU", "SHIPPED", "FileRefused", "Presenter", "Presenters", "UnknownBackend",
-           "UnknownEngine", "UnknownPresenter", "load_engine", "user_presenters"]  # fmt: skip
+__all__ = ["ENGINES", "GPU_BATCHES", "ON_GPU", "SHIPPED", "FileRefused", "GpuUse", "Presenter", "Presenters",
+           "UnknownBackend", "UnknownEngine", "UnknownPresenter", "gpu_batches", "load_engine",
+           "user_presenters"]  # fmt: skip
 
 SHIPPED = Path(__file__).parent / "presenters"
 ENGINES = ("warp", "diffusion")
 GPU_BATCHES = (1, 2, 4, 8, 16)  # rows of a frame step
-KEPT_AVATARS = 2  # decoded loops kept in memory: 157 MB for each 8 s of 512×512
+KEPT_AVATARS = 2  # decoded loops kept though nobody shows them: 157 MB for each 8 s of 512×512
 
 
 def user_presenters() -> Path:
@@ -47,6 +49,15 @@ def kept_enrolments() -> Path:
     return (Path(cache) if cache else Path.home() / ".cache") / "lipcast" / "enrolled"
 
 
+def gpu_batches(max_batch: int) -> tuple[int, ...]:
+    """The sizes that a GPU opens where calls have so many rows at most: up to the first that takes them all at once.
+
+    Each takes memory, and time at start; rows beyond the largest size take several runs.
+    """
+    needed = 1 + sum(size < max_batch for size in GPU_BATCHES)
+    return GPU_BATCHES[:needed]
+
+
 class UnknownEngine(Exception):
     """The message names the engines that exist."""
 
@@ -55,20 +66,28 @@ class UnknownPresenter(Exception):
     """The message names the presenters that exist."""
 
 
+@dataclass(frozen=True, slots=True)
+class GpuUse:
+    """precision: that a network computes in; max_batch: streams of a call at most, by which its batches are chosen;
+    now: a clock, in seconds, by which these are measured, None: they are taken to cost by their rows."""
+
+    precision: str = "float16"
+    max_batch: int = GPU_BATCHES[-1]
+    now: Callable[[], float] | None = None
+
+
 def load_engine(
     name: str,
     lookahead_frames: int,
     pack: Path | None = None,
     threads: int = 2,
     backend: str = "onnxruntime",
-    precision: str = "float16",
-    now: Callable[[], float] | None = None,
+    gpu: GpuUse | None = None,
 ) -> Engine:
     """Load weights and build graphs; slow, once per process.
 
     pack: folder of the diffusion engine's weights, None for those that ship; threads: of its network, or with a network
-    on a GPU, of the work on the streams; backend: the runtime of its network; precision: that it computes in on a
-    GPU; now: a clock, in seconds, by which batches on a GPU are measured, None: they are taken to cost by their rows.
+    on a GPU, of the work on the streams; backend: the runtime of its network; gpu: how that is used, if it is on one.
 
     Raises:
         UnknownEngine, UnknownBackend: there is none of that name.
@@ -80,7 +99,9 @@ def load_engine(
     if name == "warp":
         return WarpEngine(lip_encoder)
     folder, on_gpu = pack or SHIPPED_PACK, backend in ON_GPU
-    batches, open_graph = GPU_BATCHES if on_gpu else CPU_BATCHES, _opener(folder, backend, precision)
+    gpu = gpu or GpuUse()
+    batches = gpu_batches(gpu.max_batch) if on_gpu else CPU_BATCHES
+    open_graph = _opener(folder, backend, gpu.precision)
     enrol: Enrol
     if sd15.is_sd15(folder):
         own = sd15.load_pack(folder, threads=threads, batches=batches, open_graph=open_graph)
@@ -89,7 +110,7 @@ def load_engine(
         weights = load_pack(folder, threads=threads, batches=batches, open_graph=open_graph)
         frame_steps, parts = weights.frame_steps, Parts()
         enrol = enrol_by(weights.encode, weights.manifest.size)
-    network = measured(frame_steps, now) if on_gpu and now else exact(frame_steps)
+    network = measured(frame_steps, gpu.now) if on_gpu and gpu.now else exact(frame_steps)
     return DiffusionEngine(lip_encoder, network, enrol, parts, threads if on_gpu else 1)
 
 
@@ -122,7 +143,7 @@ class Presenter:
 
 
 class Presenters:
-    """The avatars of some folders. Those used last stay in memory; thread-safe.
+    """The avatars of some folders. Those that somebody shows, and those used last, stay in memory; thread-safe.
 
     Of two avatars of one name the one in the earlier folder counts; a folder need not exist.
 
@@ -131,8 +152,6 @@ class Presenters:
     """
 
     def __init__(self, *folders: Path) -> None:
-        self._lock = threading.Lock()
-        self._loaded: OrderedDict[str, FaceAvatar] = OrderedDict()
         self.all: dict[str, Presenter] = {}
         folders = folders or (SHIPPED,)
         for folder in folders:
@@ -142,6 +161,10 @@ class Presenters:
             raise AvatarError(
                 folders[0], "folders with an avatar.json", "none", "give the folder that holds the avatars' folders"
             )
+        self._living: WeakValueDictionary[str, FaceAvatar] = WeakValueDictionary()
+        self._used: OrderedDict[str, FaceAvatar] = OrderedDict()  # the last is the one used last
+        # Who shows a presenter that is in memory must not wait until another one has been decoded.
+        self._looking, self._loading = threading.Lock(), {name: threading.Lock() for name in self.all}
 
     def find(self, name: str) -> Presenter:
         """
@@ -159,9 +182,26 @@ class Presenters:
             UnknownPresenter, AvatarError
         """
         presenter = self.find(name)
-        with self._lock:
-            avatar = self._loaded.pop(name, None) or load_avatar(presenter.folder)
-            self._loaded[name] = avatar
-            while len(self._loaded) > KEPT_AVATARS:
-                self._loaded.popitem(last=False)
+        return self._in_memory(name) or self._decoded(name, presenter)
+
+    def _in_memory(self, name: str) -> FaceAvatar | None:
+        with self._looking:
+            avatar = self._living.get(name)
+            return None if avatar is None else self._kept(name, avatar)
+
+    def _decoded(self, name: str, presenter: Presenter) -> FaceAvatar:
+        with self._loading[name]:
+            avatar = self._in_memory(name)
+            if avatar is None:
+                avatar = load_avatar(presenter.folder)
+                with self._looking:
+                    self._kept(name, avatar)
             return avatar
+
+    def _kept(self, name: str, avatar: FaceAvatar) -> FaceAvatar:
+        """Whoever calls this holds the lock."""
+        self._living[name] = self._used[name] = avatar
+        self._used.move_to_end(name)
+        while len(self._used) > KEPT_AVATARS:
+            self._used.popitem(last=False)
+        return avatar

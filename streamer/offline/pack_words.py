@@ -25,12 +25,19 @@ def add_pack_words(words: argparse.ArgumentParser) -> None:
     show.set_defaults(command=show_pack)
     compile_ = commands.add_parser("compile", help="compile a pack's network for this machine's GPU, with TensorRT")
     compile_.add_argument("folder", type=Path, metavar="FOLDER", help="of the pack")
-    compile_.add_argument(
+    sizes = compile_.add_mutually_exclusive_group()
+    sizes.add_argument(
+        "--max-batch",
+        type=_batch,
+        metavar="N",
+        help="the server's engine.max_batch: compile every batch that it asks for (default: 16, so for all servers)",
+    )
+    sizes.add_argument(
         "--batch",
         type=_batch,
         action="append",
         metavar="N",
-        help="frames at a time, may be said again (default: 1 to 16)",
+        help="compile batches of N frames alone; may be said again",
     )
     compile_.add_argument(
         "--precision",
@@ -114,7 +121,8 @@ def show_pack(options: argparse.Namespace) -> int:
 
 def compile_pack(options: argparse.Namespace) -> int:
     from streamer.offline.packs import compile_pack as run
-    from streamer.offline.wiring import GPU_BATCHES
+    from streamer.offline.wiring import GPU_BATCHES, gpu_batches
 
-    run(options.folder, tuple(options.batch or GPU_BATCHES), options.precision, sys.stderr)
+    batches = tuple(options.batch or gpu_batches(options.max_batch or GPU_BATCHES[-1]))
+    run(options.folder, batches, options.precision, sys.stderr)
     return 0

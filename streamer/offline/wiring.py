@@ -30,6 +30,7 @@ from engines.loader import (
     UnknownBackend,
     UnknownEngine,
     UnknownPresenter,
+    gpu_batches,
     user_presenters,
 )
 from engines.motion import COEFFICIENTS, VISEMES, LipMotion
@@ -39,7 +40,7 @@ from streamer.offline.errors import OfflineError
 from streamer.offline.hearing import until_drawn
 from streamer.wiring import load_engine_of, lookahead_frames, presenters_of
 
-__all__ = ["GPU_BATCHES", "Enrolled", "user_presenters"]
+__all__ = ["GPU_BATCHES", "Enrolled", "gpu_batches", "user_presenters"]
 
 JPEG_QUALITY = 90
 DIGITS = 5  # of every number: finer than lips can be seen to move

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
+from weakref import ref
 
 import pytest
 
+from engines.face.avatar import FaceAvatar, load_avatar
 from engines.face.errors import AvatarError
-from engines.loader import SHIPPED, Presenters, user_presenters
+from engines.loader import KEPT_AVATARS, SHIPPED, Presenters, user_presenters
 from streamer.config import EngineConfig
 from streamer.wiring import presenters_of
 from tests.engines.face import tiny_avatar
@@ -42,3 +48,55 @@ def test_a_configured_folder_stands_alone(tmp_path: Path, monkeypatch: pytest.Mo
     tiny_avatar.save(user_presenters() / "ana")
     tiny_avatar.save(tmp_path / "mine" / "bea")
     assert list(presenters_of(EngineConfig(presenters=str(tmp_path / "mine"))).all) == ["bea"]
+
+
+NAMES = "abcd"
+
+
+@pytest.fixture
+def four(tmp_path: Path) -> Presenters:
+    first = tiny_avatar.save(tmp_path / NAMES[0])
+    for name in NAMES[1:]:
+        shutil.copytree(first, tmp_path / name)
+    return Presenters(tmp_path)
+
+
+def test_an_avatar_that_is_shown_is_not_decoded_again(four: Presenters) -> None:
+    shown = four.load("a")
+    for name in NAMES[1:]:
+        four.load(name)
+    assert four.load("a") is shown
+
+
+def test_those_used_last_stay_in_memory_and_no_others(four: Presenters) -> None:
+    seen = {name: ref(four.load(name)) for name in (*NAMES, "b", "d")}
+    gc.collect()
+    assert len(NAMES) > KEPT_AVATARS == 2
+    assert [name for name in NAMES if seen[name]() is not None] == ["b", "d"]
+
+
+def test_nobody_waits_for_another_s_avatar_and_each_is_decoded_once(
+    four: Presenters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded, begun, go_on = [], Event(), Event()
+
+    def slow_for_b(folder: Path) -> FaceAvatar:
+        decoded.append(folder.name)
+        if folder.name == "b":
+            begun.set()
+            assert go_on.wait(60)
+        return load_avatar(folder)
+
+    monkeypatch.setattr("engines.loader.load_avatar", slow_for_b)
+    known = four.load("a")
+    with ThreadPoolExecutor(4) as threads:
+        try:
+            waiting = [threads.submit(four.load, "b") for _ in range(2)]
+            assert begun.wait(60)
+            assert threads.submit(four.load, "a").result(60) is known
+            assert threads.submit(four.load, "c").result(60).name == "tiny"
+        finally:
+            go_on.set()
+        one, other = (each.result(60) for each in waiting)
+    assert one is other
+    assert decoded == ["a", "b", "c"]

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engines.api import Chunk, Engine, Frame
+from engines.backends.choose import PLANS, TENSORRT
 from engines.diffusion.pack import PackError
-from engines.loader import ENGINES, UnknownEngine, load_engine
+from engines.loader import ENGINES, GPU_BATCHES, UnknownEngine, gpu_batches, load_engine
 from engines.speech.api import FRAME_SAMPLES, SAMPLE_RATE
+from streamer.cli import main
+from streamer.config import EngineConfig
+from streamer.wiring import load_engine_of
 from tests.engines.face import tiny_avatar as tiny
 
 AVATAR = tiny.avatar()
@@ -42,6 +47,29 @@ def test_an_unknown_engine_is_told_who_exists() -> None:
 def test_without_its_weights_the_diffusion_engine_says_where_they_belong(tmp_path: Path) -> None:
     with pytest.raises(PackError, match=r"pack\.json: expected a pack's manifest, found no such file; "):
         load_engine("diffusion", 2, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("most", "sizes"), [(1, (1,)), (2, (1, 2)), (3, (1, 2, 4)), (4, (1, 2, 4)), (9, GPU_BATCHES), (64, GPU_BATCHES)]
+)
+def test_a_gpu_s_batches_go_up_to_the_first_that_holds_a_call(most: int, sizes: tuple[int, ...]) -> None:
+    assert gpu_batches(most) == sizes
+
+
+def test_a_server_needs_the_plans_that_were_compiled_for_its_largest_batch_and_no_others(
+    miniature: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnx")
+    from tests.engines.backends.gpu import install
+
+    install(monkeypatch)
+    folder = Path(shutil.copytree(miniature, tmp_path / "pack"))
+    assert main(["pack", "compile", str(folder), "--max-batch", "2", "--precision", "float32"]) == 0
+    assert len(list((folder / PLANS).glob("*.plan"))) == 2
+    config = EngineConfig(pack=str(folder), backend=TENSORRT, precision="float32", max_batch=2)
+    assert load_engine_of(config).timing.lookahead_frames == 2
+    with pytest.raises(PackError, match=r"expected a plan for .*batch 4"):
+        load_engine_of(dataclasses.replace(config, max_batch=3))
 
 
 def test_a_pack_makes_the_mouth_move_and_keeps_the_rest(miniature: Path) -> None:
