@@ -7,6 +7,7 @@ the network has where: measured on a clip of mouth motions. A changed pack or pr
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ from engines.face.avatar import FaceAvatar
 from engines.face.structurist import StructureFrames
 from engines.motion import LipMotion
 
+LOGGER = logging.getLogger(__name__)
 FORMAT = 1
 CALIBRATION = 25  # frames of the clip by which the network's noise is measured: a second
 SYLLABLE = 6  # frames of one opening and closing in it: four a second, as people speak
@@ -93,7 +95,13 @@ class Enroller:
         found = load(path, key, self.model, avatar)
         if found is None:
             found = self.enrol(avatar)
-            save(path, key, found)
+            try:
+                save(path, key, found)
+            except (OSError, SafetensorError) as error:  # a disk that is full or read-only: it is good nevertheless
+                LOGGER.warning(
+                    "%s: the enrolment of %s cannot be kept, and every start will make it again: %s; give the server a"
+                    " folder that it may write to by $XDG_CACHE_HOME", path, avatar.name, error
+                )  # fmt: skip
         return Sd15Conditions(found, self.model)
 
     def enrol(self, avatar: FaceAvatar) -> Enrolment:

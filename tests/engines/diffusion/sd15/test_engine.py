@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import subprocess
 import sys
@@ -121,6 +122,18 @@ def test_a_damaged_enrolment_is_made_again(pack: Sd15Pack, tmp_path: Path) -> No
     enroller_of(pack, tmp_path)(AVATAR)
     for name, tensor in load_file(path).items():
         np.testing.assert_array_equal(tensor, whole[name])
+
+
+def test_an_enrolment_that_cannot_be_kept_is_used_and_that_is_said(
+    live: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    enroller = enroller_of(load_pack(live, threads=1, batches=(1,)), tmp_path / "file" / "no folder")
+    with caplog.at_level(logging.WARNING):
+        assert enroller(AVATAR).feeds(0, AT_REST)["anchor"].any()
+    [said] = caplog.messages
+    assert "the enrolment of tiny cannot be kept" in said
+    assert "$XDG_CACHE_HOME" in said
 
 
 def test_the_anchor_is_the_mouth_at_rest_as_the_image_encoder_sees_it(pack: Sd15Pack, enroller: Enroller) -> None:
