@@ -22,6 +22,7 @@ from engines.backends.kept import Kept
 WARM_UP = 3  # runs before the capture: libraries choose kernels and take memory at first use, which cannot be captured
 PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 IMAGE_AXES = 4  # (batch, channels, height, width): only such tensors have channels that could come last
+MORE_MEMORY = "end what else runs on this device, lower engine.max_batch, or choose a pack of fewer pixels"
 
 Step = Callable[[], tuple[Tensor, ...]]
 
@@ -112,7 +113,8 @@ def open_torch_static(
     compiled: by TorchInductor before it is captured; takes minutes, and a C++ compiler.
 
     Raises:
-        GraphError: there is no such device, the run cannot be captured, or the outputs are not as declared.
+        GraphError: there is no such device, or too little memory on it; the run cannot be captured, or the outputs are
+            not as declared.
     """
     module, place, kind = moved(module, precision, device), torch.device(device), PRECISIONS[precision]
     forward = torch.compile(module, dynamic=False) if compiled else module
@@ -135,7 +137,7 @@ def moved(module: nn.Module, precision: str, device: str) -> nn.Module:
     """The module itself, ready to compute on a device.
 
     Raises:
-        GraphError: there is no such device.
+        GraphError: there is no such device, or too little memory on it.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"expected a precision of {sorted(PRECISIONS)}, got {precision!r}")
@@ -144,10 +146,13 @@ def moved(module: nn.Module, precision: str, device: str) -> nn.Module:
             f"expected a GPU for {device!r}, and PyTorch {torch.__version__} finds none; install NVIDIA's driver and a "
             "PyTorch built for CUDA, or choose ONNX Runtime, which computes on the CPU"
         )
-    module = module.eval().requires_grad_(False).to(torch.device(device), PRECISIONS[precision])
-    for parameter in module.parameters():
-        if parameter.dim() == IMAGE_AXES:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    try:
+        module = module.eval().requires_grad_(False).to(torch.device(device), PRECISIONS[precision])
+        for parameter in module.parameters():
+            if parameter.dim() == IMAGE_AXES:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    except RuntimeError as error:
+        raise GraphError(f"the weights cannot be put on {device!r}: {error}; {MORE_MEMORY}") from error
     return module
 
 
@@ -171,7 +176,9 @@ def capture(step: Step, stream: torch.cuda.Stream, exact: bool = False) -> Step:
             # Only this thread's calls are watched meanwhile: other sessions' threads may allocate.
             with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
                 results = step()
-    except RuntimeError as error:  # torch's kind for CUDA's refusals, too little memory among them
+    except torch.OutOfMemoryError as error:
+        raise GraphError(f"the run cannot be captured as a CUDA graph: {error}; {MORE_MEMORY}") from error
+    except RuntimeError as error:  # torch's kind for all other refusals of CUDA
         raise GraphError(
             f"the run cannot be captured as a CUDA graph: {error}; nothing in it may wait for the device, copy from "
             "ordinary memory or depend on values"
@@ -185,10 +192,17 @@ def capture(step: Step, stream: torch.cuda.Stream, exact: bool = False) -> Step:
 
 
 def _place(spec: TensorSpec, device: torch.device) -> Place:
-    buffer = torch.zeros(spec.shape, device=device)
-    if device.type == "cpu":
-        return Place(buffer, buffer.numpy(), None)
-    source = torch.zeros(spec.shape, pin_memory=True)
+    """
+    Raises:
+        GraphError: there is too little memory.
+    """
+    try:
+        buffer = torch.zeros(spec.shape, device=device)
+        if device.type == "cpu":
+            return Place(buffer, buffer.numpy(), None)
+        source = torch.zeros(spec.shape, pin_memory=True)
+    except RuntimeError as error:
+        raise GraphError(f"the input {spec.name} has no place on {device}: {error}; {MORE_MEMORY}") from error
     return Place(buffer, source.numpy(), source)
 
 
