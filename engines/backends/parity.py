@@ -33,6 +33,15 @@ class Parity:
         return self.worst <= limit.worst and self.mean <= limit.mean
 
 
+# How far a graph for a GPU may be from the reference in float32, by its precision. float16 has 10 bits of mantissa,
+# bfloat16 has 7; a wrongly compiled graph is off by far more than rounding.
+LIMITS = {
+    "float32": Parity(worst=1e-3, mean=1e-3),
+    "float16": Parity(worst=3e-2, mean=1e-2),
+    "bfloat16": Parity(worst=1e-1, mean=4e-2),
+}
+
+
 def compare(reference: Graph, candidate: Graph, probes: Iterable[Feeds]) -> Parity:
     """
     Raises:

@@ -14,18 +14,12 @@ from numpy.typing import NDArray
 
 from engines.backends.api import Graph, Tensors, TensorSpec
 from engines.backends.cuda import open_cuda
-from engines.backends.parity import Feeds, Parity, expect_parity, random_probes
+from engines.backends.parity import LIMITS, Feeds, Parity, expect_parity, random_probes
 from engines.backends.plan_cache import PlanCache, PlanOptions, Source, plan_key, source_of
 from engines.backends.tensorrt import load_plan
 from engines.backends.tensorrt_api import load_tensorrt
 from engines.backends.tensorrt_build import Progress, Report, build_plan
 from engines.backends.typed_graph import weight_files
-
-# How far a plan may be from the reference in float32. float16 and TF32 have 10 bits of mantissa, bfloat16 has 7; a
-# wrongly compiled graph is off by far more than rounding.
-EXACT = Parity(worst=1e-3, mean=1e-3)
-TEN_BITS = Parity(worst=3e-2, mean=1e-2)
-SEVEN_BITS = Parity(worst=1e-1, mean=4e-2)
 
 PROBES = 3  # rows that plans are compared by; a reference on a CPU takes seconds for each
 WAITING = Progress("waiting for another process that makes this plan", None, 0, 1)
@@ -33,10 +27,8 @@ COMPARING = Progress("comparing with the reference", None, 0, 1)
 
 
 def limit_of(options: PlanOptions) -> Parity:
-    """What is demanded of a plan before it is kept."""
-    if options.precision == "bfloat16":
-        return SEVEN_BITS
-    return EXACT if options.precision == "float32" and not options.tf32 else TEN_BITS
+    """What is demanded of a plan before it is kept. TF32 has float16's mantissa."""
+    return LIMITS["float16" if options.precision == "float32" and options.tf32 else options.precision]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

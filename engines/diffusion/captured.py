@@ -8,6 +8,8 @@ from torch import nn
 
 from engines.backends.api import Graph, Specs
 from engines.backends.choose import OpenGraph
+from engines.backends.onnxruntime import open_onnx
+from engines.backends.parity import LIMITS, expect_parity, random_probes
 from engines.backends.pytorch_cuda import open_torch_static
 from engines.diffusion.frame_step import FrameStep
 from engines.diffusion.pack import WEIGHTS, frame_step_specs, read_manifest
@@ -16,17 +18,26 @@ from engines.diffusion.sd15 import pack as sd15_pack
 from engines.diffusion.sd15.weights import read_frame_step
 from engines.diffusion.weights import load_weights
 
+PROBES = 2  # random feeds by which a row is compared
+
 
 def open_captured(folder: Path, device: str = "cuda", precision: str = "float16") -> OpenGraph:
     """Opens the pack's frame step for any batch size: its weights are read once, and shared.
 
+    One row of the embedded model is compared with ONNX Runtime; of Stable Diffusion that would take the processor
+    minutes.
+
     Raises:
         PackError: the pack cannot be used.
     """
-    module = _module(folder)
+    module, compared = _module(folder), not sd15_pack.is_sd15(folder)
 
     def open_graph(path: Path, batch: int, threads: int) -> Graph:
-        return open_torch_static(module, *_specs(folder, batch), precision=precision, device=device)
+        graph = open_torch_static(module, *_specs(folder, batch), precision=precision, device=device)
+        if compared and batch == 1:
+            reference = open_onnx(path, batch, threads)
+            expect_parity(reference, graph, random_probes(reference.inputs, PROBES), LIMITS[precision])
+        return graph
 
     return open_graph
 

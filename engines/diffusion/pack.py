@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.backends.api import Graph, GraphError, Specs, float_specs
+from engines.backends.api import Graph, GraphError, Specs, TensorSpec, float_specs
 from engines.backends.choose import OpenGraph
 from engines.backends.onnxruntime import open_onnx
+from engines.backends.parity import random_probes
 from engines.diffusion.architecture import Architecture, Model
 from engines.errors import FileRefused
 
@@ -33,6 +34,7 @@ MANIFEST, FRAME_STEP, ENCODE, WEIGHTS, CARD = (
 FILES = (FRAME_STEP, ENCODE, WEIGHTS, CARD)
 BATCHES = (1, 2, 4)  # rows of a frame step that the engine asks for
 MEND = "fetch the pack again, or make it with scripts/embedded"
+MORE_RANGE = 'set engine.precision = "bfloat16"'
 
 
 class PackError(FileRefused):
@@ -109,7 +111,7 @@ def encode_specs(architecture: Architecture, batch: int = 1) -> tuple[Specs, Spe
 def load_pack(
     folder: Path = SHIPPED, *, threads: int = 2, batches: Sequence[int] = BATCHES, open_graph: OpenGraph = open_onnx
 ) -> Pack:
-    """Check every file, build the graphs for batches of these sizes, and try each once. Slow: once per process.
+    """Check every file, build the graphs for batches of these sizes, and try each. Slow: once per process.
 
     open_graph: the runtime of the frame step; what enrols a presenter runs on ONNX Runtime.
 
@@ -181,28 +183,35 @@ def file_hash(path: Path) -> str:
 
 
 def open_checked(path: Path, batch: int, threads: int, specs: tuple[Specs, Specs], open_graph: OpenGraph) -> Graph:
-    """One of a pack's graphs, tried once.
+    """One of a pack's graphs, tried.
 
     Raises:
-        PackError: the runtime refuses it, it has not these inputs and outputs, or it computes no numbers.
+        PackError: the runtime refuses it, it has not these inputs and outputs, in whatever order, or it computes no
+            numbers.
     """
     try:
         graph = open_graph(path, batch, threads)
     except GraphError as error:
         raise PackError(path, "a graph that the chosen runtime computes", str(error)) from error
     for kind, found, wanted in (("inputs", graph.inputs, specs[0]), ("outputs", graph.outputs, specs[1])):
-        if found != wanted:
+        if sorted(found, key=_name) != sorted(wanted, key=_name):
             raise PackError(path, f"the {kind} {_named(wanted)}", _named(found))
     _try(path, graph)
     return graph
 
 
 def _try(path: Path, graph: Graph) -> None:
-    """A grey picture and no noise: weights that hold NaN or infinities show at once."""
-    results = graph.run({spec.name: np.zeros(spec.shape, spec.dtype) for spec in graph.inputs})
-    for name, result in results.items():
-        if not np.isfinite(result).all():
-            raise PackError(path, f"{name} of finite numbers", "NaN or infinities: its weights are damaged")
+    """A grey picture without noise shows weights that hold NaN or infinities, a random one what leaves a precision."""
+    grey = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in graph.inputs}
+    for feeds in (grey, *random_probes(graph.inputs, 1)):
+        for name, result in graph.run(feeds).items():
+            if not np.isfinite(result).all():
+                found = "NaN or infinities: its weights are damaged, or on a GPU too large for float16"
+                raise PackError(path, f"{name} of finite numbers", found, f"{MEND}, or {MORE_RANGE}")
+
+
+def _name(spec: TensorSpec) -> str:
+    return spec.name
 
 
 def _named(specs: Specs) -> str:

@@ -85,7 +85,7 @@ def parts_of(model: Sd15Model) -> Parts:
 def load_pack(
     folder: Path, *, threads: int = 2, batches: Sequence[int] = BATCHES, open_graph: OpenGraph = open_onnx
 ) -> Sd15Pack:
-    """Check every file, build the graphs for batches of these sizes, and try each once. Slow: once per process.
+    """Check every file, build the graphs for batches of these sizes, and try each. Slow: once per process.
 
     Raises:
         PackError: a file is missing or damaged, a graph is not what the manifest says or computes no numbers.

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from engines.backends.api import Tensors, TensorSpec
+from engines.backends.api import Graph, Tensors, TensorSpec
+from engines.backends.choose import OpenGraph
+from engines.backends.onnxruntime import open_onnx
 from engines.diffusion import pack as packs
 from engines.diffusion.pack import ENCODE, FILES, FRAME_STEP, MANIFEST, WEIGHTS, PackError, load_pack, write_manifest
 from tests.engines.diffusion.miniature import MODEL
@@ -112,6 +118,40 @@ def test_weights_that_are_not_numbers_are_refused(copy: Path) -> None:
     rewrite_manifest(copy)
     with pytest.raises(PackError, match=r"frame_step\.onnx: expected picture of finite numbers, found NaN"):
         load_pack(copy, threads=1, batches=(1,))
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A graph with its inputs in another order; narrow: and whose results are infinite unless the picture is grey."""
+
+    graph: Graph
+    narrow: bool
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        return self.graph.inputs[::-1]
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        return self.graph.outputs
+
+    def run(self, given: Mapping[str, NDArray[Any]]) -> Tensors:
+        more = np.float32(np.inf if self.narrow and given["structure"].any() else 0)
+        return {name: value + more for name, value in self.graph.run(given).items()}
+
+
+def odd(narrow: bool) -> OpenGraph:
+    return lambda path, batch, threads: Odd(open_onnx(path, batch, threads), narrow)
+
+
+def test_a_runtime_that_computes_numbers_of_a_grey_picture_alone_is_refused(miniature: Path) -> None:
+    with pytest.raises(PackError, match=r"picture of finite numbers, found NaN .*, or set engine\.precision"):
+        load_pack(miniature, threads=1, batches=(1,), open_graph=odd(narrow=True))
+
+
+def test_a_runtime_may_have_its_own_order_of_inputs(miniature: Path) -> None:
+    pack = load_pack(miniature, threads=1, batches=(1,), open_graph=odd(narrow=False))
+    assert pack.frame_steps[1].inputs[0].name == "noise"
 
 
 def test_a_graph_of_other_inputs_is_refused(copy: Path) -> None:

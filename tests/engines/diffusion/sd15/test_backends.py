@@ -11,15 +11,16 @@ pytest.importorskip("transformers")
 pytest.importorskip("onnx")
 
 import onnx
+from safetensors.numpy import load_file, save_file
 
 from engines.backends.choose import COMPILE, PLANS, UnknownBackend, opener
 from engines.backends.onnxruntime import open_onnx
-from engines.backends.parity import Parity, compare, random_probes
+from engines.backends.parity import LIMITS, Parity, ParityError, compare, random_probes
 from engines.backends.plan_cache import PlanCache, PlanOptions
 from engines.backends.tensorrt_compile import compile_plans
 from engines.backends.typed_graph import weight_files
 from engines.diffusion.captured import open_captured
-from engines.diffusion.pack import PackError
+from engines.diffusion.pack import SHIPPED, WEIGHTS, PackError
 from engines.diffusion.sd15.export import check
 from engines.diffusion.sd15.model import frame_step_specs
 from engines.diffusion.sd15.pack import FRAME_STEP, GRAPHS, load_pack, read_manifest
@@ -50,6 +51,22 @@ def test_the_embedded_pack_runs_on_captured_pytorch_too(tmp_path: Path) -> None:
     graph = open_onnx(folder / FRAME_STEP, 2, 1)
     reference = open_captured(folder, device="cpu", precision="float32")(folder / FRAME_STEP, 2, 1)
     assert compare(reference, graph, random_probes(graph.inputs, 2)).within(EXACT)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "bfloat16"])
+def test_captured_pytorch_computes_the_pack_that_ships_in_every_precision(precision: str) -> None:
+    graph = open_captured(SHIPPED, "cpu", precision)(SHIPPED / FRAME_STEP, 1, 1)
+    reference = open_onnx(SHIPPED / FRAME_STEP, 1, 1)
+    assert compare(reference, graph, random_probes(graph.inputs, 1, seed=5)).within(LIMITS[precision])
+
+
+def test_captured_pytorch_that_computes_the_embedded_pack_wrongly_is_refused(miniature: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(miniature, tmp_path / "pack"))
+    tensors = load_file(folder / WEIGHTS)
+    last = next(name for name in sorted(tensors) if name.startswith("decoder.") and name.endswith(".weight"))
+    save_file({**tensors, last: -tensors[last]}, folder / WEIGHTS)
+    with pytest.raises(ParityError, match="expected results within"):
+        open_captured(folder, "cpu", "float32")(folder / FRAME_STEP, 1, 1)
 
 
 def test_graphs_are_as_the_standard_has_them_and_hold_no_weights(folder: Path) -> None:
