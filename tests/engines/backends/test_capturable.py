@@ -6,6 +6,7 @@ is made in ordinary memory shows as an operation elsewhere.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,10 @@ from benchmarks.measuring.full_size import MINIATURE, live_step, model_of, netwo
 from engines.backends.api import TensorSpec
 from engines.diffusion.frame_step import FrameStep
 from engines.diffusion.pack import frame_step_specs
+from engines.diffusion.sd15.frame_step import frame_step
+from engines.diffusion.sd15.model import PAPER, PLAIN, PLUS
 from engines.diffusion.sd15.model import frame_step_specs as sd15_specs
+from engines.diffusion.sd15.network import Network
 from tests.engines.diffusion.miniature import MODEL
 
 
@@ -68,6 +72,13 @@ def test_the_embedded_frame_step_can_be_captured(batch: int) -> None:
 def test_stable_diffusion_s_live_step_can_be_captured(steps: int) -> None:
     model = model_of(MINIATURE, 32, steps)
     record(live_step(network_of(model, "meta"), model), sd15_specs(model, 2)[0])
+
+
+@pytest.mark.parametrize(("adapter", "guidance"), [(PLUS, 7.5), (PLAIN, 1.0)])
+def test_stable_diffusion_s_paper_step_can_be_captured(adapter: str, guidance: float) -> None:
+    live = model_of(MINIATURE, 32, 3, adapter)
+    model = dataclasses.replace(live, mode=PAPER, strength=1.0, guidance=guidance)
+    record(frame_step(Network(model), model), sd15_specs(model, 2)[0])
 
 
 class Careless(nn.Module):
