@@ -130,9 +130,10 @@ def test_a_file_that_we_may_not_read_is_refused(folder: Path, name: str) -> None
 
 @pytest.mark.parametrize(("kind", "size"), [("BF16", 2), ("F8_E4M3", 1), ("F8_E5M2", 1)])
 def test_types_that_numpy_does_not_have_are_refused(folder: Path, kind: str, size: int) -> None:
+    """Unless another library has taught it some of them: then they are of a wrong type."""
     header = json.dumps({"mesh": {"dtype": kind, "shape": [4], "data_offsets": [0, 4 * size]}}).encode()
     (folder / "face.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4 * size))
-    with pytest.raises(AvatarError, match=r"face\.safetensors: expected tensors of types that numpy has"):
+    with pytest.raises(AvatarError, match=r"face\.safetensors: expected "):
         load_avatar(folder)
 
 
@@ -178,7 +179,10 @@ def set_first(value: float) -> Callable[[NDArray[Any]], NDArray[Any]]:
         (spoil("alignment", lambda alignment: alignment[:-1]), "alignment of shape"),
         (spoil("alignment", lambda alignment: alignment * 0), "alignment"),
         (spoil("alignment", lambda alignment: alignment * 10), "crops of at most 192 pixels in frames of 96×96"),
-        (spoil("alignment", lambda alignment: alignment * np.float32([[10, 0.02, 1]])), "crops of at most 192 pixels"),
+        (
+            spoil("alignment", lambda alignment: alignment * np.array([[10, 0.02, 1]], np.float32)),
+            "crops of at most 192 pixels",
+        ),
         (spoil("mask", lambda mask: mask[:, :-1]), "mask of shape"),
         (spoil("mask", lambda mask: mask | 1), "mask"),
         (spoil("interior_upper", lambda picture: picture[:, :, :3]), "interior_upper"),
