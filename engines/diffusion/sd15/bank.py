@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,9 +47,9 @@ class Bank:
 
     def at(self, motion: LipMotion) -> Floats:
         """(n, d), freshly allocated."""
-        blend, share = np.zeros(self.tokens.shape[3:], np.float32), np.empty(self.tokens.shape[3:], np.float32)
+        blend = np.zeros(self.tokens.shape[3:], np.float32)
         for corner, weight in corners(place_of(motion)):
-            blend += np.multiply(self.tokens[corner], np.float32(weight), out=share)
+            cv2.scaleAdd(self.tokens[corner], weight, blend, dst=blend)  # in one pass, with no array between
         return blend
 
 
