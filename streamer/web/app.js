@@ -94,19 +94,22 @@ function escape() {
   else leave();
 }
 
-async function replaceMicrophone() {
+async function replaceMicrophone(unplugged) {
   try {
-    await visit.setMicrophone(await microphones.open({ studio: field.wish.studio }));
+    const microphone = await microphones.open({ studio: field.wish.studio });
+    if (visit.microphone !== unplugged) return microphone.close(); // the visitor has left meanwhile
+    await visit.setMicrophone(microphone);
     stage.toast(`The microphone was unplugged. Now using: ${visit.microphone.label}`);
   } catch (error) {
     if (!(error instanceof microphones.MicrophoneFailure)) throw error;
-    stage.toast(`The microphone was unplugged. ${error.detail}`);
+    if (visit.microphone === unplugged) stage.toast(`The microphone was unplugged. ${error.detail}`);
   }
   watchMicrophone();
 }
 
 function watchMicrophone() {
-  if (visit.microphone) visit.microphone.onended = replaceMicrophone;
+  const { microphone } = visit;
+  if (microphone) microphone.onended = () => replaceMicrophone(microphone);
 }
 
 function showState() {

@@ -15,6 +15,7 @@ export class MicrophoneField {
   #heardAt = 0;
   #hasHeard = false;
   #open = null;
+  #turn = 0; // raised whenever what was asked of the browser before is no longer wanted
 
   constructor() {
     $("microphone").addEventListener("change", () => this.#choose("microphone", $("microphone").value));
@@ -28,20 +29,28 @@ export class MicrophoneField {
 
   /** Shows the level at once where that asks nobody. */
   async arrive() {
+    const turn = this.#turn;
     await this.#list();
+    const isAllowed = await microphones.isAllowed();
+    if (turn !== this.#turn) return;
     if (!microphones.isPossible()) this.#fail(microphones.whyImpossible());
-    else if (await microphones.isAllowed()) await this.open();
+    else if (isAllowed) await this.open();
     else this.#show(false);
   }
 
   async open() {
     this.close();
+    const turn = this.#turn;
+    let microphone;
     try {
-      this.#open = await microphones.open(this.wish);
+      microphone = await microphones.open(this.wish);
     } catch (error) {
       if (!(error instanceof microphones.MicrophoneFailure)) throw error;
-      return this.#fail(error);
+      if (turn === this.#turn) this.#fail(error);
+      return;
     }
+    if (turn !== this.#turn) return microphone.close(); // meanwhile Join was pressed, or another one chosen
+    this.#open = microphone;
     this.#open.onended = () => this.close();
     this.#show(true);
     await this.#list(); // with permission, the devices have names
@@ -55,6 +64,7 @@ export class MicrophoneField {
   handOver() {
     const microphone = this.#open;
     this.#open = null;
+    this.#turn += 1;
     this.#show(false);
     return microphone;
   }
