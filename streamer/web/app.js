@@ -139,7 +139,7 @@ function showPill() {
 }
 
 function showMuted() {
-  $("mute").setAttribute("aria-pressed", String(visit.muted));
+  $("mute").classList.toggle("off", visit.muted);
   $("mute-icon").setAttribute("href", iconUrl(visit.muted ? "microphone-off" : "microphone"));
   say($("mute-text"), visit.muted ? "Unmute" : "Mute");
   showPill();
@@ -186,7 +186,7 @@ function wire() {
   })) $(id).addEventListener("click", action);
   panel.onclose = () => panel.toggle(false);
   listen({
-    "m": toggleMute, "s": interrupt, ".": interrupt, "c": share, "l": leave, "escape": escape,
+    "m": toggleMute, "s": interrupt, ".": interrupt, "c": share, "shift+l": leave, "escape": escape,
     "f": () => isActive(visit.state) && stage.toggleFullscreen(),
     "i": () => isActive(visit.state) && panel.toggle(),
   });
@@ -198,6 +198,7 @@ async function start() {
   root.dataset.mode = isViewer ? "viewer" : "speaker";
   theme.start();
   wire();
+  if (isViewer) $("foot").append($("shortcuts-choice")); // a viewer has no card with options
   stage.showPresenter(null);
   showState();
   const catalogue = readCatalogue();

@@ -7,6 +7,7 @@ const DEFAULTS = Object.freeze({
   microphone: "",
   studio: false,
   codec: "",
+  shortcuts: true,
   volume: 1,
   theme: "system",
 });

@@ -8,7 +8,7 @@ const TOAST_MS = 3200;
 
 export class Stage {
   #toast = null;
-  #focused = null; // the state that the focus was last moved for
+  #focused = "idle"; // the state that the focus was last moved for; where the page begins, it is left alone
   video = $("picture");
 
   constructor() {
@@ -122,11 +122,12 @@ export class Stage {
     $("cancel").hidden = what.kind !== "busy";
   }
 
-  /** Keyboard and screen reader follow what happens: to the way on when there is one, else to the picture. */
+  /** Keyboard and screen reader follow what happens: to the choices, the way on, or else the picture. */
   focus(state) {
     if (state === this.#focused) return;
     this.#focused = state;
-    if (state === "ended" || state === "failed") $("again").focus({ preventScroll: true });
+    if (state === "idle") $("join-card").focus({ preventScroll: true });
+    else if (state === "ended" || state === "failed") $("again").focus({ preventScroll: true });
     else if (state === "requesting-mic" || state === "connecting") $("stage").focus({ preventScroll: true });
   }
 

@@ -165,7 +165,7 @@ def test_leaving_ends_the_session_and_leads_back_to_the_choices(visitors: Visito
     visitor.join(server.url)
     session_url = visitor.session_url
     assert server.status(session_url) == 200
-    visitor.page.keyboard.press("l")
+    visitor.page.keyboard.press("Shift+L")
     visitor.wait_state("ended")
     server.wait(lambda: server.status(session_url) == 404, "ended")
     visitor.press("back")
