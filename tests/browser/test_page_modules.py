@@ -1,4 +1,4 @@
-"""The page's modules that need no page (states, back-off, figures, words, muting), by Node's own test runner. Knows no browser."""
+"""The page's modules that need no page (states, back-off, figures, words), by Node's own test runner."""
 
 import shutil
 import subprocess
