@@ -90,8 +90,7 @@ async function share() {
 
 function escape() {
   if (document.fullscreenElement) return; // the browser leaves full screen by itself
-  if (panel.isOpen) panel.toggle(false);
-  else leave();
+  if (panel.isOpen) panel.toggle(false); // and no more: a second press must not end the call
 }
 
 async function replaceMicrophone(unplugged) {

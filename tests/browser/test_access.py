@@ -27,6 +27,8 @@ def test_shortcuts_can_be_switched_off_and_stay_so(visitors: Visitors, server: S
     assert visitor.page.locator("[aria-keyshortcuts]").count() == 0
     assert not visitor.page.locator(".keys").is_visible()
     visitor.page.keyboard.press("Escape")
+    visitor.page.get_by_text("Live, muted").wait_for()
+    visitor.press("leave")
     visitor.wait_state("ended")
 
 
