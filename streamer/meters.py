@@ -38,7 +38,7 @@ class Meters:
         )
         self.concealed_seconds = self._counter("concealed_seconds", "Sound invented for sound that was missing.")
         self.tasks = self._gauge("tasks", "Tasks of the event loop, as /metrics is asked.")
-        self.dropped_datagrams = self._counter("dropped_datagrams", "Datagrams from strangers, empty, malformed or too many.")
+        self.dropped_datagrams = self._counter("dropped_datagrams", "Datagrams of strangers, malformed or too many.")
 
     def render(self) -> bytes:
         """The text that /metrics answers."""
