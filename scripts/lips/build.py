@@ -12,6 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scripts.lips.recordings import refuse_missing
+
 
 def stages(folder: Path, steps: int, root: Path) -> list[tuple[str, ...]]:
     """The modules to run and their arguments, in order."""
@@ -32,6 +34,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5800)
     parser.add_argument("--root", type=Path, default=Path("/"), help="where the packages of recordings are")
     args = parser.parse_args()
+    refuse_missing(args.root)
     args.folder.mkdir(parents=True, exist_ok=True)
     for module, *arguments in stages(args.folder, args.steps, args.root):
         print(f"== {module}", flush=True)

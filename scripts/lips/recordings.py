@@ -42,6 +42,14 @@ class Talker:
     folder: str
     texts: str  # a list of texts below the root, or the tag of a language in the texts beside the recordings
 
+    @property
+    def packages(self) -> dict[str, str]:
+        """Where each of its Debian packages has what is needed, below the root."""
+        if not self.texts.endswith(".gz"):
+            return {"tuxpaint-stamps-default": self.folder}
+        name = Path(self.texts).parent.name
+        return {f"{name}-g722": self.folder, name: self.texts}
+
 
 def _asterisk(tag: str, language: str, folder: str) -> Talker:
     texts = f"usr/share/doc/asterisk-core-sounds-{tag}/core-sounds-{tag}.txt.gz"
@@ -60,6 +68,21 @@ TALKERS = (
     _asterisk("ru", "ru", "ru_RU_f_IvrvoiceRU"),
     *(_tuxpaint(tag) for tag in "fr ru ro ca bg es be el da".split()),
 )
+
+
+def refuse_missing(root: Path) -> None:
+    """
+    Raises:
+        SystemExit: packages of recordings are not there; the message says which, and how to get them.
+    """
+    places = {name: place for talker in TALKERS for name, place in talker.packages.items()}
+    missing = sorted(name for name, place in places.items() if not (root / place).exists())
+    if missing:
+        raise SystemExit(
+            f"expected recordings and their texts below {root}, and do not find those of: {' '.join(missing)};"
+            " install these Debian packages, or, where an installation leaves out /usr/share/doc, unpack them with"
+            " dpkg-deb -x FILE FOLDER and give --root FOLDER"
+        )
 
 
 def recordings(talker: Talker, root: Path) -> Iterator[tuple[Path, str]]:
@@ -140,6 +163,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--root", type=Path, default=Path("/"), help="where the packages are, if not installed")
     args = parser.parse_args()
+    refuse_missing(args.root)
     args.folder.mkdir(parents=True, exist_ok=True)
     speaker = Espeak({})
     try:

@@ -17,7 +17,7 @@ if ctypes.util.find_library("espeak-ng") is None:
 
 from scripts.lips.align import Aligned, Spoken, align
 from scripts.lips.espeak import Espeak
-from scripts.lips.recordings import PIECE, Talker, pieces, read, recordings, speak
+from scripts.lips.recordings import PIECE, TALKERS, Talker, pieces, read, recordings, refuse_missing, speak
 from scripts.lips.utterance import PERSON, SAMPLE_RATE, Segment, Utterance
 
 TEXTS = (
@@ -110,3 +110,15 @@ def test_long_recordings_are_cut_at_pauses() -> None:
     assert [s.phone for s in first.segments] == ["a"]
     assert [s.phone for s in second.segments] == ["o"]
     assert 4.0 - 0.5 >= PIECE
+
+
+def test_packages_that_are_missing_are_named_before_anything_is_made(tmp_path: Path) -> None:
+    for talker in TALKERS:
+        for place in talker.packages.values():
+            path = tmp_path / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir(exist_ok=True)
+    refuse_missing(tmp_path)
+    (tmp_path / "usr/share/doc/asterisk-core-sounds-it/core-sounds-it.txt.gz").rmdir()
+    with pytest.raises(SystemExit, match=r"those of: asterisk-core-sounds-it; install these Debian packages"):
+        refuse_missing(tmp_path)
