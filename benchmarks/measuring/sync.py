@@ -93,5 +93,10 @@ def still_began(began: float, heard: list[float], sound: TestSound) -> float:
 
 
 def refuse_other_sound(error_s: float) -> None:
+    """error_s: how far vowels are from where the test sound has them, but for one in ten.
+
+    Raises:
+        ValueError: too far for the test sound.
+    """
     if error_s > 0.05:
         raise ValueError(f"the microphone did not play the test sound: its vowels are {error_s:.3f} s off")
