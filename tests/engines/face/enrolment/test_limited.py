@@ -83,7 +83,7 @@ def test_a_missing_model_is_refused(tmp_path: Path) -> None:
 def test_without_mediapipe_the_ways_out_are_named(tmp_path: Path) -> None:
     if landmarker_installed():
         pytest.skip("MediaPipe is installed here")
-    with pytest.raises(LandmarksError, match=r"lipcast\[enrol\].*--landmarks"):
+    with pytest.raises(LandmarksError, match=r"'\.\[enrol\]'.*--landmarks"):
         face_finder(None, None, tmp_path, tmp_path)
 
 
