@@ -1,17 +1,18 @@
 """Which pictures of a call there is time to draw in full: learnt from what calls took. Knows no clock.
 
-A picture is drawn in full where its session has a seat (streamer/seats.py) and where calls of that kind nearly always
+A picture is drawn in full where it is its session's turn (streamer/turns.py) and where calls of that kind nearly always
 ended in time: before the first picture of the call is due, and soon enough after it for a quick picture of every
 other session. What nobody speaks in costs an engine next to nothing, full or not, and so teaches nothing.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from streamer.seats import Seats
 from streamer.tail import Tail
+from streamer.turns import Turns
 
 GONE_S = 1.0  # no frame asked for so long: the session is over
 QUICK_SHARE = 0.25  # of a full picture's time, until quick ones were drawn
@@ -38,21 +39,20 @@ class Pace:
         self._next: dict[Hashable, float] = {}  # when each session's next picture will be due
         self._budget = 0.0  # the longest that there ever was between a picture's asking and its due time
         self._spoke: dict[Hashable, float] = {}
-        self._seats = Seats()
+        self._turns = Turns()
 
     def plan(self, call: Sequence[Wanted], now: float) -> list[bool]:
         """Which of the call's pictures, the most urgent first, to draw in full."""
+        self._forget_gone(now)
         for wanted in call:
             self._meet(wanted, now)
-        self._forget_gone(now)
-        seats = self._seats.taken
-        seated = sorted((one.session for one in call if one.voiced and one.session in seats), key=seats.index)
-        fits = len(seated)
+        turns = [one.session for one in call if one.voiced and self._turns.take(one.session)]
+        fits = len(turns)
         while fits and not self._fits(fits, call, now):
             fits -= 1
-        if fits < len(seated):
-            self._seats.trouble(now)
-        drawn = seated[:fits]
+        if fits < len(turns):
+            self._turns.trouble(now)
+        drawn = turns[:fits]
         return [not one.voiced or one.session in drawn for one in call]
 
     def _meet(self, wanted: Wanted, now: float) -> None:
@@ -60,15 +60,15 @@ class Pace:
         self._budget = max(self._budget, wanted.due - now)
         if wanted.voiced:
             self._spoke[wanted.session] = now
-            before = len(self._seats.taken)
-            if self._seats.ask(wanted.session, now):
-                # What so many cost is to be found out anew.
+            before = math.ceil(self._turns.level)
+            if self._turns.speak(wanted.session, now):
+                # What more cost than were drawn in one call is to be found out anew.
                 self._full = {count: tail for count, tail in self._full.items() if count <= before}
         elif now - self._spoke.get(wanted.session, now) > SILENT_S:
             self._silent(wanted.session)
 
     def _silent(self, session: Hashable) -> None:
-        self._seats.leave(session)
+        self._turns.leave(session)
         self._spoke.pop(session, None)
 
     def _forget_gone(self, now: float) -> None:
@@ -110,6 +110,6 @@ class Pace:
             rest = self._quick_cost(now) * (len(call) - full)
             self._full.setdefault(full, Tail()).note(now, max(now - began - rest, 0.0))
             if now > call[0].due:
-                self._seats.trouble(now)
+                self._turns.trouble(now)
         elif not any(drawn):
             self._quick.note(now, (now - began) / len(call))

@@ -42,6 +42,8 @@ def painters(network: Network | None) -> dict[str, Painter]:
             "no noise sensor": lambda clip: finished(clip, network, Parts(noise_sensor=None)),
             "no structurist": lambda clip: finished(clip, network, Parts(), clip.foreign),
             "noise sensor, centred 5": lambda clip: finished(clip, network, _centred(Kernel.CENTRED_5)),
+            "network for 1 frame in 2": lambda clip: finished(clip, network, Parts(), every=2),
+            "network for 1 frame in 6": lambda clip: finished(clip, network, Parts(), every=6),
         }
     return found
 
@@ -50,8 +52,11 @@ def _centred(kernel: Kernel) -> Parts:
     return Parts(noise_sensor=Prior(kernel))
 
 
-def finished(clip: Clip, network: Network, parts: Parts, structure: Pictures | None = None) -> Pictures:
-    """The clip as the diffusion engine shows it inside the crop. structure: other structure frames than the clip's."""
+def finished(clip: Clip, network: Network, parts: Parts, structure: Pictures | None = None, every: int = 1) -> Pictures:
+    """The clip as the diffusion engine shows it inside the crop.
+
+    structure: other structure frames than the clip's; every: the network is asked for one frame in so many.
+    """
     frames = clip.structure if structure is None else structure
     weight = clip.weight
     crops = [clip.reference, *clip.structure[::SHARED]]
@@ -62,8 +67,11 @@ def finished(clip: Clip, network: Network, parts: Parts, structure: Pictures | N
     for t, (frame, motion) in enumerate(zip(frames, clip.motions, strict=True)):
         masked = conditions.masked[1 + t // SHARED]
         given = {"anchor": conditions.anchor, "mask": conditions.mask, "masked": masked}
-        question = finish.ask(frame, motion, given)
-        difference = finish.answer(question, run_network(exact({1: network.frame_step}), [question])[0])
+        if t % every:
+            difference = finish.carry(motion)
+        else:
+            question = finish.ask(frame, motion, given)
+            difference = finish.answer(question, run_network(exact({1: network.frame_step}), [question])[0])
         if difference is not None:
             differences.append(difference)
     # A kernel that looks ahead owes its last frames; nothing moves there, so the last one stands for them.

@@ -231,11 +231,11 @@ class NoiseSensor:
             self._look(fake, real)
         return self._filter.step(drawn, self._resized)
 
-    def skip(self) -> Floats | None:
-        """The same for a frame of which nothing was drawn: all of it is 0, and no motion is learnt from it."""
+    def skip(self, drawn: Floats) -> Floats | None:
+        """The same for a frame that the network was not asked for: no motion is learnt from it."""
         self._fake.reset()
         self._real.reset()
-        return self._filter.step(np.zeros((*self._resized.shape, 3), np.float32), self._resized)
+        return self._filter.step(drawn, self._resized)
 
     def _look(self, fake: NDArray[np.uint8], real: NDArray[np.uint8]) -> None:
         """Learn from the motion since the frame before, if there was one."""

@@ -86,7 +86,7 @@ class DiffusionStream:
         self._drafts.clear()
 
     def hear(self, chunk: Chunk, conditions: Condition) -> Question | None:
-        """Hear a chunk; what the network is to draw for it, or None where the structure frame will do."""
+        """Hear a chunk; what the network is to draw for it, or None where it is not asked: at rest, or in a hurry."""
         motion = self._encoder.step(chunk.samples)
         loop = self._position % len(self._avatar.loop)
         self._position += 1
@@ -103,8 +103,10 @@ class DiffusionStream:
         """The frame that is due now that chunk was heard. picture: the network's answer, (3, S, S) in [0, 1]."""
         if question is not None and picture is not None:
             difference = self._finish.answer(question, picture)
+        elif self._drafts[-1].at_rest:
+            difference = self._finish.rest(self._drafts[-1].motion)
         else:
-            difference = self._finish.skip(self._drafts[-1].motion)
+            difference = self._finish.carry(self._drafts[-1].motion)
         index = chunk.index - self._lookahead
         if difference is None:  # the first frames of a kernel that looks ahead
             return Frame(self._avatar.loop[(self._position - 1 - self._late) % len(self._avatar.loop)].copy(), index)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import itertools
 
 import numpy as np
 import pytest
@@ -196,7 +197,7 @@ def test_reset_closes_the_mouth_and_the_loop_goes_on(kernel: Kernel) -> None:
         np.testing.assert_array_equal(frame.image, AVATAR.loop[(frame.index + LOOKAHEAD) % tiny.FRAMES])
 
 
-def test_a_chunk_in_a_hurry_shows_the_structure_frame_and_asks_no_network() -> None:
+def test_a_chunk_in_a_hurry_asks_no_network_and_shows_the_structure_frame() -> None:
     step = FakeFrameStep(1, light=0.2)
     engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), exact({1: step}), enrol_by(FakeEncode(), SIZE))
     stream, warp = engine.open(AVATAR), WarpEngine(LevelEncoder(LOOKAHEAD))
@@ -212,6 +213,19 @@ def test_a_chunk_in_a_hurry_shows_the_structure_frame_and_asks_no_network() -> N
     for i, plain in enumerate(wanted):
         frame = engine.step([(quick, chunk(1.0, i, hurry=True))])[0]
         np.testing.assert_array_equal(frame.image, plain.image)
+
+
+def test_in_a_hurry_what_the_network_last_added_stays_and_fades() -> None:
+    engine, warp = engine_of(light=0.2), WarpEngine(LevelEncoder(LOOKAHEAD))
+    stream = engine.open(AVATAR)
+    plain = [frame.image.astype(float) for frame in talk(warp, [1.0] * 12)]
+    added = []
+    for i, wanted in enumerate(plain):
+        frame = engine.step([(stream, chunk(1.0, i, hurry=i > 5))])[0]
+        assert frame.degraded == (i > 5)
+        added.append(np.abs(frame.image - wanted).mean())
+    assert added[5] > 0.1
+    assert all(0 < later < earlier for earlier, later in itertools.pairwise(added[5:]))
 
 
 def test_at_rest_a_hurry_costs_nothing() -> None:

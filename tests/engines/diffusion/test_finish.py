@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engines.diffusion.finish import FULL, Finish, Parts
+from engines.diffusion.finish import FADE, FULL, Finish, Floats, Parts
 from tests.engines.face import tiny_avatar as tiny
 
 SIZE = 24
@@ -23,3 +23,54 @@ def test_the_difference_is_the_drawn_less_the_asked_for_in_grey_levels(opening: 
     assert found.dtype == np.float32
     wanted = share * (255 * picture.transpose(1, 2, 0).astype(np.float64) - structure)
     np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+def differing(finish: Finish, opening: float = 0.4) -> Floats:
+    """What the network adds to a grey structure frame that it makes lighter."""
+    structure = np.full((SIZE, SIZE, 3), 100, np.uint8)
+    picture = np.full((3, SIZE, SIZE), 140 / 255, np.float32)
+    found = finish.answer(finish.ask(structure, tiny.motion(jawOpen=opening), {}), picture)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("parts", [PLAIN, Parts()], ids=["plain", "with a noise sensor"])
+def test_without_time_for_the_network_its_latest_difference_fades(parts: Parts) -> None:
+    finish = Finish(parts, SIZE, (4, 3, 3))
+    before = differing(finish)
+    np.testing.assert_allclose(before, 40, atol=1e-3)
+    for frame in range(1, 4):
+        carried = finish.carry(tiny.motion(jawOpen=0.3))
+        assert carried is not None
+        np.testing.assert_allclose(carried, FADE**frame * before, rtol=0.15 if parts.noise_sensor else 1e-5)
+
+
+def test_what_is_carried_on_is_gone_where_the_mouth_comes_to_rest() -> None:
+    finish = Finish(PLAIN, SIZE, (4, 3, 3))
+    before = differing(finish)
+    nearly = finish.carry(tiny.motion(jawOpen=FULL / 4))
+    assert nearly is not None
+    np.testing.assert_allclose(nearly, FADE / 4 * before, rtol=1e-5)
+    closed = finish.rest(tiny.motion())
+    assert closed is not None
+    assert not closed.any()
+    again = finish.carry(tiny.motion(jawOpen=0.4))
+    assert again is not None
+    assert not again.any()
+
+
+@pytest.mark.parametrize("forget", [False, True])
+def test_what_is_carried_on_is_forgotten_with_the_sound(forget: bool) -> None:
+    finish = Finish(PLAIN, SIZE, (4, 3, 3))
+    differing(finish)
+    if forget:
+        finish.reset()
+    carried = finish.carry(tiny.motion(jawOpen=0.4))
+    assert carried is not None
+    assert carried.any() != forget
+
+
+def test_before_the_network_has_drawn_there_is_nothing_to_carry_on() -> None:
+    found = Finish(PLAIN, SIZE, (4, 3, 3)).carry(tiny.motion(jawOpen=0.4))
+    assert found is not None
+    assert not found.any()

@@ -330,7 +330,7 @@ def test_a_pause_ends_where_the_mouth_rests() -> None:
     for _ in range(LEARNT + 3):  # the last one is what the next flow begins from
         sensor.step(np.zeros((64, 64, 3), np.float32), picture, picture)
     known = sensor.pattern.copy()
-    sensor.skip()
+    sensor.skip(np.zeros((64, 64, 3), np.float32))
     sensor.step(np.zeros((64, 64, 3), np.float32), np.roll(picture, 3, axis=0), picture)
     np.testing.assert_array_equal(sensor.pattern, known)
 
