@@ -15,7 +15,7 @@ from engines.backends.batches import exact, measured
 from engines.backends.choose import ON_GPU, PYTORCH_CUDA, OpenGraph, UnknownBackend, opener
 from engines.diffusion.conditions import Enrol, enrol_by
 from engines.diffusion.engine import DiffusionEngine
-from engines.diffusion.finish import Parts
+from engines.diffusion.finish import STILL, Parts
 from engines.diffusion.pack import BATCHES as CPU_BATCHES
 from engines.diffusion.pack import SHIPPED as SHIPPED_PACK
 from engines.diffusion.pack import load_pack
@@ -108,7 +108,7 @@ def load_engine(
         frame_steps, enrol, parts = own.frame_steps, _enroller(own), own.parts
     else:
         weights = load_pack(folder, threads=threads, batches=batches, open_graph=open_graph)
-        frame_steps, parts = weights.frame_steps, Parts()
+        frame_steps, parts = weights.frame_steps, Parts(still=STILL)
         enrol = enrol_by(weights.encode, weights.manifest.size)
     network = measured(frame_steps, gpu.now) if on_gpu and gpu.now else exact(frame_steps)
     return DiffusionEngine(lip_encoder, network, enrol, parts, threads if on_gpu else 1)

@@ -51,7 +51,7 @@ class Pace:
         while fits and not self._fits(fits, call, now):
             fits -= 1
         if fits < len(turns):
-            self._turns.trouble(now)
+            self._turns.trouble(now, never=self._cost(1, now) > self._budget)
         drawn = turns[:fits]
         return [not one.voiced or one.session in drawn for one in call]
 
@@ -110,6 +110,6 @@ class Pace:
             rest = self._quick_cost(now) * (len(call) - full)
             self._full.setdefault(full, Tail()).note(now, max(now - began - rest, 0.0))
             if now > call[0].due:
-                self._turns.trouble(now)
+                self._turns.trouble(now, never=self._cost(1, now) > self._budget)
         elif not any(drawn):
             self._quick.note(now, (now - began) / len(call))

@@ -2,9 +2,9 @@
 
 A picture without the network shows what the network added to an earlier one, so one in full now and then is worth much,
 and many sessions with some are better than some with all. Where time is short again and again, fewer are drawn in full:
-for one speaking session less, at last one in two frames, one in four, none. After a pause more are tried; the pause
-doubles with every try that fails, so that tries cost next to nothing while a load lasts, and afterwards nobody waits
-much longer than it lasted. Knows no pictures, and is told the time.
+for one speaking session less, at last one in two frames, none. After a pause more are tried; the pause doubles with
+every try that fails, so that tries cost next to nothing while a load lasts, and afterwards nobody waits much longer than
+it lasted. Knows no pictures, and is told the time.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import math
 from collections import deque
 from collections.abc import Hashable
 
-FRACTIONS = (0.5, 0.25, 0.0)  # of a full picture in a frame's time, where one is too many
+FRACTIONS = (0.5, 0.0)  # of a full picture in a frame's time, where one is too many
 MOMENT_S = 0.25  # trouble so close together has one cause and counts once
-TROUBLES, TROUBLED_S = 5, 5.0  # so many moments of trouble in so long are a load; fewer are stalls
-TRIAL_TROUBLES, TRIAL_S = 2, 2.0  # so many in so long after more were tried end the try
+TROUBLES, TROUBLED_S = 8, 5.0  # so many moments of trouble in so long are a load; fewer are stalls
+TRIAL_TROUBLES, TRIAL_S = 3, 1.0  # so many in so long after more were tried end the try
 PAUSE_S, LONGEST_PAUSE_S = 1.0, 32.0  # before more are tried: the first time, and at most
 STEADY_S = 30.0  # a try that held so long has not failed
 ROUNDING = 1e-9  # of sums of shares
@@ -65,20 +65,20 @@ class Turns:
         self._saved[session] = saved - turn
         return turn
 
-    def trouble(self, now: float) -> None:
-        """There was no time for somebody's full picture, or it came late."""
+    def trouble(self, now: float, never: bool = False) -> None:
+        """There was no time for a full picture, or it came late. never: there is none for even a single one."""
         if self._troubles and now - self._troubles[-1] < MOMENT_S:
             return
         self._troubles.append(now)
         load = len(self._troubles) == TROUBLES and now - self._troubles[0] < TROUBLED_S
         trial = now - self._added_at < TRIAL_S
         if load or (trial and len(self._troubles) >= TRIAL_TROUBLES):
-            self._lower(now)
+            self._lower(now, 0.0 if never else below(self.level))
 
-    def _lower(self, now: float) -> None:
+    def _lower(self, now: float, level: float) -> None:
         failed = now - self._added_at < STEADY_S
         self._pause = min(2 * self._pause, LONGEST_PAUSE_S) if failed else PAUSE_S
-        self._level = below(self.level)
+        self._level = level
         self._retry_at = now + self._pause
         self._added_at = float("-inf")  # the try is over
         self._troubles.clear()

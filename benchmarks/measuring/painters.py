@@ -12,7 +12,7 @@ from benchmarks.measuring.truth import Clip
 from engines.backends.api import Graph
 from engines.backends.batches import exact
 from engines.diffusion.conditions import SHARED, encode_crops
-from engines.diffusion.finish import Finish, Parts, run_network
+from engines.diffusion.finish import STILL, Finish, Parts, run_network
 from engines.diffusion.noise_sensor import Prior
 from engines.diffusion.temporal_filter import Kernel
 
@@ -33,11 +33,12 @@ def structurist(clip: Clip) -> Pictures:
 
 
 def painters(network: Network | None) -> dict[str, Painter]:
-    """Everybody, by name; without a network only who needs none."""
+    """Everybody, by name; without a network only who needs none. Those that lack a part draw every frame."""
     found: dict[str, Painter] = {"warp": structurist}
     if network is not None:
         found |= {
-            "diffusion": lambda clip: finished(clip, network, Parts()),
+            "diffusion": lambda clip: finished(clip, network, Parts(still=STILL)),
+            "network for every frame": lambda clip: finished(clip, network, Parts()),
             "no structure controller": lambda clip: finished(clip, network, Parts(structure_controller=False)),
             "no noise sensor": lambda clip: finished(clip, network, Parts(noise_sensor=None)),
             "no structurist": lambda clip: finished(clip, network, Parts(), clip.foreign),
@@ -68,7 +69,9 @@ def finished(clip: Clip, network: Network, parts: Parts, structure: Pictures | N
         masked = conditions.masked[1 + t // SHARED]
         given = {"anchor": conditions.anchor, "mask": conditions.mask, "masked": masked}
         if t % every:
-            difference = finish.carry(motion)
+            difference = finish.fade(motion)
+        elif not finish.moved(frame):
+            difference = finish.hold(motion)
         else:
             question = finish.ask(frame, motion, given)
             difference = finish.answer(question, run_network(exact({1: network.frame_step}), [question])[0])

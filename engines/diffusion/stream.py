@@ -86,7 +86,8 @@ class DiffusionStream:
         self._drafts.clear()
 
     def hear(self, chunk: Chunk, conditions: Condition) -> Question | None:
-        """Hear a chunk; what the network is to draw for it, or None where it is not asked: at rest, or in a hurry."""
+        """Hear a chunk; what the network is to draw for it, or None where it is not asked: at rest, in a hurry, or
+        where the mouth has hardly moved."""
         motion = self._encoder.step(chunk.samples)
         loop = self._position % len(self._avatar.loop)
         self._position += 1
@@ -96,17 +97,22 @@ class DiffusionStream:
         still, moved = self._avatar.loop[loop], self._moved(loop, motion)
         structure = self._small.draw(still, moved)
         self._drafts.append(Draft(motion, loop, False, self._structurist.paint(still, moved)))
+        if not self._finish.moved(structure):
+            return None
         self._finish.begin(conditions.calibration)
         return self._finish.ask(structure, motion, conditions.feeds(loop, motion))
 
     def draw(self, chunk: Chunk, question: Question | None, picture: Floats | None) -> Frame:
         """The frame that is due now that chunk was heard. picture: the network's answer, (3, S, S) in [0, 1]."""
+        latest = self._drafts[-1]
         if question is not None and picture is not None:
             difference = self._finish.answer(question, picture)
-        elif self._drafts[-1].at_rest:
-            difference = self._finish.rest(self._drafts[-1].motion)
+        elif latest.at_rest:
+            difference = self._finish.rest(latest.motion)
+        elif latest.degraded:
+            difference = self._finish.fade(latest.motion)
         else:
-            difference = self._finish.carry(self._drafts[-1].motion)
+            difference = self._finish.hold(latest.motion)
         index = chunk.index - self._lookahead
         if difference is None:  # the first frames of a kernel that looks ahead
             return Frame(self._avatar.loop[(self._position - 1 - self._late) % len(self._avatar.loop)].copy(), index)

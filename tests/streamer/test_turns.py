@@ -74,9 +74,16 @@ def test_stalls_that_are_rare_take_nothing() -> None:
 
 
 def test_a_load_that_stays_takes_more_and_more() -> None:
-    levels = [loaded("abc", times).level for times in range(7)]
-    assert levels == [3, 2, 1, 0.5, 0.25, 0, 0]
-    assert given(loaded("abc", 5), "abc", 9) == [""] * 9
+    levels = [loaded("abc", times).level for times in range(6)]
+    assert levels == [3, 2, 1, 0.5, 0, 0]
+    assert given(loaded("abc", 4), "abc", 9) == [""] * 9
+
+
+def test_where_not_even_one_is_in_time_none_is_tried_for_a_while() -> None:
+    turns = turns_of("abc")
+    for moment in range(TROUBLES):
+        turns.trouble(moment * MOMENT_S, never=True)
+    assert turns.level == 0
 
 
 def test_levels_go_up_as_they_go_down() -> None:

@@ -228,6 +228,18 @@ def test_in_a_hurry_what_the_network_last_added_stays_and_fades() -> None:
     assert all(0 < later < earlier for earlier, later in itertools.pairwise(added[5:]))
 
 
+def test_while_the_mouth_is_still_the_network_draws_once() -> None:
+    step = FakeFrameStep(1, light=0.1)
+    parts = Parts(noise_sensor=None, still=30.0)  # the tiny presenter's pictures have strong grain, each its own
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), exact({1: step}), enrol_by(FakeEncode(), SIZE), parts)
+    every = engine_of(PLAIN, light=0.1)
+    frames, wanted = talk(engine, [1.0] * 20), talk(every, [1.0] * 20)
+    assert step.runs == 1
+    assert not any(frame.degraded for frame in frames)
+    for one, other in zip(frames, wanted, strict=True):
+        assert np.abs(one.image.astype(int) - other.image).max() <= 2
+
+
 def test_at_rest_a_hurry_costs_nothing() -> None:
     engine = engine_of()
     stream = engine.open(AVATAR)

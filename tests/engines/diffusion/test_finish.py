@@ -40,7 +40,7 @@ def test_without_time_for_the_network_its_latest_difference_fades(parts: Parts) 
     before = differing(finish)
     np.testing.assert_allclose(before, 40, atol=1e-3)
     for frame in range(1, 4):
-        carried = finish.carry(tiny.motion(jawOpen=0.3))
+        carried = finish.fade(tiny.motion(jawOpen=0.3))
         assert carried is not None
         np.testing.assert_allclose(carried, FADE**frame * before, rtol=0.15 if parts.noise_sensor else 1e-5)
 
@@ -48,13 +48,13 @@ def test_without_time_for_the_network_its_latest_difference_fades(parts: Parts) 
 def test_what_is_carried_on_is_gone_where_the_mouth_comes_to_rest() -> None:
     finish = Finish(PLAIN, SIZE, (4, 3, 3))
     before = differing(finish)
-    nearly = finish.carry(tiny.motion(jawOpen=FULL / 4))
+    nearly = finish.fade(tiny.motion(jawOpen=FULL / 4))
     assert nearly is not None
     np.testing.assert_allclose(nearly, FADE / 4 * before, rtol=1e-5)
     closed = finish.rest(tiny.motion())
     assert closed is not None
     assert not closed.any()
-    again = finish.carry(tiny.motion(jawOpen=0.4))
+    again = finish.fade(tiny.motion(jawOpen=0.4))
     assert again is not None
     assert not again.any()
 
@@ -65,12 +65,48 @@ def test_what_is_carried_on_is_forgotten_with_the_sound(forget: bool) -> None:
     differing(finish)
     if forget:
         finish.reset()
-    carried = finish.carry(tiny.motion(jawOpen=0.4))
+    carried = finish.fade(tiny.motion(jawOpen=0.4))
     assert carried is not None
     assert carried.any() != forget
 
 
+def test_the_network_draws_what_has_moved_since_it_drew_last() -> None:
+    finish = Finish(Parts(still=2.0), SIZE, (4, 3, 3))
+    drawn = np.full((SIZE, SIZE, 3), 100, np.uint8)
+    assert finish.moved(drawn)
+    before = differing(finish)
+    lighter = drawn + np.uint8(1)
+    assert not finish.moved(lighter)
+    held = finish.hold(tiny.motion(jawOpen=0.4))
+    assert held is not None
+    np.testing.assert_allclose(held, before, rtol=1e-5)
+    assert finish.moved(lighter + np.uint8(1))  # little by little counts too
+
+
+@pytest.mark.parametrize("forget", ["fade", "rest", "reset"])
+def test_what_was_drawn_before_a_hurry_a_rest_or_a_reset_is_drawn_anew(forget: str) -> None:
+    finish = Finish(Parts(still=2.0), SIZE, (4, 3, 3))
+    differing(finish)
+    finish.reset() if forget == "reset" else getattr(finish, forget)(tiny.motion(jawOpen=0.4))
+    assert finish.moved(np.full((SIZE, SIZE, 3), 100, np.uint8))
+
+
+def test_where_nothing_counts_as_still_every_frame_is_drawn() -> None:
+    finish = Finish(Parts(), SIZE, (4, 3, 3))
+    differing(finish)
+    assert finish.moved(np.full((SIZE, SIZE, 3), 100, np.uint8))
+
+
+def test_near_rest_what_is_held_shrinks_with_the_opening_and_not_with_time() -> None:
+    finish = Finish(Parts(noise_sensor=None, still=2.0), SIZE, (4, 3, 3))
+    before = differing(finish, FULL / 2)
+    for opening, left in ((FULL / 2, 1.0), (FULL / 2, 1.0), (FULL / 4, 0.5), (FULL / 4, 0.5), (FULL, 0.5)):
+        held = finish.hold(tiny.motion(jawOpen=opening))
+        assert held is not None
+        np.testing.assert_allclose(held, left * before, rtol=1e-5)
+
+
 def test_before_the_network_has_drawn_there_is_nothing_to_carry_on() -> None:
-    found = Finish(PLAIN, SIZE, (4, 3, 3)).carry(tiny.motion(jawOpen=0.4))
+    found = Finish(PLAIN, SIZE, (4, 3, 3)).fade(tiny.motion(jawOpen=0.4))
     assert found is not None
     assert not found.any()
