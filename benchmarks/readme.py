@@ -41,7 +41,7 @@ class Measured:
     calm: Result
     lossy: Result
     alone: Result  # one session
-    most: Result  # the largest number of sessions with no frame late and hardly one without the network
+    most: Result  # the largest number of sessions with no frame late and hardly one quick
     frame: Result  # drawn, without sound and encoding
     likeness: Result
 
@@ -109,7 +109,7 @@ def after_loss(one: Measured) -> Cell:
 def sessions(one: Measured) -> Cell:
     count, plain = one.most["sessions"], one.most["degraded_frames"]
     frames = 25 * one.alone["seconds"] * count
-    return Cell(f"{count}; {plain} of {frames:,.0f} frames without the network" if plain else f"{count}", count >= 2)
+    return Cell(f"{count}; {plain} of {frames:,.0f} frames quick" if plain else f"{count}", count >= 2)
 
 
 def likeness(key: str, digits: int, unit: str = "") -> Callable[[Measured], Cell]:
@@ -132,7 +132,7 @@ LIVE: tuple[tuple[str, str, Callable[[Measured], Cell]], ...] = (
         lambda one: Cell(f"p95 {one.calm['interrupt_ms']['p95']:.0f} ms", one.calm["interrupt_ms"]["p95"] <= 150),
     ),
     ("sound's delay before / 5 s after 300 ms of total loss", "within 20 ms", after_loss),
-    ("sessions at 25 frames a second, none late, hardly one without the network", "≥ 2", sessions),
+    ("sessions at 25 frames a second, none late, hardly one quick", "≥ 2", sessions),
     (
         "CPU-seconds a minute, one session",
         "≤ 20",
@@ -160,19 +160,19 @@ def long_runs() -> list[str]:
     many, drawn = load("sessions_diffusion"), load("quality")["engines"]
     churn, pair, offset = many["churn"], long["together"][0], hour["av_offset_ms"]
     memory = [value for value in hour["rss_by_minute_mb"] if value is not None]
-    sensor, without = drawn["diffusion"], drawn["no noise sensor"]
+    sensor, without = drawn["network for every frame"], drawn["no noise sensor"]
     frames = 2 * 25 * long["seconds"]
     return [
         f"**an hour** in Chromium: sound and picture apart p95 {offset['p95']:.1f} ms, by the minute "
         f"{min(offset['by_minute']):+.0f} to {max(offset['by_minute']):+.0f} ms; at its end sound and lips are "
         f"{hour['drift_ms']['sound']:+.0f} and {hour['drift_ms']['lips']:+.0f} ms later than at first; "
         f"{hour['fps']:.2f} frames a second, {hour['late_frames']} of {hour['frames']:,} late, "
-        f"{hour['degraded_frames']:,} without the network; memory {memory[0]:.0f} → {memory[-1]:.0f} MB",
+        f"{hour['degraded_frames']:,} quick; memory {memory[0]:.0f} → {memory[-1]:.0f} MB",
         f"after {churn['joins']} joins and leaves: {left(churn)} left; "
         f"memory {churn['before']['rss_mb']:.0f} → {churn['after']['rss_mb']:.0f} MB",
         more_sessions(many),
         f"two sessions of diffusion for {long['seconds'] / 60:.0f} minutes: {pair['fps_least']:.1f} frames a second, "
-        f"{pair['late_frames']} of {frames:,.0f} late, {pair['degraded_frames']} without the network",
+        f"{pair['late_frames']} of {frames:,.0f} late, {pair['degraded_frames']} quick",
         f"diffusion's network: {milliseconds(cost['network']['1'])} on {cost['threads']} threads (aim: p95 ≤ 20); "
         + "; ".join(f"{name} {milliseconds(row)}" for name, row in cost["backends"].items() if "1 thread" in name),
         f"Noise Sensor: static flicker {without['static_flicker'] / sensor['static_flicker']:.1f} times less (aim: 3), "
@@ -185,10 +185,10 @@ def more_sessions(many: Result) -> str:
     rows = [row for row in many["together"] if row["sessions"] > 2]
     said = ", ".join(
         f"{row['sessions']}: {row['fps_least']:.1f} frames a second, {row['late_frames']} late, "
-        f"{100 * row['degraded_frames'] / (25 * many['seconds'] * row['sessions']):.0f} % without the network"
+        f"{100 * row['degraded_frames'] / (25 * many['seconds'] * row['sessions']):.0f} % quick"
         for row in rows
     )
-    return f"more sessions of diffusion take turns in going without the network: {said}"
+    return f"more sessions of diffusion take turns in full pictures: {said}"
 
 
 def lips() -> list[tuple[str, str, Cell]]:
@@ -256,7 +256,7 @@ def left(churn: Result) -> str:
 
 
 def calm_sessions(rows: list[Result], seconds: float) -> Result:
-    """The largest number of sessions of which no frame was late and hardly one went without the network."""
+    """The largest number of sessions of which no frame was late and hardly one quick."""
     return max(
         (
             row

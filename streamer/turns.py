@@ -3,8 +3,8 @@
 A picture without the network shows what the network added to an earlier one, so one in full now and then is worth much,
 and many sessions with some are better than some with all. Where time is short again and again, fewer are drawn in full:
 for one speaking session less, at last one in two frames, none. After a pause more are tried; the pause doubles with
-every try that fails, so that tries cost next to nothing while a load lasts, and afterwards nobody waits much longer than
-it lasted. Knows no pictures, and is told the time.
+every try that fails, so that tries cost next to nothing while a load lasts, and afterwards nobody waits much longer
+than it lasted. Knows no pictures, and is told the time.
 """
 
 from __future__ import annotations
