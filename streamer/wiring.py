@@ -101,7 +101,7 @@ def load_stage(config: Config) -> Stage:
 
 
 def warm_up(stage: Stage, presenter: str, now: Callable[[], float]) -> float:
-    """Draw frames of somebody who talks, or no network would run; what one of the later half takes, median, ms."""
+    """Draw frames of somebody who talks, or no network would run; what one of the later half takes, mean, ms."""
     engine = stage.engine
     stream = engine.open(stage.cast(presenter))
     taken = []
@@ -109,7 +109,7 @@ def warm_up(stage: Stage, presenter: str, now: Callable[[], float]) -> float:
         began = now()
         engine.step([(stream, chunk)])
         taken.append(1000 * (now() - began))
-    return float(np.median(taken[WARM_UP_FRAMES // 2 :]))
+    return float(np.mean(taken[WARM_UP_FRAMES // 2 :]))
 
 
 def say_if_slow(frame_ms: float) -> None:

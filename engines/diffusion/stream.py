@@ -28,8 +28,11 @@ Affine = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draft:
-    """A frame of the loop with its mouth moved, before the network's difference. loop: which frame of it; drawn: its
-    mouth's window, None where nobody has needed it yet."""
+    """A frame of the loop with its mouth moved, before the network's difference.
+
+    loop: which frame of it; degraded: the network was wanted, and there was no time for it; drawn: the mouth's window,
+    None at rest, where it is seldom needed.
+    """
 
     motion: LipMotion
     loop: int
@@ -91,13 +94,14 @@ class DiffusionStream:
         motion = self._encoder.step(chunk.samples)
         loop = self._position % len(self._avatar.loop)
         self._position += 1
-        if chunk.hurry or not motion.coefficients.any():
-            self._drafts.append(Draft(motion, loop, chunk.hurry))
+        if not motion.coefficients.any():
+            self._drafts.append(Draft(motion, loop, degraded=False))
             return None
         still, moved = self._avatar.loop[loop], self._moved(loop, motion)
-        structure = self._small.draw(still, moved)
-        self._drafts.append(Draft(motion, loop, False, self._structurist.paint(still, moved)))
-        if not self._finish.moved(structure):
+        structure, drawn = self._small.draw(still, moved), self._structurist.paint(still, moved)
+        wanted = self._finish.moved(structure)
+        self._drafts.append(Draft(motion, loop, chunk.hurry and wanted, drawn))
+        if chunk.hurry or not wanted:
             return None
         self._finish.begin(conditions.calibration)
         return self._finish.ask(structure, motion, conditions.feeds(loop, motion))
@@ -117,7 +121,7 @@ class DiffusionStream:
         if difference is None:  # the first frames of a kernel that looks ahead
             return Frame(self._avatar.loop[(self._position - 1 - self._late) % len(self._avatar.loop)].copy(), index)
         draft = self._drafts[0]
-        return Frame(self._composed(draft, difference), index, degraded=draft.degraded and not draft.at_rest)
+        return Frame(self._composed(draft, difference), index, degraded=draft.degraded)
 
     def _composed(self, draft: Draft, difference: Floats) -> NDArray[np.uint8]:
         still: NDArray[np.uint8] = self._avatar.loop[draft.loop]

@@ -240,6 +240,18 @@ def test_while_the_mouth_is_still_the_network_draws_once() -> None:
         assert np.abs(one.image.astype(int) - other.image).max() <= 2
 
 
+def test_what_is_still_is_not_degraded_by_a_hurry() -> None:
+    parts = Parts(noise_sensor=None, still=30.0)
+    steps = {1: FakeFrameStep(1, light=0.1)}
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), exact(steps), enrol_by(FakeEncode(), SIZE), parts)
+    stream = engine.open(AVATAR)
+    wanted = talk(engine_of(PLAIN, light=0.1), [1.0] * 8)
+    for i, plain in enumerate(wanted):
+        frame = engine.step([(stream, chunk(1.0, i, hurry=i > 4))])[0]
+        assert not frame.degraded
+        assert np.abs(frame.image.astype(int) - plain.image).max() <= 2
+
+
 def test_at_rest_a_hurry_costs_nothing() -> None:
     engine = engine_of()
     stream = engine.open(AVATAR)
