@@ -51,7 +51,7 @@ class Pace:
         while fits and not self._fits(fits, call, now):
             fits -= 1
         if fits < len(turns):
-            self._turns.trouble(now, never=self._cost(1, now) > self._budget)
+            self._trouble(now)
         drawn = turns[:fits]
         return [not one.voiced or one.session in drawn for one in call]
 
@@ -83,6 +83,9 @@ class Pace:
         meanwhile = [due for due in self._next.values() if due - self._budget <= end]
         return end <= call[0].due and end + quick * len(meanwhile) <= min(meanwhile, default=end)
 
+    def _trouble(self, now: float) -> None:
+        self._turns.trouble(now, never=self._cost(1, now) > self._budget)
+
     def _quick_cost(self, now: float) -> float:
         """Seconds that a quick picture hardly ever exceeds."""
         known = self._quick.bound(now)
@@ -110,6 +113,6 @@ class Pace:
             rest = self._quick_cost(now) * (len(call) - full)
             self._full.setdefault(full, Tail()).note(now, max(now - began - rest, 0.0))
             if now > call[0].due:
-                self._turns.trouble(now, never=self._cost(1, now) > self._budget)
+                self._trouble(now)
         elif not any(drawn):
             self._quick.note(now, (now - began) / len(call))

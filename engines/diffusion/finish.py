@@ -21,9 +21,8 @@ from engines.diffusion.structure_controller import LipGain
 from engines.motion import LipMotion
 
 SEED = 0  # every session draws the same noise: the same sound gives the same pictures
-FULL = (
-    0.05  # the largest coefficient from which on the network's picture counts in full; at rest the presenter's own does
-)
+# The largest coefficient from which on the network's picture counts in full; at rest the presenter's own does.
+FULL = 0.05
 # What is left, one frame later, of what the network last made of a frame, where there is no time to ask it. Measured by
 # benchmarks.quality: from one frame in two to one in six, PSNR and SSIM stay well above the structure frames' own.
 FADE = 0.9

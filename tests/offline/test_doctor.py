@@ -101,7 +101,7 @@ def test_the_busiest_thread_bounds_the_sessions() -> None:
 
 
 def test_as_many_sessions_are_told_as_were_measured_on_two_cores() -> None:
-    """benchmarks/results: of warp 4 without a late frame, of diffusion 2."""
+    """benchmarks.sessions: in quiet hours of warp 4 without a late frame, in slow ones 2; of diffusion 2."""
     assert Cost(engine_mean=4.0, engine_p95=5.7, encoder_p50=3.5).sessions(workers=2, processors=2, frame_ms=40) == 4
     assert Cost(engine_mean=11.8, engine_p95=20.1, encoder_p50=3.5).sessions(workers=2, processors=2, frame_ms=40) == 2
 
