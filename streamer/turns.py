@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 FRACTIONS = (0.5, 0.0)  # of a full picture in a frame's time, where one is too many
 MOMENT_S = 0.25  # trouble so close together has one cause and counts once
@@ -43,19 +43,19 @@ class Turns:
         """The session speaks no more."""
         if session in self._saved:
             del self._saved[session]
-            self._deal()
+            self._deal(self._waiting())
 
     def speak(self, session: Hashable, now: float) -> bool:
         """The session speaks. Returns whether more are tried from now on than were known to fit."""
         if session not in self._saved:
-            self._saved[session] = 0.0
-            self._deal()
+            self._saved[session] = -1.0  # after all who are here already
+            self._deal(self._waiting())
         if self._level >= len(self._saved) or now < self._retry_at:
             return False
         self._level = above(self._level)
         self._added_at, self._retry_at = now, now + TRIAL_S
         self._troubles.clear()
-        self._deal()
+        self._deal(list(self._saved))
         return True
 
     def take(self, session: Hashable) -> bool:
@@ -82,12 +82,16 @@ class Turns:
         self._retry_at = now + self._pause
         self._added_at = float("-inf")  # the try is over
         self._troubles.clear()
-        self._deal()
+        self._deal(list(self._saved))  # what was saved up says little: turns were lost for which there was no time
 
-    def _deal(self) -> None:
-        """Begin anew with what is saved up, spread so that turns do not fall together."""
-        for place, session in enumerate(self._saved):
-            self._saved[session] = place / len(self._saved)
+    def _waiting(self) -> list[Hashable]:
+        """Who speaks; whose turn comes next is last. Where many come and go, nobody is put back by that."""
+        return sorted(self._saved, key=self._saved.__getitem__)
+
+    def _deal(self, order: Sequence[Hashable]) -> None:
+        """Spread anew what is saved up, more from first to last, so that turns do not fall together."""
+        for place, session in enumerate(order):
+            self._saved[session] = place / len(order)
 
 
 def below(level: float) -> float:

@@ -120,6 +120,29 @@ def test_in_the_long_run_all_have_as_many() -> None:
     assert counts == [666, 666, 666]
 
 
+def test_who_speaks_all_the_time_has_as_many_as_those_who_come_and_go() -> None:
+    """Each comes or goes every 2 s or so: of so many somebody does at every frame."""
+    steady, others = "steady", [f"{place}" for place in range(47)]
+    turns = Turns()
+    for session in (steady, *others):
+        turns.speak(session, 0.0)
+    while turns.level > 12:
+        load(turns, 1.0)
+    counts = {True: 0, False: 0}  # of full pictures, by whether they are the steady one's
+    asked, drawn_at_once = counts.copy(), []
+    for frame in range(2000):
+        here = [each for place, each in enumerate(others) if (frame + 2 * place) // len(others) % 2]
+        for session in others:
+            turns.speak(session, 1.0) if session in here else turns.leave(session)
+        drawn = [each for each in (steady, *here) if turns.take(each)]
+        drawn_at_once.append(len(drawn))
+        for session in (steady, *here):
+            asked[session == steady] += 1
+            counts[session == steady] += session in drawn
+    assert counts[True] / asked[True] == pytest.approx(counts[False] / asked[False], rel=0.15)
+    assert max(drawn_at_once) == 12
+
+
 def test_more_are_tried_again_after_a_pause_that_doubles() -> None:
     turns = turns_of("a")
     last, waited = load(turns, 100.0), []
