@@ -72,7 +72,7 @@ class Finish:
         self._gain = LipGain()
         self._noise = CorrelatedNoise(latent, prior.correlation if prior else 0.0, SEED)
         self._sensor = NoiseSensor(prior, size) if prior else None
-        self._carried: Floats | None = None  # the latest difference …
+        self._carried: Floats | None = None  # the latest difference, not yet smoothed …
         self._share = 1.0  # … and how much of the network's picture it is
         self._asked: NDArray[np.uint8] | None = None  # the structure frame that it is of
 
@@ -111,10 +111,10 @@ class Finish:
         difference = np.asarray(cv2.subtract(drawn, question.structure, dtype=cv2.CV_32F), np.float32)
         difference *= np.float32(question.share)
         self._carried, self._share, self._asked = difference, question.share, question.structure
-        if self._sensor is not None:
-            fake = np.asarray(cv2.convertScaleAbs(drawn), np.uint8)
-            self._carried = self._sensor.step(difference, fake, question.structure)
-        return self._carried
+        if self._sensor is None:
+            return difference
+        fake = np.asarray(cv2.convertScaleAbs(drawn), np.uint8)
+        return self._sensor.step(difference, fake, question.structure)
 
     def rest(self, motion: LipMotion) -> Floats | None:
         """The same for a mouth at rest: it is the presenter's own."""
@@ -134,7 +134,7 @@ class Finish:
         if self._carried is None:
             return self.rest(motion)
         before, self._share = self._share, min(self._share, share(motion))
-        left *= self._share / before
+        left *= self._share / before if before else 0.0
         if left < 1:
             self._carried = self._carried * np.float32(left)
         return self._not_asked(motion, self._carried)

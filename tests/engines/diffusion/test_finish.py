@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 
 from engines.diffusion.finish import FADE, FULL, Finish, Floats, Parts
+from engines.diffusion.noise_sensor import FLOW_SIZE, Calibration, Prior
+from engines.diffusion.temporal_filter import Kernel
 from tests.engines.face import tiny_avatar as tiny
 
 SIZE = 24
 PLAIN = Parts(structure_controller=False, noise_sensor=None)
+STRUCTURE = np.full((SIZE, SIZE, 3), 100, np.uint8)
+LIGHTER = np.full((3, SIZE, SIZE), 140 / 255, np.float32)
 
 
 @pytest.mark.parametrize(("opening", "share"), [(FULL / 2, 0.5), (0.4, 1.0)])
@@ -27,9 +31,7 @@ def test_the_difference_is_the_drawn_less_the_asked_for_in_grey_levels(opening: 
 
 def differing(finish: Finish, opening: float = 0.4) -> Floats:
     """What the network adds to a grey structure frame that it makes lighter."""
-    structure = np.full((SIZE, SIZE, 3), 100, np.uint8)
-    picture = np.full((3, SIZE, SIZE), 140 / 255, np.float32)
-    found = finish.answer(finish.ask(structure, tiny.motion(jawOpen=opening), {}), picture)
+    found = finish.answer(finish.ask(STRUCTURE, tiny.motion(jawOpen=opening), {}), LIGHTER)
     assert found is not None
     return found
 
@@ -104,6 +106,30 @@ def test_near_rest_what_is_held_shrinks_with_the_opening_and_not_with_time() -> 
         held = finish.hold(tiny.motion(jawOpen=opening))
         assert held is not None
         np.testing.assert_allclose(held, left * before, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kernel", list(Kernel))
+def test_what_is_held_is_what_the_network_drew_and_not_how_far_smoothing_had_come(kernel: Kernel) -> None:
+    """After rest the first differences are smoothed towards 0, and of a kernel that looks ahead they are of rest."""
+    finish = Finish(Parts(noise_sensor=Prior(kernel), still=2.0), SIZE, (4, 3, 3))
+    finish.begin(Calibration(np.full((FLOW_SIZE, FLOW_SIZE), 2.0, np.float32), flows=100))
+    for _ in range(3):
+        finish.rest(tiny.motion())
+    finish.answer(finish.ask(STRUCTURE, tiny.motion(jawOpen=0.4), {}), LIGHTER)
+    for _ in range(4):
+        assert not finish.moved(STRUCTURE)
+        held = finish.hold(tiny.motion(jawOpen=0.4))
+    assert held is not None
+    np.testing.assert_allclose(held, 40, rtol=1e-3)
+
+
+def test_of_a_mouth_at_rest_nothing_is_carried_on() -> None:
+    finish = Finish(PLAIN, SIZE, (4, 3, 3))
+    finish.answer(finish.ask(STRUCTURE, tiny.motion(), {}), LIGHTER)
+    for carry in (finish.hold, finish.fade):
+        found = carry(tiny.motion(jawOpen=0.4))
+        assert found is not None
+        assert not found.any()
 
 
 def test_before_the_network_has_drawn_there_is_nothing_to_carry_on() -> None:
