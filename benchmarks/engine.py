@@ -27,7 +27,7 @@ from benchmarks.measuring.server import running
 from engines.api import Chunk, Engine, Frame
 from engines.backends.api import Graph
 from engines.backends.batches import exact
-from engines.backends.choose import opener
+from engines.backends.choose import AUTO, INT8, opener
 from engines.diffusion.conditions import enrol_by
 from engines.diffusion.engine import DiffusionEngine
 from engines.diffusion.finish import Finish, Parts
@@ -47,7 +47,8 @@ FRAME_MS = 40.0
 WARM_UP = 10  # calls that are not counted
 FIRST_FRAMES = 6  # until the mouth of somebody who begins to talk has opened: before that no network runs
 LOOKAHEAD = 2  # frames
-BACKENDS_MEASURED = ("onnxruntime", "openvino")  # those that are installed
+# Those that are installed, and in what they compute; OpenVINO in bfloat16 where the processor can.
+BACKENDS_MEASURED = (("onnxruntime", INT8), ("onnxruntime", "float32"), ("openvino", AUTO))
 STEP_BAR, FRAME_BAR, START_BAR = 20.0, 30.0, 3.0  # ms p95, ms p95, seconds
 
 Laps = dict[str, float]
@@ -94,9 +95,10 @@ def network_laps(frame_steps: dict[int, Graph], frames: int) -> dict[str, Laps]:
     return found
 
 
-def other_laps(folder: Path, backend: str, threads: int, frames: int) -> Laps:
+def other_laps(folder: Path, backend: str, precision: str, threads: int, frames: int) -> Laps:
     """The frame step of one frame on a runtime, alone."""
-    graphs = load_pack(folder, threads=threads, batches=(1,), open_graph=opener(backend)).frame_steps
+    pack = load_pack(folder, threads=threads, batches=(1,), open_graph=opener(backend), precision=precision)
+    graphs = pack.frame_steps
     row: Laps = network_laps(dict(graphs), frames)["1"]
     return row
 
@@ -170,7 +172,7 @@ def measure(folder: Path | None, presenter: str, threads: int, frames: int) -> d
     result: dict[str, Any] = {"presenter": avatar.name, "threads": threads, "frames": frames}
     pack: Pack | None = None
     if folder is not None or SHIPPED.is_dir():
-        pack = start("pack", lambda: load_pack(folder or SHIPPED, threads=threads))
+        pack = start("pack", lambda: load_pack(folder or SHIPPED, threads=threads, precision=INT8))
     else:
         print(f"no pack in {SHIPPED}: measuring warp alone", file=sys.stderr)
     engines: dict[str, Engine] = {"warp": WarpEngine(lip_encoder)}
@@ -186,8 +188,10 @@ def measure(folder: Path | None, presenter: str, threads: int, frames: int) -> d
         result["gflop"] = gflop(pack.folder / FRAME_STEP)
         result["network"] = network_laps(dict(pack.frame_steps), frames)
         result["backends"] = {
-            f"{name}, {count} thread{'s' * (count > 1)}": other_laps(pack.folder, name, count, frames)
-            for name in BACKENDS_MEASURED
+            f"{name} {precision}, {count} thread{'s' * (count > 1)}": other_laps(
+                pack.folder, name, precision, count, frames
+            )
+            for name, precision in BACKENDS_MEASURED
             if find_spec(name)
             for count in sorted({1, threads})
         }

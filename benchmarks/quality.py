@@ -40,6 +40,7 @@ from benchmarks.measuring.painters import Network, painters
 from benchmarks.measuring.report import publish, surroundings
 from benchmarks.measuring.showing import save_sheet, save_video
 from benchmarks.measuring.truth import HELD, Clip, load_clip, render_clip, save_clip
+from engines.backends.choose import INT8
 from engines.diffusion.pack import SHIPPED, Pack, load_pack
 from engines.loader import Presenters, load_engine
 from scripts.heads.model import load_facekit
@@ -204,8 +205,10 @@ def network_of(folder: Path | None) -> tuple[Network | None, Pack | None]:
     if folder is None and not SHIPPED.is_dir():
         print(f"no pack in {SHIPPED}: measuring warp alone", file=sys.stderr)
         return None, None
-    pack = load_pack(folder or SHIPPED, threads=1, batches=(1,))
-    return Network(pack.frame_steps[1], pack.encode), pack
+    pack, single = (
+        load_pack(folder or SHIPPED, threads=1, batches=(1,), precision=precision) for precision in (INT8, "float32")
+    )
+    return Network(pack.frame_steps[1], single.frame_steps[1], pack.encode), pack
 
 
 def main() -> None:

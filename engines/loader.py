@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 from engines.api import Engine
 from engines.backends.batches import exact, measured
-from engines.backends.choose import ON_GPU, PYTORCH_CUDA, OpenGraph, UnknownBackend, opener
+from engines.backends.choose import AUTO, ON_GPU, PYTORCH_CUDA, OpenGraph, UnknownBackend, opener, precision_of
 from engines.diffusion.conditions import Enrol, enrol_by
 from engines.diffusion.engine import DiffusionEngine
 from engines.diffusion.finish import STILL, Parts
@@ -27,7 +27,7 @@ from engines.face.errors import AvatarError
 from engines.speech.loader import load_lip_encoder
 from engines.warp.engine import WarpEngine
 
-__all__ = ["ENGINES", "GPU_BATCHES", "ON_GPU", "SHIPPED", "FileRefused", "GpuUse", "Presenter", "Presenters",
+__all__ = ["ENGINES", "GPU_BATCHES", "ON_GPU", "SHIPPED", "FileRefused", "Presenter", "Presenters", "Runtime",
            "UnknownBackend", "UnknownEngine", "UnknownPresenter", "gpu_batches", "load_engine",
            "user_presenters"]  # fmt: skip
 
@@ -67,11 +67,16 @@ class UnknownPresenter(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class GpuUse:
-    """precision: that a network computes in; max_batch: streams of a call at most, by which its batches are chosen;
-    now: a clock, in seconds, by which these are measured, None: they are taken to cost by their rows."""
+class Runtime:
+    """How a network is computed.
 
-    precision: str = "float16"
+    precision: what in, AUTO for what the backend and the pack do best. On a GPU only: max_batch, streams of a call at
+    most, by which batches are chosen; now, a clock in seconds by which these are measured, None: they are taken to cost
+    by their rows.
+    """
+
+    backend: str = "onnxruntime"
+    precision: str = AUTO
     max_batch: int = GPU_BATCHES[-1]
     now: Callable[[], float] | None = None
 
@@ -81,16 +86,15 @@ def load_engine(
     lookahead_frames: int,
     pack: Path | None = None,
     threads: int = 2,
-    backend: str = "onnxruntime",
-    gpu: GpuUse | None = None,
+    runtime: Runtime | None = None,
 ) -> Engine:
     """Load weights and build graphs; slow, once per process.
 
     pack: folder of the diffusion engine's weights, None for those that ship; threads: of its network, or with a network
-    on a GPU, of the work on the streams; backend: the runtime of its network; gpu: how that is used, if it is on one.
+    on a GPU, of the work on the streams; runtime: of its network.
 
     Raises:
-        UnknownEngine, UnknownBackend: there is none of that name.
+        UnknownEngine, UnknownBackend: there is none of that name, or it does not compute this pack so.
         PackError: the weights are missing, damaged, or not for this release.
     """
     if name not in ENGINES:
@@ -98,19 +102,20 @@ def load_engine(
     lip_encoder = load_lip_encoder(lookahead_frames)
     if name == "warp":
         return WarpEngine(lip_encoder)
-    folder, on_gpu = pack or SHIPPED_PACK, backend in ON_GPU
-    gpu = gpu or GpuUse()
-    batches = gpu_batches(gpu.max_batch) if on_gpu else CPU_BATCHES
-    open_graph = _opener(folder, backend, gpu.precision)
+    folder, runtime = pack or SHIPPED_PACK, runtime or Runtime()
+    on_gpu, is_sd15 = runtime.backend in ON_GPU, sd15.is_sd15(folder)
+    batches = gpu_batches(runtime.max_batch) if on_gpu else CPU_BATCHES
+    precision = precision_of(runtime.backend, runtime.precision, has_int8=not is_sd15)
+    open_graph = _opener(folder, runtime.backend, precision)
     enrol: Enrol
-    if sd15.is_sd15(folder):
+    if is_sd15:
         own = sd15.load_pack(folder, threads=threads, batches=batches, open_graph=open_graph)
         frame_steps, enrol, parts = own.frame_steps, _enroller(own), own.parts
     else:
-        weights = load_pack(folder, threads=threads, batches=batches, open_graph=open_graph)
+        weights = load_pack(folder, threads=threads, batches=batches, open_graph=open_graph, precision=precision)
         frame_steps, parts = weights.frame_steps, Parts(still=STILL)
         enrol = enrol_by(weights.encode, weights.manifest.size)
-    network = measured(frame_steps, gpu.now) if on_gpu and gpu.now else exact(frame_steps)
+    network = measured(frame_steps, runtime.now) if on_gpu and runtime.now else exact(frame_steps)
     return DiffusionEngine(lip_encoder, network, enrol, parts, threads if on_gpu else 1)
 
 

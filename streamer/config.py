@@ -117,7 +117,7 @@ class EngineConfig:
     pack: str = ""  # folder of the diffusion engine's weights; empty: those that ship
     threads: int = 2  # that draw: on a CPU for several sessions side by side, on a GPU for those of one call
     backend: str = "onnxruntime"  # that network's runtime; or "openvino", "pytorch-cuda", "tensorrt"
-    precision: str = "float16"  # of a network on a GPU; or "bfloat16", "float32"
+    precision: str = "auto"  # that it computes in; or "int8", "float16", "bfloat16", "float32": see configs/cpu.toml
 
     def __post_init__(self) -> None:
         expect(
@@ -126,8 +126,8 @@ class EngineConfig:
         expect(0 <= self.margin_ms < 40, "engine.margin_ms", self.margin_ms, "0 or more and less than a frame, 40 ms")
         expect(1 <= self.max_batch <= 64, "engine.max_batch", self.max_batch, "1 to 64")
         expect(1 <= self.threads <= 64, "engine.threads", self.threads, "1 to 64")
-        known = self.precision in ("float16", "bfloat16", "float32")
-        expect(known, "engine.precision", self.precision, "float16, bfloat16 or float32")
+        known = self.precision in ("auto", "int8", "float16", "bfloat16", "float32")
+        expect(known, "engine.precision", self.precision, "auto, int8, float16, bfloat16 or float32")
 
     @property
     def margin_s(self) -> float:

@@ -14,8 +14,8 @@ from engines.loader import (
     ON_GPU,
     SHIPPED,
     FileRefused,
-    GpuUse,
     Presenters,
+    Runtime,
     UnknownBackend,
     UnknownEngine,
     UnknownPresenter,
@@ -85,8 +85,8 @@ def load_engine_of(config: EngineConfig, beside: int = 1) -> Engine:
         UnknownEngine, PackError: with what was expected and how to mend it.
     """
     pack = Path(config.pack) if config.pack else None
-    gpu, threads = GpuUse(config.precision, config.max_batch, MonotonicClock().now), config.threads // beside
-    return load_engine(config.name, lookahead_frames(config), pack, threads, config.backend, gpu)
+    runtime = Runtime(config.backend, config.precision, config.max_batch, MonotonicClock().now)
+    return load_engine(config.name, lookahead_frames(config), pack, config.threads // beside, runtime)
 
 
 def load_stage(config: Config) -> Stage:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,10 @@ Painter = Callable[[Clip], Pictures]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """A pack's graphs for one frame at a time."""
+    """A pack's graphs for one frame at a time: the one in 8 bits is what a CPU is served with."""
 
     frame_step: Graph
+    single: Graph
     encode: Graph
 
 
@@ -38,6 +39,7 @@ def painters(network: Network | None) -> dict[str, Painter]:
     if network is not None:
         found |= {
             "diffusion": lambda clip: finished(clip, network, Parts(still=STILL)),
+            "network in single precision": lambda clip: finished(clip, _single(network), Parts(still=STILL)),
             "network for every frame": lambda clip: finished(clip, network, Parts()),
             "no structure controller": lambda clip: finished(clip, network, Parts(structure_controller=False)),
             "no noise sensor": lambda clip: finished(clip, network, Parts(noise_sensor=None)),
@@ -47,6 +49,10 @@ def painters(network: Network | None) -> dict[str, Painter]:
             "network for 1 frame in 6": lambda clip: finished(clip, network, Parts(), every=6),
         }
     return found
+
+
+def _single(network: Network) -> Network:
+    return replace(network, frame_step=network.single)
 
 
 def _centred(kernel: Kernel) -> Parts:

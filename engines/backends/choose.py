@@ -12,6 +12,10 @@ PYTORCH_CUDA = "pytorch-cuda"  # computes modules, not files: a pack opens them 
 TENSORRT = "tensorrt"
 BACKENDS = ("onnxruntime", "openvino", PYTORCH_CUDA, TENSORRT)
 ON_GPU = (PYTORCH_CUDA, TENSORRT)
+AUTO, INT8 = "auto", "int8"
+FLOATS = ("float16", "bfloat16", "float32")
+# What a runtime can be told to compute in, the usual one first. OpenVINO knows its processor better than anybody.
+PRECISIONS = {"onnxruntime": (INT8, "float32"), "openvino": (), PYTORCH_CUDA: FLOATS, TENSORRT: FLOATS}
 PLANS = "plans"  # the folder of TensorRT's plans, beside a graph's file
 COMPILE = "compile it on this machine with `lipcast pack compile`"
 
@@ -19,7 +23,7 @@ OpenGraph = Callable[[Path, int, int], Graph]  # file, rows of a batch, threads 
 
 
 class UnknownBackend(Exception):
-    """The message names the backends that exist."""
+    """The message names the backends that exist, or what one of them can do."""
 
 
 def opener(name: str, precision: str = "float16") -> OpenGraph:
@@ -36,7 +40,28 @@ def opener(name: str, precision: str = "float16") -> OpenGraph:
         return Openvino().open
     if name == TENSORRT:
         return _plans(precision)
-    raise UnknownBackend(f"no backend {name!r}; there are: {', '.join(BACKENDS)}")
+    raise UnknownBackend(_unknown(name))
+
+
+def precision_of(backend: str, wanted: str, has_int8: bool) -> str:
+    """What a runtime is to compute in. wanted: AUTO for the usual; has_int8: the pack has a graph in 8 bits.
+
+    Raises:
+        UnknownBackend: there is none of that name, or it does not compute a graph of this pack so.
+    """
+    if backend not in PRECISIONS:
+        raise UnknownBackend(_unknown(backend))
+    known = tuple(each for each in PRECISIONS[backend] if has_int8 or each != INT8)
+    if wanted == AUTO:
+        return known[0] if known else AUTO
+    if wanted not in known:
+        choice = " or ".join(f'"{each}"' for each in (AUTO, *known))
+        raise UnknownBackend(f"{backend} does not compute this pack in {wanted}: set engine.precision to {choice}")
+    return wanted
+
+
+def _unknown(backend: str) -> str:
+    return f"no backend {backend!r}; there are: {', '.join(BACKENDS)}"
 
 
 def _plans(precision: str) -> OpenGraph:

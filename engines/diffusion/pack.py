@@ -1,8 +1,8 @@
-"""A pack of the embedded model on disk: a manifest, two graphs, and the weights they were made of. Needs no torch.
+"""A pack of the embedded model on disk: a manifest, its graphs, and the weights they were made of. Needs no torch.
 
-pack.json says what the model is and names every other file with its size and SHA-256. frame_step.onnx and encode.onnx
-have one free axis, the batch; weights.safetensors holds the same weights by their names, for the reference and for
-training; README.md is the model card.
+pack.json says what the model is and names every other file with its size and SHA-256. The graphs have one free axis,
+the batch: frame_step.onnx, the same with its convolutions in 8 bits, and encode.onnx. weights.safetensors holds the
+weights by their names, for the reference and for training; README.md is the model card.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ from pathlib import Path
 import numpy as np
 
 from engines.backends.api import Graph, GraphError, Specs, TensorSpec, float_specs
-from engines.backends.choose import OpenGraph
+from engines.backends.choose import INT8, OpenGraph
 from engines.backends.onnxruntime import open_onnx
 from engines.backends.parity import random_probes
 from engines.diffusion.architecture import Architecture, Model
 from engines.errors import FileRefused
 
 SHIPPED = Path(__file__).parents[1] / "packs" / "embedded"
-FORMAT = 1
-MANIFEST, FRAME_STEP, ENCODE, WEIGHTS, CARD = (
+FORMAT = 2
+MANIFEST, FRAME_STEP, FRAME_STEP_INT8, ENCODE, WEIGHTS, CARD = (
     "pack.json",
     "frame_step.onnx",
+    "frame_step.int8.onnx",
     "encode.onnx",
     "weights.safetensors",
     "README.md",
 )
-FILES = (FRAME_STEP, ENCODE, WEIGHTS, CARD)
+FILES = (FRAME_STEP, FRAME_STEP_INT8, ENCODE, WEIGHTS, CARD)
 BATCHES = (1, 2, 4)  # rows of a frame step that the engine asks for
 MEND = "fetch the pack again, or make it with scripts/embedded"
 MORE_RANGE = 'set engine.precision = "bfloat16"'
@@ -109,11 +110,17 @@ def encode_specs(architecture: Architecture, batch: int = 1) -> tuple[Specs, Spe
 
 
 def load_pack(
-    folder: Path = SHIPPED, *, threads: int = 2, batches: Sequence[int] = BATCHES, open_graph: OpenGraph = open_onnx
+    folder: Path = SHIPPED,
+    *,
+    threads: int = 2,
+    batches: Sequence[int] = BATCHES,
+    open_graph: OpenGraph = open_onnx,
+    precision: str = "float32",
 ) -> Pack:
     """Check every file, build the graphs for batches of these sizes, and try each. Slow: once per process.
 
-    open_graph: the runtime of the frame step; what enrols a presenter runs on ONNX Runtime.
+    open_graph: the runtime of the frame step; what enrols a presenter runs on ONNX Runtime. precision: INT8 for the
+    frame step in 8 bits; for any other, the runtime is given the graph in single precision.
 
     Raises:
         PackError: a file is missing or damaged, a graph is not what the manifest says or computes no numbers.
@@ -121,9 +128,9 @@ def load_pack(
     manifest = read_manifest(folder)
     for name in FILES:
         check_hash(folder / name, manifest.hashes[name])
-    architecture = manifest.model.architecture
+    architecture, path = manifest.model.architecture, folder / (FRAME_STEP_INT8 if precision == INT8 else FRAME_STEP)
     frame_steps = {
-        batch: open_checked(folder / FRAME_STEP, batch, threads, frame_step_specs(architecture, batch), open_graph)
+        batch: open_checked(path, batch, threads, frame_step_specs(architecture, batch), open_graph)
         for batch in batches
     }
     encode = open_checked(folder / ENCODE, 1, threads, encode_specs(architecture), open_onnx)

@@ -1,9 +1,10 @@
-"""Writes a pack: both graphs as ONNX, the weights, the model card and the manifest. Knows no training."""
+"""Writes a pack: its graphs as ONNX, the weights, the model card and the manifest. Knows no training."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,28 +13,55 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from engines.backends.api import TensorSpec
-from engines.backends.onnxruntime import BATCH
+from engines.backends.api import Graph, Tensors, TensorSpec
+from engines.backends.onnxruntime import BATCH, open_onnx
 from engines.diffusion.architecture import Model
 from engines.diffusion.frame_step import Encode, FrameStep
-from engines.diffusion.pack import CARD, ENCODE, FRAME_STEP, WEIGHTS, encode_specs, frame_step_specs, write_manifest
+from engines.diffusion.pack import (
+    CARD,
+    ENCODE,
+    FRAME_STEP,
+    FRAME_STEP_INT8,
+    WEIGHTS,
+    encode_specs,
+    frame_step_specs,
+    write_manifest,
+)
 from engines.diffusion.weights import save_weights
+from scripts.embedded.quantise import quantise
 
 OPSET = 17
 LARGE = 256  # numbers: tensors of fewer are not worth a node
 LICENCE = "Apache-2.0"
+THREADS = 2
+
+Given = Callable[[Graph], Iterable[Tensors]]
 
 
-def write_pack(folder: Path, frame_step: FrameStep, model: Model, name: str, version: str, card: str) -> None:
-    """frame_step's weights are rounded to half precision on the way."""
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a pack says of itself. card: the model card."""
+
+    name: str
+    version: str
+    card: str
+
+
+def write_pack(folder: Path, frame_step: FrameStep, model: Model, words: Words, given: Given) -> None:
+    """frame_step's weights are rounded to half precision on the way.
+
+    given: for the encode graph of one row, feeds of the frame step by which the scales of its 8 bits are chosen.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     frame_step = frame_step.float().to(memory_format=torch.contiguous_format).eval()
     save_weights(frame_step, folder / WEIGHTS)
     architecture = model.architecture
     export_onnx(frame_step, *frame_step_specs(architecture, 1), folder / FRAME_STEP)
     export_onnx(Encode(frame_step).eval(), *encode_specs(architecture), folder / ENCODE)
-    (folder / CARD).write_text(card, encoding="utf-8")
-    write_manifest(folder, name, version, LICENCE, model)
+    feeds = given(open_onnx(folder / ENCODE, 1, THREADS))
+    _write(quantise(folder / FRAME_STEP, feeds), folder / FRAME_STEP_INT8)
+    (folder / CARD).write_text(words.card, encoding="utf-8")
+    write_manifest(folder, words.name, words.version, LICENCE, model)
 
 
 def export_onnx(module: nn.Module, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], path: Path) -> None:
@@ -53,11 +81,14 @@ def export_onnx(module: nn.Module, inputs: Sequence[TensorSpec], outputs: Sequen
             output_names=names[1],
             dynamic_axes={name: {0: BATCH} for name in (*names[0], *names[1])},
         )
-    graph = onnx.load(path)
-    halve(graph.graph)
-    del graph.metadata_props[:]
-    onnx.checker.check_model(graph)
-    path.write_bytes(graph.SerializeToString())
+    _write(onnx.load(path), path)
+
+
+def _write(model: onnx.ModelProto, path: Path) -> None:
+    halve(model.graph)
+    del model.metadata_props[:]
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
 
 
 def halve(graph: onnx.GraphProto) -> None:

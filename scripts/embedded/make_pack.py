@@ -1,4 +1,4 @@
-"""Write the pack of what the last stage of training left, and check that both runtimes agree on it.
+"""Write the pack of what the last stage of training left, and check that runtimes agree on it, and precisions.
 
     python -m scripts.embedded.make_pack --checkpoint build/embedded/crisp.pt --mouths build/mouths \\
         --out engines/packs/embedded --version 1
@@ -13,24 +13,29 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from engines.backends.choose import INT8
 from engines.diffusion.architecture import Model, Sampling
 from engines.diffusion.frame_step import FrameStep
 from engines.diffusion.pack import BATCHES, FILES, PackError, load_pack
 from engines.diffusion.weights import reference
 from scripts.embedded import few_step
-from scripts.embedded.export import write_pack
+from scripts.embedded.export import Words, write_pack
 from scripts.embedded.mouths import Mouths
+from scripts.embedded.quantise import CALIBRATED, calibration
 from scripts.embedded.run import load_mean
 
 NAME = "embedded"
 CARD = Path(__file__).with_name("model_card.md")
 AGREEMENT = 2e-3  # largest difference of two runtimes' outputs; half a grey level of a picture
+ROUNDING, ROUNDED = 1.0, 64  # grey levels by which 8 bits may change a picture, mean of so many
 LARGEST = 40e6  # bytes of a pack
 TESTED = 512  # pictures of the test split by which the card speaks
 
 
-def make_pack(checkpoint: Path, mouths: Mouths, folder: Path, model: Model, version: str) -> float:
+def make_pack(checkpoint: Path, seen: Mouths, mouths: Mouths, folder: Path, model: Model, version: str) -> float:
     """Write the pack, and return the largest difference of the runtimes.
+
+    seen: of the training split, by which the scales of 8 bits are chosen; mouths: of the test split, for the card.
 
     Raises:
         FileNotFoundError: there is no checkpoint.
@@ -47,10 +52,13 @@ def make_pack(checkpoint: Path, mouths: Mouths, folder: Path, model: Model, vers
         count=len(mouths),
         measured=few_step.judge(network, mouths, torch.device("cpu")).removeprefix("unseen "),
     )
-    write_pack(folder, network, model, NAME, version, card)
+    write_pack(folder, network, model, Words(NAME, version, card), lambda encode: calibration(encode, seen))
     found = parity(folder)
     if not found <= AGREEMENT:
         raise PackError(folder, f"runtimes that agree within {AGREEMENT}", f"a difference of {found:.5f}", "tell us")
+    rounded = rounding(folder, mouths)
+    if not rounded <= ROUNDING:
+        raise PackError(folder, f"at most {ROUNDING} grey levels lost by 8 bits", f"{rounded:.2f}", "tell us")
     size = sum((folder / name).stat().st_size for name in FILES)
     if size > LARGEST:
         raise PackError(folder, f"at most {LARGEST / 1e6:.0f} MB", f"{size / 1e6:.1f} MB", "choose a smaller model")
@@ -69,6 +77,14 @@ def parity(folder: Path) -> float:
     return worst
 
 
+def rounding(folder: Path, mouths: Mouths) -> float:
+    """Mean difference between the pictures of both precisions, grey levels."""
+    packs = [load_pack(folder, batches=(1,), precision=precision) for precision in ("float32", INT8)]
+    given = list(calibration(packs[0].encode, mouths, ROUNDED))
+    single, eight = (np.stack([pack.frame_steps[1].run(feeds)["picture"] for feeds in given]) for pack in packs)
+    return float(255 * np.abs(single - eight).mean())
+
+
 def main() -> None:
     words = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
@@ -82,8 +98,8 @@ def main() -> None:
     torch.set_num_threads(2)
     model = Model(sampling=Sampling(steps=options.steps))
     try:
-        mouths = Mouths(options.mouths, "test", TESTED)
-        found = make_pack(options.checkpoint, mouths, options.out, model, options.version)
+        seen, mouths = Mouths(options.mouths, "train", CALIBRATED), Mouths(options.mouths, "test", TESTED)
+        found = make_pack(options.checkpoint, seen, mouths, options.out, model, options.version)
     except (FileNotFoundError, PackError) as error:
         sys.exit(str(error))
     print(f"{options.out}: runtimes agree within {found:.1e}")

@@ -50,7 +50,7 @@ def clip() -> Clip:
 
 
 def network(light: float = 0.0, grain: float = 0.0) -> Network:
-    return Network(FakeFrameStep(1, light, grain), FakeEncode())
+    return Network(FakeFrameStep(1, light, grain), FakeFrameStep(1, light, grain), FakeEncode())
 
 
 def test_a_clip_is_kept_as_it_is(clip: Clip, tmp_path: Path) -> None:

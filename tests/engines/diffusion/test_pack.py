@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.backends.api import Graph, Tensors, TensorSpec
-from engines.backends.choose import OpenGraph
+from engines.backends.choose import INT8, OpenGraph
 from engines.backends.onnxruntime import open_onnx
 from engines.diffusion import pack as packs
 from engines.diffusion.pack import ENCODE, FILES, FRAME_STEP, MANIFEST, WEIGHTS, PackError, load_pack, write_manifest
@@ -85,7 +85,7 @@ def test_a_missing_file_is_refused(copy: Path, name: str) -> None:
         load_pack(copy, threads=1, batches=(1,))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"format": 1}', '{"format": 1, "name": "x"}'])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"format": 2}', '{"format": 2, "name": "x"}'])
 def test_a_manifest_of_another_form_is_refused(copy: Path, text: str) -> None:
     (copy / MANIFEST).write_text(text)
     with pytest.raises(PackError, match="expected a pack's manifest"):
@@ -94,8 +94,8 @@ def test_a_manifest_of_another_form_is_refused(copy: Path, text: str) -> None:
 
 def test_a_newer_format_is_refused(copy: Path) -> None:
     value = json.loads((copy / MANIFEST).read_text())
-    (copy / MANIFEST).write_text(json.dumps(value | {"format": 2}))
-    with pytest.raises(PackError, match="expected format 1, found 2"):
+    (copy / MANIFEST).write_text(json.dumps(value | {"format": 3}))
+    with pytest.raises(PackError, match="expected format 2, found 3"):
         load_pack(copy, threads=1)
 
 
@@ -181,6 +181,14 @@ def test_weights_of_another_model_are_refused_by_the_reference(copy: Path, tmp_p
     (copy / WEIGHTS).write_bytes(b"no tensors")
     with pytest.raises(PackError, match="expected a file of safetensors"):
         reference(copy, 1)
+
+
+def test_the_engine_is_given_the_graph_in_8_bits_where_it_asks_for_it(copy: Path) -> None:
+    (copy / FRAME_STEP).write_bytes(b"not read")
+    rewrite_manifest(copy)
+    assert load_pack(copy, threads=1, batches=(1,), precision=INT8).frame_steps[1].outputs[0].shape == (1, 3, 32, 32)
+    with pytest.raises(PackError, match=r"frame_step\.onnx: expected a graph"):
+        load_pack(copy, threads=1, batches=(1,))
 
 
 def test_the_batches_of_the_engine_are_opened_by_default(miniature: Path) -> None:

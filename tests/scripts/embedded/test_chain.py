@@ -75,8 +75,8 @@ def test_the_denoiser_comes_nearer_to_the_latents(said: dict[str, str]) -> None:
 
 
 def test_a_pack_of_it_runs_and_agrees_with_the_reference(trained: Place, tmp_path: Path) -> None:
-    mouths = Mouths(trained.mouths, "val")
-    assert make_pack(trained.checkpoint("crisp"), mouths, tmp_path, MODEL, "1") <= AGREEMENT
+    seen, mouths = Mouths(trained.mouths, "train"), Mouths(trained.mouths, "val")
+    assert make_pack(trained.checkpoint("crisp"), seen, mouths, tmp_path, MODEL, "1") <= AGREEMENT
     pack = load_pack(tmp_path, threads=1, batches=(1,))
     feeds = {spec.name: np.zeros(spec.shape, np.float32) for spec in pack.frame_steps[1].inputs}
     assert pack.frame_steps[1].run(feeds)["picture"].shape == (1, 3, 32, 32)
