@@ -80,7 +80,8 @@ class Pace:
         """Would the call be in time, and the next one, if that draws all that comes meanwhile the quick way?"""
         quick = self._quick_cost(now)
         end = now + self._cost(full, now) + quick * (len(call) - full)
-        meanwhile = [due for due in self._next.values() if due - self._budget <= end]
+        # What was due and has not come is too late already, or its session has gone: nobody waits for it.
+        meanwhile = [due for due in self._next.values() if due > now and due - self._budget <= end]
         return end <= call[0].due and end + quick * len(meanwhile) <= min(meanwhile, default=end)
 
     def _trouble(self, now: float) -> None:

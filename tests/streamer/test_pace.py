@@ -91,6 +91,12 @@ def test_what_quick_pictures_take_is_learnt() -> None:
     assert engine.call("ab", 0.020, left=0.049) == [False, False]
 
 
+def test_a_session_that_leaves_costs_the_others_hardly_a_full_picture() -> None:
+    engine = taught("abc", 0.020)
+    drawn = [engine.call("ab", 0.018) for _ in range(round(GONE_S / FRAME_S) + 3)]
+    assert drawn[2:] == [[True, True]] * (len(drawn) - 2)  # at first c's picture may still come
+
+
 def test_a_session_that_has_gone_is_not_reckoned_with() -> None:
     engine = taught("ab", 0.020)
     engine.now += GONE_S + 2 * FRAME_S
