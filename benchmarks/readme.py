@@ -170,7 +170,7 @@ def long_runs() -> list[str]:
         f"{hour['degraded_frames']:,} quick; memory {memory[0]:.0f} → {memory[-1]:.0f} MB",
         f"after {churn['joins']} joins and leaves: {left(churn)} left; "
         f"memory {churn['before']['rss_mb']:.0f} → {churn['after']['rss_mb']:.0f} MB",
-        more_sessions(many),
+        *more_sessions(many),
         f"two sessions of diffusion for {long['seconds'] / 60:.0f} minutes: {pair['fps_least']:.1f} frames a second, "
         f"{pair['late_frames']} of {frames:,.0f} late, {pair['degraded_frames']} quick",
         f"diffusion's network: {milliseconds(cost['network']['1'])} on {cost['threads']} threads (aim: p95 ≤ 20); "
@@ -180,15 +180,16 @@ def long_runs() -> list[str]:
     ]
 
 
-def more_sessions(many: Result) -> str:
-    """What becomes of more sessions than there is time for."""
-    rows = [row for row in many["together"] if row["sessions"] > 2]
+def more_sessions(many: Result) -> list[str]:
+    """What becomes of more sessions than there is time for, if so many were tried."""
+    rows, seconds = many["together"], many["seconds"]
+    rows = [row for row in rows if row["sessions"] > calm_sessions(rows, seconds)["sessions"]]
     said = ", ".join(
         f"{row['sessions']}: {row['fps_least']:.1f} frames a second, {row['late_frames']} late, "
-        f"{100 * row['degraded_frames'] / (25 * many['seconds'] * row['sessions']):.0f} % quick"
+        f"{100 * row['degraded_frames'] / (25 * seconds * row['sessions']):.0f} % quick"
         for row in rows
     )
-    return f"more sessions of diffusion take turns in full pictures: {said}"
+    return [f"more sessions of diffusion take turns in full pictures: {said}"] if said else []
 
 
 def lips() -> list[tuple[str, str, Cell]]:
