@@ -63,7 +63,7 @@ class Question:
 class Finish:
     """State of one stream: λ, noise, and what the Noise Sensor has learnt."""
 
-    __slots__ = ("_asked", "_carried", "_gain", "_noise", "_parts", "_sensor", "_share", "_size")
+    __slots__ = ("_asked", "_carried", "_gain", "_left", "_noise", "_parts", "_sensor", "_size")
 
     def __init__(self, parts: Parts, size: int, latent: tuple[int, ...]) -> None:
         """size: of the structure frames' side, pixels; latent: the shape of one frame's noise."""
@@ -72,9 +72,9 @@ class Finish:
         self._gain = LipGain()
         self._noise = CorrelatedNoise(latent, prior.correlation if prior else 0.0, SEED)
         self._sensor = NoiseSensor(prior, size) if prior else None
-        self._carried: Floats | None = None  # the latest difference, not yet smoothed …
-        self._share = 1.0  # … and how much of the network's picture it is
-        self._asked: NDArray[np.uint8] | None = None  # the structure frame that it is of
+        self._carried: Floats | None = None  # the latest difference, all of it and not smoothed …
+        self._left = 1.0  # … what fading has left of it …
+        self._asked: NDArray[np.uint8] | None = None  # … and the structure frame that it is of
 
     def reset(self) -> None:
         """Forget the frames before; the noise goes on."""
@@ -109,8 +109,8 @@ class Finish:
         drawn = cv2.merge(list(picture))
         drawn *= np.float32(255)
         difference = np.asarray(cv2.subtract(drawn, question.structure, dtype=cv2.CV_32F), np.float32)
-        difference *= np.float32(question.share)
-        self._carried, self._share, self._asked = difference, question.share, question.structure
+        self._carried, self._left, self._asked = difference, 1.0, question.structure
+        difference = scaled(difference, question.share)
         if self._sensor is None:
             return difference
         fake = np.asarray(cv2.convertScaleAbs(drawn), np.uint8)
@@ -133,11 +133,8 @@ class Finish:
     def _carry(self, motion: LipMotion, left: float) -> Floats | None:
         if self._carried is None:
             return self.rest(motion)
-        before, self._share = self._share, min(self._share, share(motion))
-        left *= self._share / before if before else 0.0
-        if left < 1:
-            self._carried = self._carried * np.float32(left)
-        return self._not_asked(motion, self._carried)
+        self._left *= left
+        return self._not_asked(motion, scaled(self._carried, self._left * share(motion)))
 
     def _not_asked(self, motion: LipMotion, difference: Floats) -> Floats | None:
         self._gain.step(motion.aperture)
@@ -148,6 +145,11 @@ class Finish:
 def share(motion: LipMotion) -> float:
     """Of the network's picture, in [0, 1]: all of it but near rest."""
     return min(1.0, float(motion.coefficients.max()) / FULL)
+
+
+def scaled(difference: Floats, by: float) -> Floats:
+    """The same array where that changes nothing: nobody writes to it."""
+    return difference if by == 1 else difference * np.float32(by)
 
 
 def run_network(network: Batches, questions: Sequence[Question]) -> list[Floats]:

@@ -240,6 +240,24 @@ def test_while_the_mouth_is_still_the_network_draws_once() -> None:
         assert np.abs(one.image.astype(int) - other.image).max() <= 2
 
 
+@pytest.mark.parametrize("kernel", list(Kernel))
+def test_what_is_held_is_what_would_be_drawn_whatever_comes_between(kernel: Kernel) -> None:
+    """Of a network that adds the same to every picture: near rest, after it, after interruptions, and as lips open."""
+    chance, level = np.random.default_rng(2), 0.0
+    sensor = Prior(kernel)
+    engines = [engine_of(Parts(noise_sensor=sensor, still=still), light=0.1) for still in (30.0, 0.0)]
+    streams = [engine.open(AVATAR) for engine in engines]
+    for i in range(150):
+        if chance.random() < 0.15:
+            level = float(chance.choice([0.0, FULL / 3, FULL, 0.3, 1.0]))
+        if chance.random() < 0.04:
+            for stream in streams:
+                stream.reset()
+        held, drawn = (e.step([(s, chunk(level, i))])[0] for e, s in zip(engines, streams, strict=True))
+        assert held.index == drawn.index
+        assert np.abs(held.image.astype(int) - drawn.image).max() <= 3
+
+
 def test_what_is_still_is_not_degraded_by_a_hurry() -> None:
     parts = Parts(noise_sensor=None, still=30.0)
     steps = {1: FakeFrameStep(1, light=0.1)}
