@@ -108,13 +108,45 @@ def closures(rows: Sequence[LipMotion], sounds: Sequence[Sound]) -> Count:
 
 
 def tucks(rows: Sequence[LipMotion], sounds: Sequence[Sound]) -> Count:
-    lower_lip = track(rows, "mouthRollLower")
-    tucked = (lower_lip > TUCKED) & (lower_lip > track(rows, "mouthPress"))
-    return count_gestures(tucked, sounds, TUCK_SOUNDS, TUCK_SOUNDS)
+    return count_gestures(_tucked(coefficients_of(rows)), sounds, TUCK_SOUNDS, TUCK_SOUNDS)
 
 
 def roundings(rows: Sequence[LipMotion], sounds: Sequence[Sound]) -> Count:
-    return count_gestures(track(rows, "mouthPucker") > ROUNDED, sounds, ROUND_SOUNDS, ALSO_ROUNDED)
+    return count_gestures(_rounded(coefficients_of(rows)), sounds, ROUND_SOUNDS, ALSO_ROUNDED)
+
+
+def tucked_rows(rows: Sequence[LipMotion], truth: NDArray[np.float32]) -> Count:
+    """Row by row, which forgives less than sounds do: a gesture that is far too long meets its sound all the same.
+
+    truth: (rows, 14), coefficients.
+    """
+    return _count_rows(_tucked(coefficients_of(rows)), _tucked(truth))
+
+
+def rounded_rows(rows: Sequence[LipMotion], truth: NDArray[np.float32]) -> Count:
+    """As tucked_rows."""
+    return _count_rows(_rounded(coefficients_of(rows)), _rounded(truth))
+
+
+def coefficients_of(rows: Sequence[LipMotion]) -> NDArray[np.float32]:
+    """(rows, 14)."""
+    return np.stack([row.coefficients for row in rows])
+
+
+def _tucked(coefficients: NDArray[np.float32]) -> NDArray[np.bool_]:
+    lower_lip = coefficients[:, COEFFICIENTS.index("mouthRollLower")]
+    tucked: NDArray[np.bool_] = (lower_lip > TUCKED) & (lower_lip > coefficients[:, COEFFICIENTS.index("mouthPress")])
+    return tucked
+
+
+def _rounded(coefficients: NDArray[np.float32]) -> NDArray[np.bool_]:
+    rounded: NDArray[np.bool_] = coefficients[:, COEFFICIENTS.index("mouthPucker")] > ROUNDED
+    return rounded
+
+
+def _count_rows(found: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> Count:
+    both = int((found & wanted).sum())
+    return Count(both, int(wanted.sum()), both, int(found.sum()))
 
 
 def _near(times: NDArray[np.float64], sound: Sound) -> NDArray[np.bool_]:

@@ -1,6 +1,6 @@
 """How right are the lips? Table for people, then one line of JSON. Knows no pictures.
 
-Usage: python -m benchmarks.lips [--speech FOLDER] [--corpus FOLDER] [--clips 24] [--weights FILE] [--json FILE]
+Usage: python -m benchmarks.lips [--speech FOLDER] [--corpus FOLDER] [--clips 240] [--weights FILE] [--json FILE]
 
 --speech: recordings with phone times (*.wav and *.phone.json, as published with pocketsphinx).
 --corpus: a folder written by scripts.lips.corpus; its held-out voices and synthesiser are the synthetic truth.
@@ -20,18 +20,22 @@ from numpy.typing import NDArray
 from benchmarks.lip_events import (
     ROW,
     Count,
+    Sound,
     best_lag,
     closures,
     correlation,
     read_sounds,
     rise,
+    rounded_rows,
     roundings,
     sounds_of,
     track,
+    tucked_rows,
     tucks,
 )
 from benchmarks.measuring.report import publish, surroundings
 from benchmarks.measuring.sound import VOWEL_S, make_sound
+from engines.motion import LipMotion
 from engines.speech.lips import motions
 from engines.speech.mouth import canonical_mouth
 from engines.speech.trained import DELAY_STEP_MS, LARGEST_DELAY_MS, WEIGHTS, TrainedEncoder, load_trained
@@ -70,28 +74,47 @@ def read_wave(path: Path) -> Samples:
         return np.frombuffer(file.readframes(file.getnframes()), np.int16) * np.float32(1 / 32768)
 
 
+class Gestures:
+    """What lips did in all clips so far."""
+
+    def __init__(self) -> None:
+        self._counts = dict.fromkeys(("closures", "tuck", "rounding", "tuck_rows", "rounding_rows"), Count(0, 0, 0, 0))
+
+    def count(self, rows: list[LipMotion], sounds: list[Sound], wanted: NDArray[np.float32]) -> None:
+        """wanted: (rows, 14), the true coefficients."""
+        found = {
+            "closures": closures(rows, sounds),
+            "tuck": tucks(rows, sounds),
+            "rounding": roundings(rows, sounds),
+            "tuck_rows": tucked_rows(rows, wanted),
+            "rounding_rows": rounded_rows(rows, wanted),
+        }
+        for name, count in found.items():
+            self._counts[name] += count
+
+    def results(self) -> Results:
+        shut = self._counts["closures"]
+        found: Results = {"closures_found": shut.recall, "closures_false": 1 - shut.precision}
+        return found | {f"{name}_f1": count.f1 for name, count in self._counts.items() if name != "closures"}
+
+
 def real_speech(folder: Path, encoder: TrainedEncoder) -> Results:
     """Gestures and rule-made opening on real recordings whose phone times are known."""
-    shut, tucked, rounded = Count(0, 0, 0, 0), Count(0, 0, 0, 0), Count(0, 0, 0, 0)
+    seen = Gestures()
     agreement, lags = [], []
     for path in sorted(folder.glob("*.wav")):
         samples, sounds = read_wave(path), read_sounds(path.with_suffix(".phone.json"))
         rows = motions(encoder, samples)
-        shut += closures(rows, sounds)
-        tucked += tucks(rows, sounds)
-        rounded += roundings(rows, sounds)
         marks = [(s.start, s.end, s.phone.lower()) for s in sounds]
         segments = split(marks, lambda symbol: parse_set(symbol, "arpabet"), burst_marked=False)
         frames = 4 * len(rows)
         motion = articulate(segments, frames, loudness_effort(samples, frames))
-        truth = canonical_mouth().measure(coefficients(motion))[2::4, 0].astype(float)
+        wanted = coefficients(motion)[2::4]
+        seen.count(rows, sounds, wanted)
+        truth = canonical_mouth().measure(wanted)[:, 0].astype(float)
         agreement.append(correlation(track(rows, "aperture"), truth))
         lags.append(best_lag(track(rows, "aperture"), truth))
-    return {
-        "closures_found": shut.recall,
-        "closures_false": 1 - shut.precision,
-        "tuck_f1": tucked.f1,
-        "rounding_f1": rounded.f1,
+    return seen.results() | {
         "rule_correlation": float(np.mean(agreement)),
         "rule_best_lag_frames": float(np.mean(lags)),
     }
@@ -129,18 +152,10 @@ def agreement(
 
 def gestures(encoder: TrainedEncoder, clips: list[Clip]) -> Results:
     """Closures, tucks and rounding on synthetic speech, of which there is more than of recordings."""
-    shut, tucked, rounded = Count(0, 0, 0, 0), Count(0, 0, 0, 0), Count(0, 0, 0, 0)
+    seen = Gestures()
     for clip in clips:
-        rows, sounds = motions(encoder, clip.samples), sounds_of(clip.viseme, RATE)
-        shut += closures(rows, sounds)
-        tucked += tucks(rows, sounds)
-        rounded += roundings(rows, sounds)
-    return {
-        "held_out_closures_found": shut.recall,
-        "held_out_closures_false": 1 - shut.precision,
-        "held_out_tuck_f1": tucked.f1,
-        "held_out_rounding_f1": rounded.f1,
-    }
+        seen.count(motions(encoder, clip.samples), sounds_of(clip.viseme, RATE), clip.coefficients[2::4])
+    return {f"held_out_{name}": value for name, value in seen.results().items()}
 
 
 def noisy(samples: Samples) -> Samples:
@@ -237,7 +252,7 @@ def main() -> None:
     )
     parser.add_argument("--corpus", type=Path, help="of scripts.lips.build, for held-out voices")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="of the lip encoder (default: those that ship)")
-    parser.add_argument("--clips", type=int, default=24, help="of each held-out group")
+    parser.add_argument("--clips", type=int, default=240, help="of each held-out group")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     encoder = load_trained(DEFAULT_LOOKAHEAD, args.weights)

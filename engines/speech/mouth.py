@@ -22,10 +22,13 @@ SHUTTING, SHUT = 0.2, 0.5
 TUCKING, TUCKED = 0.45, 0.7  # likewise in f v, and the lower lip under the teeth: rarer, and taken for breath and noise
 FULL_TUCK = 0.65  # mouthRollLower
 TUCK_APERTURE = 0.018  # in distances between the eyes: 1.6 mm are left for the breath
+# A network trained on squares rounds lips too little where it is unsure: by least squares mouthPucker lacks a factor of
+# 1.13 over voices, 1.20 over a synthesiser and 1.22 over a person, none of whom it has heard.
+FULLER = 1.15
 RESTING, RESTS = 0.5, 0.8  # likewise in silence, and lips at rest, …
 AT_REST, PARTED = 0.012, 0.024  # … if they are no more than ajar: apertures below which they close, and that they keep
 _CLOSING_VISEME, _TUCKING_VISEME, _SILENCE = VISEMES.index("PP"), VISEMES.index("FF"), VISEMES.index("sil")
-_CLOSE, _ROLL_LOWER = COEFFICIENTS.index("mouthClose"), COEFFICIENTS.index("mouthRollLower")
+_CLOSE, _ROLL_LOWER, _PUCKER = (COEFFICIENTS.index(f"mouth{name}") for name in ("Close", "RollLower", "Pucker"))
 
 TABLE = Path(__file__).with_name("canonical_mouth.json")
 
@@ -70,6 +73,11 @@ def tuck_at_labiodentals(coefficients: NDArray[np.float32], visemes: NDArray[np.
     belief = _share(visemes[_TUCKING_VISEME], TUCKING, TUCKED)
     coefficients[_ROLL_LOWER] = max(coefficients[_ROLL_LOWER], belief * FULL_TUCK)
     _narrow(coefficients, belief, TUCK_APERTURE)
+
+
+def round_fully(coefficients: NDArray[np.float32]) -> None:
+    """Round the lips, in place, as far as a network that is sure would."""
+    coefficients[_PUCKER] = min(coefficients[_PUCKER] * FULLER, 1.0)
 
 
 def rest_in_silence(coefficients: NDArray[np.float32], visemes: NDArray[np.float32]) -> None:

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from engines.motion import LipMotion
 from engines.speech.api import FRAME_SAMPLES
 from engines.speech.features import LogMel, Normaliser, silence_invalid
-from engines.speech.mouth import closed_mouth, lip_motion, rest_in_silence, shut_at_closures, tuck_at_labiodentals
+from engines.speech.mouth import (
+    closed_mouth,
+    lip_motion,
+    rest_in_silence,
+    round_fully,
+    shut_at_closures,
+    tuck_at_labiodentals,
+)
 
 Array = NDArray[np.float32]
 
@@ -57,6 +64,7 @@ class TrainedStream:
         self._calls += 1
         if self._calls <= self.encoder.lookahead_frames:
             return closed_mouth()
+        round_fully(coefficients)
         rest_in_silence(coefficients, visemes)
         tuck_at_labiodentals(coefficients, visemes)
         shut_at_closures(coefficients, visemes)

@@ -16,8 +16,11 @@ from benchmarks.lip_events import (
     count_gestures,
     read_sounds,
     rise,
+    rounded_rows,
+    roundings,
+    tucked_rows,
 )
-from engines.motion import LipMotion
+from engines.motion import COEFFICIENTS, LipMotion
 
 
 def rows(apertures: list[float]) -> list[LipMotion]:
@@ -44,6 +47,24 @@ def test_a_gesture_counts_from_80_ms_before_to_40_ms_after(row: int, met: bool) 
     active[row] = True
     count = count_gestures(active, [Sound(0.17, 0.2, "F")], frozenset("F"), frozenset("F"))
     assert count.found == int(met)
+
+
+def test_rows_are_stricter_than_sounds_with_a_mouth_that_is_always_round() -> None:
+    truth = np.zeros((10, 14), np.float32)
+    truth[4:6, COEFFICIENTS.index("mouthPucker")] = 0.5
+    always = np.full(14, 0.5, np.float32)
+    found = [LipMotion(always, 0.0, 0.5, np.zeros(15, np.float32)) for _ in truth]
+    by_sound, by_row = roundings(found, [Sound(0.16, 0.24, "UW")]), rounded_rows(found, truth)
+    assert by_sound.f1 == 1
+    assert (by_row.recall, by_row.precision) == (1, 0.2)
+
+
+def test_tucked_rows_are_those_of_the_truth() -> None:
+    truth = np.zeros((10, 14), np.float32)
+    truth[4:6, COEFFICIENTS.index("mouthRollLower")] = 0.6
+    truth[8, [COEFFICIENTS.index("mouthRollLower"), COEFFICIENTS.index("mouthPress")]] = 0.6, 0.7  # pressed, not tucked
+    found = [LipMotion(row, 0.0, 0.5, np.zeros(15, np.float32)) for row in truth]
+    assert tucked_rows(found, truth) == Count(2, 2, 2, 2)
 
 
 def test_counts_add_up() -> None:

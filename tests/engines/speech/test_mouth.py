@@ -14,6 +14,7 @@ from engines.speech.mouth import (
     closed_mouth,
     lip_motion,
     rest_in_silence,
+    round_fully,
     shut_at_closures,
     tuck_at_labiodentals,
 )
@@ -69,6 +70,13 @@ def test_a_tuck_leaves_room_for_the_breath() -> None:
     coefficients, sounds = mouth(jawOpen=0.3), visemes(FF=1.0)
     tuck_at_labiodentals(coefficients, sounds)
     assert lip_motion(coefficients, sounds).aperture == pytest.approx(0.018, abs=1e-4)
+
+
+@pytest.mark.parametrize(("heard", "shown"), [(0.0, 0.0), (0.4, 0.46), (0.95, 1.0)])
+def test_lips_round_more_than_an_unsure_network_says(heard: float, shown: float) -> None:
+    coefficients = mouth(jawOpen=0.3, mouthPucker=heard)
+    round_fully(coefficients)
+    np.testing.assert_allclose(coefficients, mouth(jawOpen=0.3, mouthPucker=shown), atol=1e-6)
 
 
 @pytest.mark.parametrize(("silence", "jaw", "left"), [(0.9, 0.02, 0.0), (0.3, 0.02, 1.0), (0.9, 0.2, 1.0)])
