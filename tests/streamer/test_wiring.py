@@ -29,6 +29,12 @@ def test_a_warm_up_tells_what_a_frame_takes(folder: Path) -> None:
     assert warm_up(stage, AVATAR, lambda: 0.003 * next(ticks)) == pytest.approx(3)
 
 
+def test_a_warm_up_tells_of_frames_drawn_in_full_where_most_are_still(folder: Path) -> None:
+    taken = [0.005, 0.005, 0.09, 0.005] * (WARM_UP_FRAMES // 4)
+    reads = iter([reading for index, each in enumerate(taken) for reading in (float(index), index + each)])
+    assert warm_up(Stage(FakeEngine(), Presenters(folder)), AVATAR, reads.__next__) == pytest.approx(90)
+
+
 @pytest.mark.parametrize(("frame_ms", "warnings"), [(39.0, 0), (1500.0, 1)])
 def test_a_runtime_that_cannot_keep_up_is_said(
     frame_ms: float, warnings: int, caplog: pytest.LogCaptureFixture
