@@ -120,8 +120,8 @@ def say_if_slow(frame_ms: float) -> None:
     """A runtime that works but cannot keep up must not be found out by those who watch."""
     if frame_ms > FRAME_MS:
         log.warning(
-            "too slow for live pictures: a frame takes up to %.0f ms to draw, and the next is due after %d; most"
-            " will be drawn the quick way. Packs for GPUs need --backend pytorch-cuda or tensorrt; --engine warp needs least",
+            "too slow for live pictures: one takes up to %.0f ms to draw, and the next is due after %d; most will be"
+            " drawn the quick way. Packs for GPUs need --backend pytorch-cuda or tensorrt; --engine warp needs least",
             frame_ms,
             FRAME_MS,
         )
