@@ -48,7 +48,11 @@ WARM_UP = 10  # calls that are not counted
 FIRST_FRAMES = 6  # until the mouth of somebody who begins to talk has opened: before that no network runs
 LOOKAHEAD = 2  # frames
 # Those that are installed, and in what they compute; OpenVINO in bfloat16 where the processor can.
-BACKENDS_MEASURED = (("onnxruntime", INT8), ("onnxruntime", "float32"), ("openvino", AUTO))
+BACKENDS_MEASURED = (
+    ("onnxruntime in 8 bits", "onnxruntime", INT8),
+    ("in single precision", "onnxruntime", "float32"),
+    ("openvino", "openvino", AUTO),
+)
 STEP_BAR, FRAME_BAR, START_BAR = 20.0, 30.0, 3.0  # ms p95, ms p95, seconds
 
 Laps = dict[str, float]
@@ -188,10 +192,8 @@ def measure(folder: Path | None, presenter: str, threads: int, frames: int) -> d
         result["gflop"] = gflop(pack.folder / FRAME_STEP)
         result["network"] = network_laps(dict(pack.frame_steps), frames)
         result["backends"] = {
-            f"{name} {precision}, {count} thread{'s' * (count > 1)}": other_laps(
-                pack.folder, name, precision, count, frames
-            )
-            for name, precision in BACKENDS_MEASURED
+            f"{words}, {count} thread{'s' * (count > 1)}": other_laps(pack.folder, name, precision, count, frames)
+            for words, name, precision in BACKENDS_MEASURED
             if find_spec(name)
             for count in sorted({1, threads})
         }

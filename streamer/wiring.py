@@ -44,7 +44,7 @@ FRAME_RATE = 25  # frames a second, of every engine
 FRAME_MS = 1000 // FRAME_RATE
 REFUSALS = (FileRefused, UnknownBackend, UnknownEngine, UnknownPresenter)  # whose messages say all
 WARM_UP_FRAMES = 20  # the first calls of a runtime are slow: nobody should wait for them
-FULL_PERCENT = 90  # of the warm-up's frames cost no more than one that is drawn in full
+FULL_PERCENT = 90  # of the later half's times: what a frame drawn in full takes, where at least two in ten are
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def load_engine_of(config: EngineConfig, beside: int = 1) -> Engine:
     """beside: calls that run side by side, and share the threads.
 
     Raises:
-        UnknownEngine, PackError: with what was expected and how to mend it.
+        UnknownEngine, UnknownBackend, PackError: with what was expected and how to mend it.
     """
     pack = Path(config.pack) if config.pack else None
     runtime = Runtime(config.backend, config.precision, config.max_batch, MonotonicClock().now)
@@ -94,7 +94,7 @@ def load_stage(config: Config) -> Stage:
     """Load everything and run it once.
 
     Raises:
-        UnknownEngine, UnknownPresenter, AvatarError, PackError: with what was expected and how to mend it.
+        UnknownEngine, UnknownBackend, UnknownPresenter, AvatarError, PackError: with what was expected and the mend.
     """
     stage = Stage(load_engine_of(config.engine, worker_count(config.engine)), presenters_of(config.engine))
     say_if_slow(warm_up(stage, config.engine.presenter or next(iter(stage.presenters.all)), MonotonicClock().now))

@@ -1,4 +1,4 @@
-"""The runtimes by name. Knows no model; imports only the one that is asked for."""
+"""The runtimes by name, and what each computes in. Knows no model; imports only the one that is asked for."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class UnknownBackend(Exception):
 
 
 def opener(name: str, precision: str = "float16") -> OpenGraph:
-    """precision: that a plan for a GPU was compiled in; what runs on a CPU chooses its own.
+    """precision: that a plan for a GPU was compiled in; on a CPU the graph's file says it, or OpenVINO chooses.
 
     Raises:
         UnknownBackend: there is no backend of that name.
@@ -56,7 +56,7 @@ def precision_of(backend: str, wanted: str, has_int8: bool) -> str:
         return known[0] if known else AUTO
     if wanted not in known:
         choice = " or ".join(f'"{each}"' for each in (AUTO, *known))
-        raise UnknownBackend(f"{backend} does not compute this pack in {wanted}: set engine.precision to {choice}")
+        raise UnknownBackend(f'{backend}: expected engine.precision {choice} for this pack, found "{wanted}"')
     return wanted
 
 

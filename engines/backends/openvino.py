@@ -1,4 +1,4 @@
-"""Graphs on OpenVINO, on the CPU: less time than ONNX Runtime where the processor computes in bfloat16.
+"""Graphs on OpenVINO, on the CPU: in bfloat16 where the processor computes so, else in single precision.
 
 OpenVINO is made for Intel; on other makers' processors some releases end the whole process by a signal. So a graph is
 first tried in a child process, and then held against ONNX Runtime's results before it is used.

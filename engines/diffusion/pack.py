@@ -1,6 +1,6 @@
 """A pack of the embedded model on disk: a manifest, its graphs, and the weights they were made of. Needs no torch.
 
-pack.json says what the model is and names every other file with its size and SHA-256. The graphs have one free axis,
+pack.json says what the model is and names every other file with its SHA-256. The graphs have one free axis,
 the batch: frame_step.onnx, the same with its convolutions in 8 bits, and encode.onnx. weights.safetensors holds the
 weights by their names, for the reference and for training; README.md is the model card.
 """
@@ -35,7 +35,8 @@ MANIFEST, FRAME_STEP, FRAME_STEP_INT8, ENCODE, WEIGHTS, CARD = (
 FILES = (FRAME_STEP, FRAME_STEP_INT8, ENCODE, WEIGHTS, CARD)
 BATCHES = (1, 2, 4)  # rows of a frame step that the engine asks for
 MEND = "fetch the pack again, or make it with scripts/embedded"
-MORE_RANGE = 'set engine.precision = "bfloat16"'
+OTHER_FORMAT = "install the Lipcast that belongs to it, or make the pack again with scripts/embedded"
+MORE_RANGE = 'on a GPU set engine.precision = "bfloat16"'
 
 
 class PackError(FileRefused):
@@ -146,7 +147,7 @@ def read_manifest(folder: Path) -> PackManifest:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         if value["format"] != FORMAT:
-            raise PackError(path, f"format {FORMAT}", str(value["format"]), "install the Lipcast that belongs to it")
+            raise PackError(path, f"format {FORMAT}", str(value["format"]), OTHER_FORMAT)
         texts = {name: str(value[name]) for name in ("name", "version", "licence")}
         hashes = {name: str(value["files"][name]) for name in FILES}
         return PackManifest(model=Model.from_json(value["model"]), hashes=hashes, **texts)

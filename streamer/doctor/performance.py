@@ -45,7 +45,7 @@ def cast(config: Config, processors: float, clock: Clock) -> Iterator[Finding]:
     try:
         engine = load_named_engine(config.engine, worker_count(config.engine))
     except (ValueError, OSError, ImportError, RuntimeError) as error:
-        yield broken(PART, f"engine {config.engine.name!r}: {error}", "set engine.name to one that exists")
+        yield broken(PART, f"engine {config.engine.name!r}: {error}", "mend [engine] in the configuration as it says")
         return
     yield good(PART, f"engine {config.engine.name!r}, look-ahead {config.engine.lookahead_ms} ms")
     avatar = yield from presenters(config.engine)

@@ -43,7 +43,7 @@ def add_pack_words(words: argparse.ArgumentParser) -> None:
         "--precision",
         choices=("float16", "bfloat16", "float32"),
         default="float16",
-        help="of its arithmetic (default: float16); the server's engine.precision must be the same",
+        help="of its arithmetic, as the server's engine.precision says (default: float16, which is its auto)",
     )
     compile_.set_defaults(command=compile_pack)
 

@@ -87,7 +87,7 @@ def load_named_engine(config: EngineConfig, beside: int = 1) -> Engine:
     """beside: see load_engine_of.
 
     Raises:
-        OfflineError: there is no engine or backend of that name; the message names those that exist.
+        OfflineError: there is no engine or backend of that name, or it cannot compute the pack so; says what can.
         PackError: its weights cannot be used.
     """
     try:

@@ -53,6 +53,12 @@ def network(light: float = 0.0, grain: float = 0.0) -> Network:
     return Network(FakeFrameStep(1, light, grain), FakeFrameStep(1, light, grain), FakeEncode())
 
 
+def test_single_precision_is_drawn_by_its_own_graph_and_by_nobody_else(clip: Clip) -> None:
+    everybody = painters(replace(network(), single=FakeFrameStep(1, light=0.1, grain=0.0)))
+    drawn = {name: bool((paint(clip) != clip.structure).any()) for name, paint in everybody.items()}
+    assert [name for name, changed in drawn.items() if changed] == ["network in single precision", "no structurist"]
+
+
 def test_a_clip_is_kept_as_it_is(clip: Clip, tmp_path: Path) -> None:
     save_clip(tmp_path / "drawn.safetensors", clip)
     again = load_clip(tmp_path / "drawn.safetensors")

@@ -174,6 +174,7 @@ def test_a_damaged_presenter_is_noticed_and_the_others_are_not(presenters: Path)
     ("engine", "words"),
     [
         (EngineConfig(name="magic"), "no engine 'magic'; there are: "),
+        (EngineConfig(precision="float16"), 'onnxruntime: expected engine.precision "auto" or "int8" or '),
         (EngineConfig(presenters="/nowhere"), "no presenters: /nowhere: expected folders with an avatar.json"),
     ],
 )

@@ -41,7 +41,8 @@ def test_what_is_asked_for_is_taken_where_the_backend_knows_it(backend: str) -> 
     ],
 )
 def test_what_it_cannot_is_refused_with_what_it_can(backend: str, wanted: str, has_int8: bool, choice: str) -> None:
-    with pytest.raises(UnknownBackend, match=rf"{backend} does not compute this pack in {wanted}: .* to {choice}$"):
+    told = f'{backend}: expected engine.precision {choice} for this pack, found "{wanted}"'
+    with pytest.raises(UnknownBackend, match=f"^{told}$"):
         precision_of(backend, wanted, has_int8)
 
 

@@ -17,7 +17,7 @@ pytest.importorskip("onnx", reason="export needs onnx: pip install -e .[train]")
 
 from engines.diffusion.architecture import Sampling  # noqa: E402
 from engines.diffusion.frame_step import FrameStep  # noqa: E402
-from engines.diffusion.pack import load_pack  # noqa: E402
+from engines.diffusion.pack import PackError, load_pack  # noqa: E402
 from scripts.embedded.look import sheet  # noqa: E402
 from scripts.embedded.make_pack import AGREEMENT, make_pack  # noqa: E402
 from scripts.embedded.mouths import Mouths  # noqa: E402
@@ -84,6 +84,15 @@ def test_a_pack_of_it_runs_and_agrees_with_the_reference(trained: Place, tmp_pat
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "on 16 pictures" in card
     assert re.search(r"weighted by the mask: [\d.]+ dB", card)
+
+
+def test_a_pack_that_loses_too_much_by_8_bits_is_refused(
+    trained: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scripts.embedded.make_pack.ROUNDING", 0.0)
+    seen, mouths = Mouths(trained.mouths, "train"), Mouths(trained.mouths, "val")
+    with pytest.raises(PackError, match=r"expected at most 0\.0 grey levels lost by 8 bits, found"):
+        make_pack(trained.checkpoint("crisp"), seen, mouths, tmp_path, MODEL, "1")
 
 
 def test_the_sheet_to_look_at_has_six_rows(trained: Place) -> None:
