@@ -146,7 +146,7 @@ def odd(narrow: bool) -> OpenGraph:
 
 
 def test_a_runtime_that_computes_numbers_of_a_grey_picture_alone_is_refused(miniature: Path) -> None:
-    with pytest.raises(PackError, match=r"picture of finite numbers, found NaN .*, or set engine\.precision"):
+    with pytest.raises(PackError, match=r"picture of finite numbers, found NaN .*, or on a GPU set engine\.precision"):
         load_pack(miniature, threads=1, batches=(1,), open_graph=odd(narrow=True))
 
 
