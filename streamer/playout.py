@@ -21,7 +21,7 @@ class Unit:
 
     index: counts video frames since the session began; presentation time is index / frame rate.
     sound: (48000 / frame rate,) float32 at 48 kHz, what is heard while the picture is shown.
-    due: when the picture leaves, on the monotonic clock, seconds, and hardly later its sound.
+    due: when sound and picture leave, on the monotonic clock, seconds.
     """
 
     index: int

@@ -1,9 +1,9 @@
 """One presenter's session: the loop that hears, draws and plays, and the timers that end it.
 
 One tick a video frame. At the tick the newest frame of sound is taken from the microphone and given to the
-engine; `margin` later the unit that it completes leaves: the picture at that moment or, if drawing took longer, up
-to GRACE_S after it; the sound SOUND_AFTER_S after it, whatever the picture does. Where GRACE_S would not do, the engine
-is asked for a quicker picture, which is counted; one that comes later still is dropped and counted.
+engine; `margin` later the unit that it completes leaves: sound at that moment, picture with it or, if drawing
+took longer, up to GRACE_S after it. Where that would not do, the engine is asked for a quicker picture, which is
+counted; one that comes later still is dropped and counted. The sound never waits.
 """
 
 from __future__ import annotations
@@ -28,9 +28,6 @@ log = logging.getLogger(__name__)
 GRACE_S = 0.020  # half a frame: a picture that late is still nearer to its sound than to the next
 MAX_DRAWING = 4  # pictures under way at once; beyond that engine or encoder cannot keep up and frames are skipped
 PACKET_S = 0.020  # seconds of sound in a packet
-# Browsers need longer to show a picture than to play a sound, and leave offsets below 30 ms as they are: sent together,
-# pictures were seen 12 to 17 ms after their sound, and 40 where they come unevenly (docs/findings.md, "An hour").
-SOUND_AFTER_S = 0.010
 WATCH_S = 0.25  # how often the timers are looked at
 
 
@@ -151,7 +148,7 @@ class Session:
 
     async def _send_sound(self, unit: Unit, packets: list[bytes]) -> None:
         for part, packet in enumerate(packets):
-            await self._clock.sleep_until(unit.due + SOUND_AFTER_S + part * PACKET_S)
+            await self._clock.sleep_until(unit.due + part * PACKET_S)
             self.outlet.send_sound(packet if self.playout.current(unit) else SILENT_PACKET, unit.index, part)
 
     async def _draw(self, unit: Unit, chunk: Chunk) -> None:
