@@ -27,7 +27,7 @@ FULL = 0.05
 # benchmarks.quality: from one frame in two to one in six, PSNR and SSIM stay well above the structure frames' own.
 FADE = 0.9
 # Mean grey levels by which a structure frame must differ from the one drawn last. In running speech the network
-# then draws 71 % of the frames, for 0.07 dB of likeness (benchmarks.quality, "network for every frame").
+# then draws 71 % of the frames, for 0.1 dB of likeness (benchmarks.quality, "network for every frame").
 STILL = 1.25
 
 Floats = NDArray[np.float32]
