@@ -10,12 +10,12 @@ from engines.backends.onnxruntime import open_onnx
 
 PYTORCH_CUDA = "pytorch-cuda"  # computes modules, not files: a pack opens them for it
 TENSORRT = "tensorrt"
-BACKENDS = ("onnxruntime", "openvino", PYTORCH_CUDA, TENSORRT)
 ON_GPU = (PYTORCH_CUDA, TENSORRT)
 AUTO, INT8 = "auto", "int8"
 FLOATS = ("float16", "bfloat16", "float32")
 # What a runtime can be told to compute in, the usual one first. OpenVINO knows its processor better than anybody.
 PRECISIONS = {"onnxruntime": (INT8, "float32"), "openvino": (), PYTORCH_CUDA: FLOATS, TENSORRT: FLOATS}
+BACKENDS = tuple(PRECISIONS)
 PLANS = "plans"  # the folder of TensorRT's plans, beside a graph's file
 COMPILE = "compile it on this machine with `lipcast pack compile`"
 

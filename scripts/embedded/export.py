@@ -35,7 +35,7 @@ LARGE = 256  # numbers: tensors of fewer are not worth a node
 LICENCE = "Apache-2.0"
 THREADS = 2
 
-Given = Callable[[Graph], Iterable[Tensors]]
+Calibrate = Callable[[Graph], Iterable[Tensors]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class Words:
     card: str
 
 
-def write_pack(folder: Path, frame_step: FrameStep, model: Model, words: Words, given: Given) -> None:
+def write_pack(folder: Path, frame_step: FrameStep, model: Model, words: Words, calibrate: Calibrate) -> None:
     """frame_step's weights are rounded to half precision on the way.
 
-    given: for the encode graph of one row, feeds of the frame step by which the scales of its 8 bits are chosen.
+    calibrate: by the encode graph of one row, gives feeds of the frame step, from which the scales of 8 bits are taken.
     """
     folder.mkdir(parents=True, exist_ok=True)
     frame_step = frame_step.float().to(memory_format=torch.contiguous_format).eval()
@@ -58,7 +58,7 @@ def write_pack(folder: Path, frame_step: FrameStep, model: Model, words: Words, 
     architecture = model.architecture
     export_onnx(frame_step, *frame_step_specs(architecture, 1), folder / FRAME_STEP)
     export_onnx(Encode(frame_step).eval(), *encode_specs(architecture), folder / ENCODE)
-    feeds = given(open_onnx(folder / ENCODE, 1, THREADS))
+    feeds = calibrate(open_onnx(folder / ENCODE, 1, THREADS))
     _write(quantise(folder / FRAME_STEP, feeds), folder / FRAME_STEP_INT8)
     (folder / CARD).write_text(words.card, encoding="utf-8")
     write_manifest(folder, words.name, words.version, LICENCE, model)

@@ -27,7 +27,8 @@ from scripts.embedded.run import load_mean
 NAME = "embedded"
 CARD = Path(__file__).with_name("model_card.md")
 AGREEMENT = 2e-3  # largest difference of two runtimes' outputs; half a grey level of a picture
-ROUNDING, ROUNDED = 1.0, 64  # grey levels by which 8 bits may change a picture, mean of so many
+MOST_LOST = 1.0  # grey levels by which 8 bits may change a picture in the mean, …
+COMPARED = 64  # … of so many mouths
 LARGEST = 40e6  # bytes of a pack
 TESTED = 512  # pictures of the test split by which the card speaks
 
@@ -56,9 +57,9 @@ def make_pack(checkpoint: Path, seen: Mouths, mouths: Mouths, folder: Path, mode
     found = parity(folder)
     if not found <= AGREEMENT:
         raise PackError(folder, f"runtimes that agree within {AGREEMENT}", f"a difference of {found:.5f}", "tell us")
-    rounded = rounding(folder, mouths)
-    if not rounded <= ROUNDING:
-        raise PackError(folder, f"at most {ROUNDING} grey levels lost by 8 bits", f"{rounded:.2f}", "tell us")
+    lost = lost_by_8_bits(folder, mouths)
+    if not lost <= MOST_LOST:
+        raise PackError(folder, f"at most {MOST_LOST} grey levels lost by 8 bits", f"{lost:.2f}", "tell us")
     size = sum((folder / name).stat().st_size for name in FILES)
     if size > LARGEST:
         raise PackError(folder, f"at most {LARGEST / 1e6:.0f} MB", f"{size / 1e6:.1f} MB", "choose a smaller model")
@@ -77,10 +78,10 @@ def parity(folder: Path) -> float:
     return worst
 
 
-def rounding(folder: Path, mouths: Mouths) -> float:
+def lost_by_8_bits(folder: Path, mouths: Mouths) -> float:
     """Mean difference between the pictures of both precisions, grey levels."""
     packs = [load_pack(folder, batches=(1,), precision=precision) for precision in ("float32", INT8)]
-    given = list(calibration(packs[0].encode, mouths, ROUNDED))
+    given = list(calibration(packs[0].encode, mouths, COMPARED))
     single, eight = (np.stack([pack.frame_steps[1].run(feeds)["picture"] for feeds in given]) for pack in packs)
     return float(255 * np.abs(single - eight).mean())
 

@@ -26,7 +26,7 @@ from scripts.embedded.mouths import Mouths
 CALIBRATED = 128  # mouths
 PERCENT = 99.99  # of a layer's values that its scale has room for: with room for all, steps are coarser
 AT_ONCE = 8  # mouths whose values are in memory together
-AGAIN = re.compile(r"_\d+(?=/Conv$)")  # in the name of a layer that a later step of sampling uses again
+REPEATED = re.compile(r"_\d+(?=/Conv$)")  # in the name of a layer that a later step of sampling uses again
 KEPT = (
     "/encoder/fine/fine.1/Conv",
     "/encoder/latents/Conv",
@@ -117,4 +117,4 @@ def _inner_convolutions(model: onnx.ModelProto) -> list[str]:
     strange = sorted(set(KEPT) - set(names))
     if strange:
         raise ValueError(f"expected the convolutions {strange} in the graph, found {names}")
-    return [name for name in names if AGAIN.sub("", name) not in KEPT]
+    return [name for name in names if REPEATED.sub("", name) not in KEPT]

@@ -89,7 +89,7 @@ def test_a_pack_of_it_runs_and_agrees_with_the_reference(trained: Place, tmp_pat
 def test_a_pack_that_loses_too_much_by_8_bits_is_refused(
     trained: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scripts.embedded.make_pack.ROUNDING", 0.0)
+    monkeypatch.setattr("scripts.embedded.make_pack.MOST_LOST", 0.0)
     seen, mouths = Mouths(trained.mouths, "train"), Mouths(trained.mouths, "val")
     with pytest.raises(PackError, match=r"expected at most 0\.0 grey levels lost by 8 bits, found"):
         make_pack(trained.checkpoint("crisp"), seen, mouths, tmp_path, MODEL, "1")
