@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engines.motion import VISEMES
 from engines.speech.features import MELS
-from scripts.lips.network import DELAYS, HOPS
+from scripts.lips.network import DELAYS, HOPS, PHASES, STRIDE
 
 TUCK_SHARE = 0.5  # of the clips are drawn by how much f and v they hold: the rarest gesture that is seen
 PEOPLE_SHARE = 0.5  # of the clips are of people, where there are any
@@ -27,7 +27,8 @@ FROM_THE_START = 0.5  # of the clips are heard from their first moment, the othe
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """features: (batch, chunks, 168); delay: (batch,); coefficients: (batch, chunks, 14); viseme: (batch, chunks)."""
+    """features: (batch, chunks, 168); delay: (batch,); of every 20 ms, two steps a chunk, coefficients:
+    (batch, steps, 14) and viseme: (batch, steps)."""
 
     features: Tensor
     delay: Tensor
@@ -49,8 +50,8 @@ class Cut:
         return self._frames(np.arange(HOPS * self.chunks)[None])
 
     def shown(self) -> np.ndarray:
-        """Frames of the labels, (batch, chunks); -1: before anything was heard."""
-        when = HOPS * np.arange(1, self.chunks + 1) - 2 - 2 * self.delay[:, None]
+        """Frames of the labels, (batch, steps); -1: before anything was heard."""
+        when = STRIDE * np.arange(1, PHASES * self.chunks + 1) - 2 - 2 * self.delay[:, None]
         return np.where(when >= 0, self._frames(when), -1)
 
     def _frames(self, when: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 Usage: python -m scripts.lips.export CHECKPOINT... [--out lips.onnx]
 
-The graph is built by hand: it is ten nodes, and no exporter stands between the weights and the file.
+The graph is built by hand: it is some thirty nodes, and no exporter stands between the weights and the file.
 """
 
 from __future__ import annotations
@@ -19,82 +19,154 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from engines.motion import COEFFICIENTS, VISEMES
-from engines.speech.features import FEATURES
-from scripts.lips.network import DELAYS, HOPS, MEMORY, PAST_CHUNKS, LipNetwork
+from engines.speech.features import FEATURES, MELS
+from scripts.lips.network import (
+    BAND_REACH,
+    BAND_STRIDE,
+    BANDS,
+    CHANNELS,
+    DELAYS,
+    HEARD,
+    HOPS,
+    MEMORY,
+    PHASES,
+    SEEN,
+    STRIDE,
+    TIME_REACH,
+    LipNetwork,
+)
 
 OPSET, IR_VERSION = 17, 8  # old enough for every ONNX Runtime that the product allows
 TOLERANCE = 1e-4  # of parity with torch
+CHUNK = HOPS * FEATURES
+PAST = HEARD + STRIDE - HOPS  # frames before a chunk that its first step hears
+FOUND = CHANNELS * BANDS  # numbers that the convolutions find in each frame
+LAST_FOUND = PAST + HOPS - 2 * (TIME_REACH - 1)  # frames that they leave of those heard
 
 Weights = dict[str, NDArray[np.float32]]
 
 
 def build(network: LipNetwork) -> onnx.ModelProto:
     """The graph: chunk, past, delay, memory in; coefficients, visemes, past and memory out."""
-    weights = {name: w.detach().cpu().numpy().astype(np.float32) for name, w in network.state_dict().items()}
-    chunk = HOPS * FEATURES
     nodes = [
         helper.make_node("Concat", ["past", "chunk"], ["heard"], axis=1),
-        helper.make_node("Slice", ["heard", "first", "last", "axis"], ["past_out"]),
-        helper.make_node("Concat", ["heard", "delay"], ["input"], axis=1),
+        _slice("heard", "past_out", CHUNK, CHUNK + PAST * FEATURES),
+        *_steps("heard", "hearing", HEARD * FEATURES, STRIDE * FEATURES),
+        helper.make_node("Concat", ["delay"] * PHASES, ["delays"], axis=0),
+        helper.make_node("Concat", ["hearing", "delays"], ["input"], axis=1),
         *_dense("input", "wide", "Relu"),
-        *_dense("wide", "narrow", "Relu"),
-        helper.make_node("Unsqueeze", ["narrow", "time"], ["sequence"]),
+        _gemm("wide", "narrow"),
+        *_edges(),
+        helper.make_node("Add", ["narrow.sum", "edges_narrow.sum"], ["narrow.all"]),
+        helper.make_node("Relu", ["narrow.all"], ["narrow"]),
         helper.make_node("Split", ["memory"], ["memory0", "memory1"], axis=0),
-        *_recurrent("sequence", 0),
+        *_recurrent("narrow", 0),
         *_recurrent("remembered0", 1),
         helper.make_node("Concat", ["memory0_out", "memory1_out"], ["memory_out"], axis=0),
-        helper.make_node("Squeeze", ["memory1_out", "time"], ["state"]),
+        _slice("remembered1", "state", PHASES - 1, PHASES, axis=0),
         *_dense("state", "shape", "Relu"),
         *_dense("shape", "coefficients", "Sigmoid"),
         *_dense("shape", "visemes", "Softmax"),
     ]
-    constants: dict[str, NDArray[np.generic]] = {
-        "first": np.array([chunk]), "last": np.array([(PAST_CHUNKS + 1) * chunk]), "axis": np.array([1]),
-        "time": np.array([0]), "direction": np.array([1]),
-    }  # fmt: skip
-    for name in ("wide", "narrow", "shape", "coefficients", "visemes"):
-        constants[f"{name}.weight"], constants[f"{name}.bias"] = weights[f"{name}.weight"], weights[f"{name}.bias"]
-    for layer in (0, 1):
-        constants |= _gru_weights(weights, layer)
     graph = helper.make_graph(
         nodes,
         "lips",
         [
-            _value("chunk", 1, chunk),
-            _value("past", 1, PAST_CHUNKS * chunk),
+            _value("chunk", 1, CHUNK),
+            _value("past", 1, PAST * FEATURES),
             _value("delay", 1, DELAYS),
-            _value("memory", 2, 1, MEMORY),
+            _value("memory", 2, PHASES, MEMORY),
         ],
         [
             _value("coefficients", 1, len(COEFFICIENTS)),
             _value("visemes", 1, len(VISEMES)),
-            _value("past_out", 1, PAST_CHUNKS * chunk),
-            _value("memory_out", 2, 1, MEMORY),
+            _value("past_out", 1, PAST * FEATURES),
+            _value("memory_out", 2, PHASES, MEMORY),
         ],
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+        [numpy_helper.from_array(value, name) for name, value in _constants(network, nodes).items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     onnx.checker.check_model(model, full_check=True)
     return model
 
 
+def _constants(network: LipNetwork, nodes: Sequence[onnx.NodeProto]) -> dict[str, NDArray[np.generic]]:
+    """What nodes name and none of them makes: weights, shapes, and numbers by themselves ("5")."""
+    weights = {name: w.detach().cpu().numpy().astype(np.float32) for name, w in network.state_dict().items()}
+    for layer in (0, 1):
+        weights |= _gru_weights(weights, layer)
+    shapes = {"frames": np.array([1, 1, -1, FEATURES]), "row": np.array([1, -1])}
+    used = sorted({name for node in nodes for name in node.input})
+    numbers = {name: np.array([int(name)]) for name in used if name.isdecimal()}
+    return {name: array for name, array in (weights | shapes | numbers).items() if name in used}
+
+
 def _value(name: str, *shape: int) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
 
+def _slice(source: str, name: str, first: int, end: int, axis: int = 1) -> onnx.NodeProto:
+    return helper.make_node("Slice", [source, str(first), str(end), str(axis)], [name])
+
+
+def _gemm(source: str, name: str, bias: bool = True) -> onnx.NodeProto:
+    inputs = [source, f"{name}.weight", *([f"{name}.bias"] if bias else [])]
+    return helper.make_node("Gemm", inputs, [f"{name}.sum"], transB=1)
+
+
 def _dense(source: str, name: str, activation: str) -> list[onnx.NodeProto]:
-    gemm = helper.make_node("Gemm", [source, f"{name}.weight", f"{name}.bias"], [f"{name}.sum"], transB=1)
-    return [gemm, helper.make_node(activation, [f"{name}.sum"], [name])]
+    return [_gemm(source, name), helper.make_node(activation, [f"{name}.sum"], [name])]
+
+
+def _steps(source: str, name: str, length: int, stride: int) -> list[onnx.NodeProto]:
+    """(1, length + stride) to (PHASES, length): what each step of the chunk has before it."""
+    rows = [_slice(source, f"{name}{phase}", phase * stride, phase * stride + length) for phase in range(PHASES)]
+    return [*rows, helper.make_node("Concat", [f"{name}{phase}" for phase in range(PHASES)], [name], axis=0)]
+
+
+def _edges() -> list[onnx.NodeProto]:
+    """Convolutions over what was heard, and what each step makes of the last of their frames."""
+    return [
+        helper.make_node("Reshape", ["heard", "frames"], ["picture"]),
+        _slice("picture", "bands", 0, MELS, axis=3),
+        *_convolution("bands", "fine"),
+        *_convolution("fine", "coarse"),
+        helper.make_node("Transpose", ["coarse"], ["found"], perm=[0, 2, 1, 3]),
+        helper.make_node("Reshape", ["found", "row"], ["found.row"]),
+        _slice("found.row", "found.last", (LAST_FOUND - SEEN - STRIDE) * FOUND, LAST_FOUND * FOUND),
+        *_steps("found.last", "seeing", SEEN * FOUND, STRIDE * FOUND),
+        *_dense("seeing", "edges", "Relu"),
+        _gemm("edges", "edges_narrow", bias=False),
+    ]
+
+
+def _convolution(source: str, name: str) -> list[onnx.NodeProto]:
+    side = BAND_REACH // 2
+    convolution = helper.make_node(
+        "Conv",
+        [source, f"{name}.weight", f"{name}.bias"],
+        [f"{name}.sum"],
+        kernel_shape=[TIME_REACH, BAND_REACH],
+        strides=[1, BAND_STRIDE],
+        pads=[0, side, 0, side],
+    )
+    return [convolution, helper.make_node("Relu", [f"{name}.sum"], [name])]
 
 
 def _recurrent(source: str, layer: int) -> list[onnx.NodeProto]:
-    """One GRU step: (1, 1, in) to (1, 1, MEMORY)."""
-    inputs = [source, f"gru{layer}.input", f"gru{layer}.recurrent", f"gru{layer}.bias", "", f"memory{layer}"]
-    gru = helper.make_node(
-        "GRU", inputs, [f"stacked{layer}", f"memory{layer}_out"], hidden_size=MEMORY, linear_before_reset=1
-    )
-    # (time, direction, batch, MEMORY) without the direction is the next layer's sequence.
-    return [gru, helper.make_node("Squeeze", [f"stacked{layer}", "direction"], [f"remembered{layer}"])]
+    """One GRU step of each phase, (PHASES, n) to (PHASES, MEMORY), and a share of the step before each."""
+    name = f"gru{layer}"
+    inputs = [f"{name}.sequence", f"{name}.input", f"{name}.recurrent", f"{name}.bias", "", f"memory{layer}"]
+    after = f"memory{layer}_out"
+    return [
+        helper.make_node("Unsqueeze", [source, "0"], [f"{name}.sequence"]),
+        helper.make_node("GRU", inputs, ["", after], hidden_size=MEMORY, linear_before_reset=1),
+        helper.make_node("Concat", [f"memory{layer}", after], [f"{name}.both"], axis=1),
+        _slice(f"{name}.both", f"{name}.last", PHASES - 1, 2 * PHASES - 1),
+        helper.make_node("Mul", [f"{name}.last", f"between{layer}"], [f"{name}.share"]),
+        helper.make_node("Add", [after, f"{name}.share"], [f"{name}.sum"]),
+        helper.make_node("Squeeze", [f"{name}.sum", "0"], [f"remembered{layer}"]),
+    ]
 
 
 def _gru_weights(weights: Weights, layer: int) -> Weights:
@@ -104,7 +176,7 @@ def _gru_weights(weights: Weights, layer: int) -> Weights:
         reset, update, new = np.split(w, 3)
         return np.concatenate([update, reset, new])[None]
 
-    parts = {name: weights[f"memory.{name}_l{layer}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
+    parts = {name: weights[f"memory{layer}.{name}_l0"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
     bias = np.concatenate([reorder(parts["bias_ih"]), reorder(parts["bias_hh"])], axis=1)
     return {
         f"gru{layer}.input": reorder(parts["weight_ih"]),
@@ -116,19 +188,20 @@ def _gru_weights(weights: Weights, layer: int) -> Weights:
 def parity(network: LipNetwork, model: onnx.ModelProto, chunks: int = 50) -> float:
     """The largest difference of torch over a whole sequence and ONNX Runtime chunk by chunk."""
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    features = np.random.default_rng(0).standard_normal((1, chunks, HOPS * FEATURES)).astype(np.float32)
+    features = np.random.default_rng(0).standard_normal((1, chunks, CHUNK)).astype(np.float32)
     with torch.no_grad():
         coefficients, logits = network.cpu().eval()(torch.from_numpy(features), torch.tensor([4]))
         visemes = torch.softmax(logits, dim=-1)
-    past = np.zeros((1, PAST_CHUNKS * HOPS * FEATURES), np.float32)
-    memory = np.zeros((2, 1, MEMORY), np.float32)
+    past = np.zeros((1, PAST * FEATURES), np.float32)
+    memory = np.zeros((2, PHASES, MEMORY), np.float32)
     delay = np.eye(DELAYS, dtype=np.float32)[4:5]
     worst = 0.0
     for i in range(chunks):
         feed = {"chunk": features[:, i], "past": past, "delay": delay, "memory": memory}
         c, v, past, memory = session.run(None, feed)
-        worst = max(worst, float(np.abs(c - coefficients[:, i].numpy()).max()))
-        worst = max(worst, float(np.abs(v - visemes[:, i].numpy()).max()))
+        step = PHASES * (i + 1) - 1
+        worst = max(worst, float(np.abs(c - coefficients[:, step].numpy()).max()))
+        worst = max(worst, float(np.abs(v - visemes[:, step].numpy()).max()))
     return worst
 
 

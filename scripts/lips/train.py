@@ -20,7 +20,7 @@ from engines.motion import VISEMES
 from engines.speech.mouth import canonical_mouth
 from scripts.lips.batches import Batch, Clips
 from scripts.lips.dataset import HELD_PREFIX
-from scripts.lips.network import LipNetwork
+from scripts.lips.network import PHASES, LipNetwork
 
 PEAK_RATE = 2e-3  # learning rate
 WARM_UP = 200  # steps
@@ -53,7 +53,7 @@ class Loss(nn.Module):
         lips_shut = ((viseme == VISEMES.index("PP")) & (wanted < CENTIMETRES * SHUT)).float()
         parted = torch.relu(opening - CENTIMETRES * SHUT)
         loss = OPENING_LOSS * (opening - wanted).square().mean()
-        loss = loss + SPEED_LOSS * (opening.diff() - wanted.diff()).square().mean()
+        loss = loss + SPEED_LOSS * (_speed(opening) - _speed(wanted)).square().mean()
         late = torch.relu(wanted - opening).square()
         loss = loss + ONSET_LOSS * (_onsets(wanted, viseme == VISEMES.index("sil")) * late).mean()
         error = coefficients - batch.coefficients
@@ -63,10 +63,15 @@ class Loss(nn.Module):
         return loss + VISEME_LOSS * unlikely
 
 
+def _speed(opening: Tensor) -> Tensor:
+    """How much an opening (batch, steps) changes in a chunk."""
+    return opening[:, PHASES:] - opening[:, :-PHASES]
+
+
 def _onsets(wanted: Tensor, silent: Tensor) -> Tensor:
-    """1 where the wanted opening (batch, chunks) rises in silence or just after it, else 0."""
-    rises = nn.functional.pad(wanted.diff(dim=1) > ONSET_RISE, (1, 0))
-    lately = [nn.functional.pad(silent, (k, 0))[:, : silent.shape[1]] for k in range(ONSET_CHUNKS + 1)]
+    """1 where the wanted opening (batch, steps) rises in silence or just after it, else 0."""
+    rises = nn.functional.pad(_speed(wanted) > ONSET_RISE, (PHASES, 0))
+    lately = [nn.functional.pad(silent, (k, 0))[:, : silent.shape[1]] for k in range(PHASES * ONSET_CHUNKS + 1)]
     return (rises & torch.stack(lately).any(dim=0)).float()
 
 

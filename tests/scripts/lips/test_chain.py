@@ -23,7 +23,7 @@ from scripts.lips.batches import CHUNKS, PEOPLE_SHARE, Clips, Cut  # noqa: E402
 from scripts.lips.espeak import Espeak  # noqa: E402
 from scripts.lips.export import build, export, parity  # noqa: E402
 from scripts.lips.export import load as load_network  # noqa: E402
-from scripts.lips.network import LipNetwork  # noqa: E402
+from scripts.lips.network import PHASES, LipNetwork  # noqa: E402
 from scripts.lips.texts import Writer  # noqa: E402
 from scripts.lips.train import Run, look, train  # noqa: E402
 from scripts.lips.voices import own_variant  # noqa: E402
@@ -83,7 +83,7 @@ def test_shards_keep_what_was_saved(utterances: list[Utterance], tmp_path: Path)
 def test_batches_are_cut_from_within_their_clips(dataset: Path) -> None:
     batch = Clips(dataset).batch(16, np.random.default_rng(0))
     assert batch.features.shape == (16, CHUNKS, 168)
-    assert batch.coefficients.shape == (16, CHUNKS, 14)
+    assert batch.coefficients.shape == (16, PHASES * CHUNKS, 14)
     assert torch.isfinite(batch.features).all()
 
 
@@ -124,17 +124,35 @@ def test_people_are_heard_as_often_as_asked(dataset: Path, utterances: list[Utte
     assert clips.share_of(clips.people) == pytest.approx(PEOPLE_SHARE)
 
 
-def test_a_cut_shows_the_lips_of_a_moment_before_the_end_of_each_chunk() -> None:
+def test_a_cut_shows_the_lips_of_a_moment_before_the_end_of_each_step() -> None:
     cut = Cut(np.array([0, 100]), np.array([1.0, 1.1]), np.array([0, 4]), chunks=5)
     np.testing.assert_array_equal(cut.heard()[0], np.arange(20))
-    np.testing.assert_array_equal(cut.shown()[0], [2, 6, 10, 14, 18])
+    np.testing.assert_array_equal(cut.shown()[0], [0, 2, 4, 6, 8, 10, 12, 14, 16, 18])
     assert cut.heard()[1, 0] == 100
     assert cut.heard()[1, -1] == 100 + int(1.1 * 19)
-    np.testing.assert_array_equal(cut.shown()[1], [-1, -1, 102, 106, 111])  # 80 ms and 20 ms before chunks end
+    # 80 ms and 20 ms before steps end
+    np.testing.assert_array_equal(cut.shown()[1], [-1, -1, -1, -1, 100, 102, 104, 106, 108, 111])
 
 
 def test_onnx_runtime_agrees_with_torch(trained: Run) -> None:
     assert parity(trained.network, build(trained.network), chunks=20) < 1e-4
+
+
+def test_onnx_runtime_agrees_with_torch_where_every_weight_counts() -> None:
+    torch.manual_seed(1)
+    network = LipNetwork().eval()
+    for weight in network.parameters():
+        torch.nn.init.normal_(weight, 0, 0.08)
+    assert parity(network, build(network), chunks=20) < 1e-4
+
+
+def test_both_steps_of_a_chunk_are_one_network_half_a_chunk_apart() -> None:
+    network = LipNetwork().eval()
+    sound = torch.randn(1, 4 * 40, 42)
+    later = torch.nn.functional.pad(sound, (0, 0, 2, 0))[:, : sound.shape[1]]
+    with torch.no_grad():
+        here, there = (network(x.reshape(1, 40, 168), torch.tensor([3]))[1] for x in (sound, later))
+    torch.testing.assert_close(here[:, 60:-1], there[:, 61:])  # by then the beginning is forgotten
 
 
 def test_network_has_at_most_a_million_parameters() -> None:
@@ -156,4 +174,6 @@ def test_network_is_causal() -> None:
     changed[:, 8:] = 0
     delay = torch.tensor([0])
     with torch.no_grad():
-        torch.testing.assert_close(network(features, delay)[0][:, :8], network(changed, delay)[0][:, :8])
+        heard, other = (network(x, delay)[0] for x in (features, changed))
+    torch.testing.assert_close(heard[:, : PHASES * 8], other[:, : PHASES * 8])
+    assert not torch.equal(heard[:, PHASES * 8], other[:, PHASES * 8])
