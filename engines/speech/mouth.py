@@ -23,7 +23,8 @@ TUCKING, TUCKED = 0.45, 0.7  # likewise in f v, and the lower lip under the teet
 FULL_TUCK = 0.65  # mouthRollLower
 TUCK_APERTURE = 0.018  # in distances between the eyes: 1.6 mm are left for the breath
 # A network trained on squares rounds lips too little where it is unsure: by least squares mouthPucker lacks a factor of
-# 1.13 over voices, 1.20 over a synthesiser and 1.22 over a person, none of whom it has heard.
+# 1.09 over voices, 1.13 over a synthesiser and 1.09 over a person, none of whom it has heard; most roundings are found
+# from 1.15 on.
 FULLER = 1.15
 RESTING, RESTS = 0.5, 0.8  # likewise in silence, and lips at rest, …
 AT_REST, PARTED = 0.012, 0.024  # … if they are no more than ajar: apertures below which they close, and that they keep
