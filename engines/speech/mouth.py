@@ -18,7 +18,7 @@ from engines.motion import COEFFICIENTS, VISEMES, LipMotion
 
 # Belief in p b m from which the lips begin to shut, and at which they are shut: the mean of open and shut, which a
 # network trained on squares gives where it is unsure, is a mouth ajar that no talker shows.
-SHUTTING, SHUT = 0.2, 0.5
+SHUTTING, SHUT = 0.2, 0.45
 TUCKING, TUCKED = 0.45, 0.7  # likewise in f v, and the lower lip under the teeth: rarer, and taken for breath and noise
 FULL_TUCK = 0.65  # mouthRollLower
 TUCK_APERTURE = 0.018  # in distances between the eyes: 1.6 mm are left for the breath
