@@ -50,7 +50,7 @@ def test_closed_mouth_is_at_rest_and_silent() -> None:
     assert motion.visemes[VISEMES.index("sil")] == 1
 
 
-@pytest.mark.parametrize(("belief", "opening"), [(0.1, 1.0), (0.35, 0.5), (0.9, 0.0)])
+@pytest.mark.parametrize(("belief", "opening"), [(0.1, 1.0), (0.325, 0.5), (0.9, 0.0)])
 def test_lips_shut_as_far_as_p_b_m_are_believed(belief: float, opening: float) -> None:
     coefficients, sounds = mouth(jawOpen=0.3), visemes(PP=belief, aa=1 - belief)
     before = lip_motion(coefficients.copy(), sounds).aperture
