@@ -5,6 +5,7 @@ What is drawn here is new each time that a clip is drawn: there are far fewer cl
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from scripts.lips.network import DELAYS, HOPS, PHASES, STRIDE
 
 TUCK_SHARE = 0.5  # of the clips are drawn by how much f and v they hold: the rarest gesture that is seen
 PEOPLE_SHARE = 0.5  # of the clips are of people, where there are any
+NOBODY = -1  # the number of what no person said
 TRACT = 0.05  # deviation of the logarithm of a further warp of the mel axis
 TILT = 0.15  # deviation of a further colour, in units of the features
 TEMPO, LARGEST_TEMPO = 0.08, 0.16  # deviation of the logarithm of a further tempo, and the most
@@ -58,12 +60,20 @@ class Cut:
         return self.start[:, None] + (self.rate[:, None] * when).astype(int)
 
 
-def _shares(people: np.ndarray, tucks: np.ndarray) -> np.ndarray:
-    """How likely each clip is drawn, (clips,): people's and the others' have each a share, and tucks draw."""
+def _shares(talker: np.ndarray, tucks: np.ndarray) -> np.ndarray:
+    """How likely each clip is drawn, (clips,): people's and the others' have each a share, and tucks draw.
+
+    talker: (clips,) a number for each person, NOBODY for synthesisers. Who said little is heard more often than that
+    alone would give, by the square root: it is other voices that are lacking.
+    """
     drawn = np.zeros(len(tucks))
+    people = talker != NOBODY
+    _, which, clips = np.unique(talker, return_inverse=True, return_counts=True)
+    weight = np.where(people, clips[which] ** -0.5, 1.0)
     for group, share in ((people, PEOPLE_SHARE), (~people, 1 - PEOPLE_SHARE)):
         if group.any():
-            here = group * ((1 - TUCK_SHARE) / group.sum() + TUCK_SHARE * tucks / max(tucks[group].sum(), 1e-9))
+            even, tucking = group * weight, group * weight * tucks
+            here = (1 - TUCK_SHARE) * even / even.sum() + TUCK_SHARE * tucking / max(tucking.sum(), 1e-9)
             drawn += share * here / here.sum()
     return drawn
 
@@ -79,9 +89,10 @@ class Clips:
         self.features = np.concatenate([p["features"] for p in packs])
         self.coefficients = np.concatenate([p["coefficients"] for p in packs])
         self.viseme = np.concatenate([p["viseme"] for p in packs])
-        self.people = np.repeat(["people" in path.name for path in paths], [len(p["viseme"]) for p in packs])
+        talker = np.repeat([_talker(path) for path in paths], [len(p["viseme"]) for p in packs])
+        self.people = talker != NOBODY
         tucks = (self.viseme == VISEMES.index("FF")).mean(axis=1)
-        self._bounds = np.cumsum(_shares(self.people, tucks))
+        self._bounds = np.cumsum(_shares(talker, tucks))
 
     def share_of(self, rows: np.ndarray) -> float:
         """How likely a drawn clip is one of rows, (clips,) of bool."""
@@ -118,6 +129,12 @@ class Clips:
             torch.from_numpy(coefficients),
             torch.from_numpy(viseme.astype(np.int64)),
         )
+
+
+def _talker(path: Path) -> int:
+    """The number of the person whose clips a file holds: each has a file of the corpus to themselves."""
+    found = re.search(r"people(\d+)", path.name)
+    return int(found[1]) if found else NOBODY
 
 
 def _another_voice(features: np.ndarray, draw: np.random.Generator) -> np.ndarray:

@@ -20,6 +20,7 @@ SECONDS = 8.0
 FRAMES = int(SECONDS * 100)  # label and feature frames of a clip
 NOT_SPEECH_SHARE = 0.12  # of the clips hold no speech and a closed mouth
 HELD_SHARE = 0.06  # of the clips are of held vowels
+WELL_SHARE = 0.3  # of the clips with speech are heard well: a good microphone in a quiet room, as most who present have
 HELD_VOWELS = 8  # in such a clip, at most
 EMPHASIS = 6.0  # dB, of syllable groups over their neighbours
 SPEED, UNLIKE = 0.09, 0.02  # deviations of the logarithm of a clip's speed, and of its utterances'
@@ -46,7 +47,7 @@ def make_clip(utterances: Sequence[Utterance], draw: Draw) -> Clip:
         spoken = [held_vowel(draw) for _ in range(draw.integers(3, HELD_VOWELS + 1))] if held else utterances
         clean, segments = string_together(spoken, draw)
         clean = _emphasise(clean, draw)
-        heard = degrade(clean, draw)
+        heard = hear_well(clean, draw) if draw.random() < WELL_SHARE else degrade(clean, draw)
     motion = articulate(segments, FRAMES, loudness_effort(clean, FRAMES))
     return Clip(heard, coefficients(motion), motion.viseme)
 
@@ -108,9 +109,15 @@ def _emphasise(clean: Samples, draw: Draw) -> Samples:
     return louder
 
 
+def hear_well(x: Samples, draw: Draw) -> Samples:
+    """What a good microphone near the mouth makes of clean speech: another colour, and a room that is hardly heard."""
+    x = x + _level(x) * 10 ** (-draw.uniform(35, 60) / 20) * acoustics.noise(len(x), draw)
+    return _as_loud_as_may_be(acoustics.equalise(x, draw), draw)
+
+
 def degrade(x: Samples, draw: Draw) -> Samples:
     """What a microphone somewhere makes of clean speech."""
-    level = float(np.sqrt(np.mean(x[np.abs(x) > 0.003] ** 2))) if np.abs(x).max() > 0.003 else 0.1
+    level = _level(x)
     if draw.random() < 0.3:
         x = _add_breath(x, level, draw)
     if draw.random() < 0.12:
@@ -127,7 +134,16 @@ def degrade(x: Samples, draw: Draw) -> Samples:
         x = x + level * 10 ** (-draw.uniform(-10, 15) / 20) * acoustics.puffs(len(x), draw)
     if draw.random() < 0.12:
         x = x + level * 10 ** (-draw.uniform(-4, 20) / 20) * acoustics.clicks(len(x), draw)
-    x = _line(x, draw)
+    return _as_loud_as_may_be(_line(x, draw), draw)
+
+
+def _level(x: Samples) -> float:
+    """Of the speech, its root mean square; 0.1, as speech is laid into clips, where there is none."""
+    return float(np.sqrt(np.mean(x[np.abs(x) > 0.003] ** 2))) if np.abs(x).max() > 0.003 else 0.1
+
+
+def _as_loud_as_may_be(x: Samples, draw: Draw) -> Samples:
+    """At some level, from hardly audible to a little too loud."""
     peak = np.abs(x).max() + 1e-9
     loud: Samples = (x / peak * 10 ** (draw.uniform(-36, 3) / 20)).astype(np.float32)
     return np.clip(loud, -1, 1)

@@ -25,6 +25,7 @@ from scripts.lips.network import (
     BAND_STRIDE,
     BANDS,
     CHANNELS,
+    DEEP_REACH,
     DELAYS,
     HEARD,
     HOPS,
@@ -41,7 +42,8 @@ TOLERANCE = 1e-4  # of parity with torch
 CHUNK = HOPS * FEATURES
 PAST = HEARD + STRIDE - HOPS  # frames before a chunk that its first step hears
 FOUND = CHANNELS * BANDS  # numbers that the convolutions find in each frame
-LAST_FOUND = PAST + HOPS - 2 * (TIME_REACH - 1)  # frames that they leave of those heard
+SEEN_OF_CHUNK = SEEN + STRIDE  # frames of the convolutions that a chunk's steps see
+BEHIND = TIME_REACH - 1  # frames that each convolution reaches back
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -54,7 +56,8 @@ def build(network: LipNetwork) -> onnx.ModelProto:
         *_steps("heard", "hearing", HEARD * FEATURES, STRIDE * FEATURES),
         helper.make_node("Concat", ["delay"] * PHASES, ["delays"], axis=0),
         helper.make_node("Concat", ["hearing", "delays"], ["input"], axis=1),
-        *_dense("input", "wide", "Relu"),
+        _gemm("input", "patterns", bias=False),
+        *_dense("patterns.sum", "wide", "Relu"),
         _gemm("wide", "narrow"),
         *_edges(),
         helper.make_node("Add", ["narrow.sum", "edges_narrow.sum"], ["narrow.all"]),
@@ -125,32 +128,39 @@ def _steps(source: str, name: str, length: int, stride: int) -> list[onnx.NodePr
 
 
 def _edges() -> list[onnx.NodeProto]:
-    """Convolutions over what was heard, and what each step makes of the last of their frames."""
+    """Convolutions over what was heard, as far back as the chunk's steps see, and what each step makes of them."""
+    first = PAST + HOPS - SEEN_OF_CHUNK - 3 * BEHIND
     return [
-        helper.make_node("Reshape", ["heard", "frames"], ["picture"]),
+        _slice("heard", "lately", first * FEATURES, (PAST + HOPS) * FEATURES),
+        helper.make_node("Reshape", ["lately", "frames"], ["picture"]),
         _slice("picture", "bands", 0, MELS, axis=3),
-        *_convolution("bands", "fine"),
-        *_convolution("fine", "coarse"),
-        helper.make_node("Transpose", ["coarse"], ["found"], perm=[0, 2, 1, 3]),
+        _convolution("bands", "fine", BAND_REACH, BAND_STRIDE),
+        helper.make_node("Relu", ["fine.sum"], ["fine"]),
+        _convolution("fine", "coarse", BAND_REACH, BAND_STRIDE),
+        helper.make_node("Relu", ["coarse.sum"], ["coarse"]),
+        _convolution("coarse", "deep", DEEP_REACH, 1),
+        _slice("coarse", "coarse.last", BEHIND, BEHIND + SEEN_OF_CHUNK, axis=2),
+        helper.make_node("Add", ["coarse.last", "deep.sum"], ["deep.all"]),
+        helper.make_node("Relu", ["deep.all"], ["deep"]),
+        helper.make_node("Transpose", ["deep"], ["found"], perm=[0, 2, 1, 3]),
         helper.make_node("Reshape", ["found", "row"], ["found.row"]),
-        _slice("found.row", "found.last", (LAST_FOUND - SEEN - STRIDE) * FOUND, LAST_FOUND * FOUND),
-        *_steps("found.last", "seeing", SEEN * FOUND, STRIDE * FOUND),
+        *_steps("found.row", "seeing", SEEN * FOUND, STRIDE * FOUND),
         *_dense("seeing", "edges", "Relu"),
         _gemm("edges", "edges_narrow", bias=False),
     ]
 
 
-def _convolution(source: str, name: str) -> list[onnx.NodeProto]:
-    side = BAND_REACH // 2
-    convolution = helper.make_node(
+def _convolution(source: str, name: str, bands: int, stride: int) -> onnx.NodeProto:
+    """Over TIME_REACH frames, none of them later, and so many bands."""
+    side = bands // 2
+    return helper.make_node(
         "Conv",
         [source, f"{name}.weight", f"{name}.bias"],
         [f"{name}.sum"],
-        kernel_shape=[TIME_REACH, BAND_REACH],
-        strides=[1, BAND_STRIDE],
+        kernel_shape=[TIME_REACH, bands],
+        strides=[1, stride],
         pads=[0, side, 0, side],
     )
-    return [convolution, helper.make_node("Relu", [f"{name}.sum"], [name])]
 
 
 def _recurrent(source: str, layer: int) -> list[onnx.NodeProto]:

@@ -13,15 +13,16 @@ PHASES = 2  # steps of a chunk: the same network hears each chunk twice, 20 ms a
 STRIDE = HOPS // PHASES  # feature frames of a step
 HEARD = 12  # feature frames that a step's first layer hears, its own among them
 DELAYS = 9  # look-aheads 0, 20, … 160 ms, one-hot
-WIDE, NARROW, MEMORY = 256, 192, 256
-CHANNELS, TIME_REACH, BAND_REACH, BAND_STRIDE = 16, 3, 5, 2  # of both convolutions
+PATTERNS, WIDE, NARROW, MEMORY = 64, 256, 192, 256
+CHANNELS, TIME_REACH, BAND_REACH, BAND_STRIDE = 32, 3, 5, 2  # of the first two convolutions
+DEEP_REACH = 3  # bands that the third one reaches over
 BANDS = MELS // BAND_STRIDE**2  # that the convolutions leave
-SEEN, EDGES = 4, 40  # frames of the second convolution that a step sees, and what it makes of them
+SEEN, EDGES = 4, 64  # frames of the last convolution that a step sees, and what it makes of them
 DROPOUT = 0.1  # of what passes between the layers, in training: without it the synthesisers are learnt by heart
 
 
 class LipNetwork(nn.Module):
-    """Dense layers over 120 ms beside convolutions over 80 ms, two GRUs, two heads.
+    """Dense layers over 120 ms beside convolutions over 100 ms, two GRUs, two heads.
 
     It takes a step every 20 ms. A GRU's memory is of the step before the last, so that the two steps of a chunk are
     two passes of one network over the same speech, half a chunk apart; what the step between has found is added.
@@ -30,12 +31,14 @@ class LipNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.wide = nn.Linear(HEARD * FEATURES + DELAYS, WIDE)
+        self.patterns = nn.Linear(HEARD * FEATURES + DELAYS, PATTERNS, bias=False)
+        self.wide = nn.Linear(PATTERNS, WIDE)
         self.narrow = nn.Linear(WIDE, NARROW)
         # Unlike dense layers, convolutions know a sound in another voice or at another moment as the same sound.
         reach = {"kernel_size": (TIME_REACH, BAND_REACH), "stride": (1, BAND_STRIDE), "padding": (0, BAND_REACH // 2)}
         self.fine = nn.Conv2d(1, CHANNELS, **reach)
         self.coarse = nn.Conv2d(CHANNELS, CHANNELS, **reach)
+        self.deep = nn.Conv2d(CHANNELS, CHANNELS, (TIME_REACH, DEEP_REACH), padding=(0, DEEP_REACH // 2))
         self.edges = nn.Linear(SEEN * CHANNELS * BANDS, EDGES)
         self.edges_narrow = nn.Linear(EDGES, NARROW, bias=False)
         self.memory0 = nn.GRU(NARROW, MEMORY, batch_first=True)
@@ -57,7 +60,7 @@ class LipNetwork(nn.Module):
         asked = nn.functional.one_hot(delay, DELAYS).to(features.dtype)
         asked = asked[:, None].expand(-1, frames.shape[1] // STRIDE, -1)
         heard = nn.functional.pad(frames, (0, 0, HEARD - STRIDE, 0))
-        x = torch.relu(self.wide(torch.cat([_windows(heard, HEARD), asked], dim=-1)))
+        x = torch.relu(self.wide(self.patterns(torch.cat([_windows(heard, HEARD), asked], dim=-1))))
         x = torch.relu(self.narrow(x) + self.edges_narrow(self._edges(frames)))
         x = _remember(self.memory0, self.drop(x))
         x = _remember(self.memory1, self.drop(_with_last(x, self.between0)))
@@ -68,8 +71,9 @@ class LipNetwork(nn.Module):
 
     def _edges(self, frames: Tensor) -> Tensor:
         """(batch, frames, FEATURES) to (batch, steps, EDGES)."""
-        bands = nn.functional.pad(frames[..., :MELS], (0, 0, 2 * (TIME_REACH - 1) + SEEN - STRIDE, 0))
+        bands = nn.functional.pad(frames[..., :MELS], (0, 0, 3 * (TIME_REACH - 1) + SEEN - STRIDE, 0))
         found = torch.relu(self.coarse(torch.relu(self.fine(bands[:, None]))))  # (batch, CHANNELS, frames, BANDS)
+        found = torch.relu(found[:, :, TIME_REACH - 1 :] + self.deep(found))
         return torch.relu(self.edges(_windows(found.transpose(1, 2).flatten(2), SEEN)))
 
 

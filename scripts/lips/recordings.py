@@ -3,14 +3,15 @@
 Usage: python -m scripts.lips.recordings FOLDER [--root /]
 
 Packages: asterisk-core-sounds-{en,es,fr,it,ru}-g722 and asterisk-core-sounds-{en,es,fr,it,ru} (their texts),
-tuxpaint-stamps-default. --root: where they are installed or were unpacked with dpkg-deb -x. Their licences and
-speakers are named in engines/speech/weights/README.md. Files that exist are kept.
+tuxpaint-stamps-default, klettres-data. --root: where they are installed or were unpacked with dpkg-deb -x. Their
+licences and speakers are named in engines/speech/weights/README.md. Files that exist are kept.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ SLOWEST = 0.45  # s a phone, on the mean
 BREAK = 0.25  # s of a pause at which a long recording is cut in two
 PIECE = 3.0  # s after which it is
 EDGE = 0.15  # s of silence kept at either end
+LEAD, FAINT = 0.25, 0.02  # s kept before and after a spoken letter's first and last sample above a share of its peak
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,15 @@ class Talker:
     texts: str  # a list of texts below the root, or the tag of a language in the texts beside the recordings
 
     @property
+    def spells(self) -> bool:
+        """Whether these are letters and syllables by themselves."""
+        return self.texts.endswith(".xml")
+
+    @property
     def packages(self) -> dict[str, str]:
         """Where each of its Debian packages has what is needed, below the root."""
+        if self.spells:
+            return {"klettres-data": self.folder}
         if not self.texts.endswith(".gz"):
             return {"tuxpaint-stamps-default": self.folder}
         name = Path(self.texts).parent.name
@@ -60,6 +69,11 @@ def _tuxpaint(tag: str) -> Talker:
     return Talker(f"tuxpaint-{tag}", tag, "usr/share/tuxpaint/stamps", tag)
 
 
+def _klettres(tag: str, language: str) -> Talker:
+    folder = "usr/share/klettres"
+    return Talker(f"klettres-{tag}", language, folder, f"{folder}/{tag}/sounds.xml")
+
+
 TALKERS = (
     _asterisk("en", "en-us", "en_US_f_Allison"),
     _asterisk("es", "es-419", "es_MX_f_Allison"),
@@ -67,6 +81,11 @@ TALKERS = (
     _asterisk("it", "it", "it_IT_m_Carlo"),
     _asterisk("ru", "ru", "ru_RU_f_IvrvoiceRU"),
     *(_tuxpaint(tag) for tag in "fr ru ro ca bg es be el da".split()),
+    *(_klettres(tag, tag) for tag in "cs da de es hu it lt nb nl ru uk".split()),
+    _klettres("en", "en-us"),
+    _klettres("en_GB", "en"),
+    _klettres("fr", "fr"),
+    _klettres("pt_BR", "pt-br"),
 )
 
 
@@ -88,6 +107,11 @@ def refuse_missing(root: Path) -> None:
 def recordings(talker: Talker, root: Path) -> Iterator[tuple[Path, str]]:
     """Files of a talker and what is said in them. A text that describes a sound is left out."""
     folder = root / talker.folder
+    if talker.spells:
+        for sound in ElementTree.parse(root / talker.texts).iter("sound"):
+            if (path := folder / sound.get("file", "")).is_file():
+                yield path, sound.get("name", "").lower()  # espeak-ng spells what is in capitals
+        return
     if talker.texts.endswith(".gz"):
         for line in gzip.open(root / talker.texts, "rt", encoding="utf-8-sig"):
             key, _, text = line.partition(":")
@@ -111,15 +135,23 @@ def read(path: Path) -> NDArray[np.float32]:
     return np.concatenate(parts).astype(np.float32)
 
 
+def trimmed(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Without the silence before and after it, but for LEAD."""
+    loud = np.flatnonzero(np.abs(samples) > FAINT * np.abs(samples).max())
+    lead = round(LEAD * SAMPLE_RATE)
+    return samples[max(loud[0] - lead, 0) : loud[-1] + lead] if len(loud) else samples
+
+
 def speak(talker: Talker, root: Path, speaker: Espeak) -> Iterator[Utterance]:
     """The talker's utterances with their phone times; what fits its text badly is left out."""
     spoken: list[Spoken] = []
     taught: list[Utterance] = []
     for path, text in recordings(talker, root):
-        samples = read(path)
         try:
+            samples = trimmed(read(path)) if talker.spells else read(path)
             lessons = [speaker.say(text, f"{talker.language}+{variant}", 150, 50, 50) for variant in TEACHERS]
-        except ValueError:
+        except (ValueError, av.FFmpegError) as error:
+            print(f"{path.name} is left out: {error}")
             continue
         phones = sum(len(word) for word in speaker.words())
         length = len(samples) / SAMPLE_RATE

@@ -24,10 +24,10 @@ from scripts.lips.network import PHASES, LipNetwork
 
 PEAK_RATE = 2e-3  # learning rate
 WARM_UP = 200  # steps
-DECAY_SHARE, LEAST_RATE = 0.5, 0.1  # of the steps, at the end; and of the peak rate, at the very end
+DECAY_SHARE, LEAST_RATE = 0.6, 0.02  # of the steps, at the end; and of the peak rate, at the very end
 MEMORY_OF_MEAN = 400  # steps over which the weights that are exported are a running mean
 CENTIMETRES = 8.92  # of one unit of aperture: losses are about 1 then
-OPENING_LOSS, SPEED_LOSS, SHAPE_LOSS, VISEME_LOSS, CLOSURE_LOSS = 4.0, 2.0, 30.0, 0.5, 12.0
+OPENING_LOSS, SPEED_LOSS, SHAPE_LOSS, VISEME_LOSS, CLOSURE_LOSS = 4.0, 2.0, 30.0, 1.0, 12.0
 ONSET_LOSS = 8.0  # more, of lips that are late to open after a pause: the mean of what may come opens them late
 ONSET_CHUNKS, ONSET_RISE = 2, 0.05  # after silence, and cm: what counts as opening after a pause
 SHUT = 0.004  # aperture, in distances between the eyes (0.4 mm)

@@ -18,7 +18,7 @@ OWN_VARIANTS = 80
 
 # Never trained on. A whole synthesiser, and voices of those that are.
 HELD_OUT_SYNTHESISERS = frozenset({"hts"})
-HELD_OUT_VOICES = frozenset({"czech_krb", "suo_fi_lj_diphone", "pc_diphone", "tuxpaint-ro"})
+HELD_OUT_VOICES = frozenset({"czech_krb", "suo_fi_lj_diphone", "pc_diphone", "tuxpaint-ro", "klettres-en_GB"})
 HELD_OUT_VARIANTS = frozenset({"klatt3", "f5", "m8", "Mike", "linda", "own7", "own23", "own41"})
 HELD_OUT_LANGUAGES = frozenset({"sv", "ro"})
 

@@ -19,7 +19,7 @@ pytest.importorskip("onnx", reason="export needs onnx: pip install -e .[train]")
 if ctypes.util.find_library("espeak-ng") is None:
     pytest.skip("the corpus needs espeak-ng: apt-get install espeak-ng", allow_module_level=True)
 
-from scripts.lips.batches import CHUNKS, PEOPLE_SHARE, Clips, Cut  # noqa: E402
+from scripts.lips.batches import CHUNKS, PEOPLE_SHARE, TUCK_SHARE, Clips, Cut  # noqa: E402
 from scripts.lips.espeak import Espeak  # noqa: E402
 from scripts.lips.export import build, export, parity  # noqa: E402
 from scripts.lips.export import load as load_network  # noqa: E402
@@ -122,6 +122,22 @@ def test_people_are_heard_as_often_as_asked(dataset: Path, utterances: list[Utte
     (tmp_path / "people000.npz").unlink()
     clips = Clips(tmp_path)
     assert clips.share_of(clips.people) == pytest.approx(PEOPLE_SHARE)
+
+
+def test_who_said_little_is_heard_more_often_than_that(
+    dataset: Path, utterances: list[Utterance], tmp_path: Path
+) -> None:
+    for number, said in ((0, utterances), (1, utterances[:2])):
+        shard = tmp_path / f"people{number:03d}.npz"
+        save(shard, [Utterance(u.samples, u.segments, PERSON, "someone") for u in said])
+        write(Work(shard, tmp_path, 0))
+        shard.unlink()
+    clips = Clips(tmp_path)
+    counts = [len(np.load(tmp_path / f"people{number:03d}-pass0-0.npz")["viseme"]) for number in (0, 1)]
+    little = np.arange(sum(counts)) >= counts[0]
+    even = counts[1] ** 0.5 / (counts[0] ** 0.5 + counts[1] ** 0.5)
+    assert counts[1] / sum(counts) < even
+    assert clips.share_of(little) > 0.99 * PEOPLE_SHARE * (1 - TUCK_SHARE) * even
 
 
 def test_a_cut_shows_the_lips_of_a_moment_before_the_end_of_each_step() -> None:

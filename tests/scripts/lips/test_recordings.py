@@ -17,7 +17,7 @@ if ctypes.util.find_library("espeak-ng") is None:
 
 from scripts.lips.align import Aligned, Spoken, align
 from scripts.lips.espeak import Espeak
-from scripts.lips.recordings import PIECE, TALKERS, Talker, pieces, read, recordings, refuse_missing, speak
+from scripts.lips.recordings import PIECE, TALKERS, Talker, pieces, read, recordings, refuse_missing, speak, trimmed
 from scripts.lips.utterance import PERSON, SAMPLE_RATE, Segment, Utterance
 
 TEXTS = (
@@ -90,6 +90,41 @@ def test_descriptions_of_sounds_are_no_speech(tmp_path: Path) -> None:
         file.write("; comment\nhello: Hello there.\nbeep: [a beep]\nmissing: Not recorded.\n")
     found = list(recordings(Talker("someone", "en-us", ".", "texts.txt.gz"), tmp_path))
     assert found == [(tmp_path / "hello.g722", "Hello there.")]
+
+
+def test_letters_are_read_from_their_list(speaker: Espeak, tmp_path: Path) -> None:
+    names = ("BA", "DO", "FE", "MI", "PU", "TA")
+    listed = "".join(f'<sound name="{name}" file="it/{name}.ogg"/>' for name in (*names, "ZO"))
+    (tmp_path / "it").mkdir()
+    (tmp_path / "it/sounds.xml").write_text(
+        f"<klettres><language><syllables>{listed}</syllables></language></klettres>"
+    )
+    for name in names:  # all but the last, each after two seconds of silence
+        spoken = speaker.say(name.lower(), "it+m7", 150, 40, 50).samples
+        write_sound(tmp_path / f"it/{name}.ogg", np.concatenate([np.zeros(2 * SAMPLE_RATE, np.float32), spoken]))
+    talker = Talker("someone", "it", ".", "it/sounds.xml")
+    assert [text for _, text in recordings(talker, tmp_path)] == ["ba", "do", "fe", "mi", "pu", "ta"]
+    utterances = list(speak(talker, tmp_path, speaker))
+    assert len(utterances) == len(names) - 1  # the one that fits worst is left out
+    assert all(len(u.segments) == 2 and len(u.samples) < 1.5 * SAMPLE_RATE for u in utterances)
+
+
+def test_files_that_cannot_be_read_are_named_and_left_out(
+    speaker: Espeak, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i, text in enumerate(TEXTS[:3]):
+        write_sound(tmp_path / f"{i}_desc_it.ogg", speaker.say(text, "it+m7", 150, 40, 50).samples)
+        (tmp_path / f"{i}.txt").write_text(f"A thing.\nit.utf8={text}\n", encoding="utf-8")
+    (tmp_path / "1_desc_it.ogg").write_bytes(b"OggS" + bytes(200))
+    assert len(list(speak(Talker("someone", "it", ".", "it"), tmp_path, speaker))) == 1
+    assert "1_desc_it.ogg is left out" in capsys.readouterr().out
+
+
+def test_silence_around_a_letter_is_cut_but_for_a_little() -> None:
+    sound = np.zeros(3 * SAMPLE_RATE, np.float32)
+    sound[SAMPLE_RATE : SAMPLE_RATE + 1600] = 0.5
+    assert len(trimmed(sound)) == pytest.approx(SAMPLE_RATE * (0.25 + 0.1 + 0.25), abs=2)
+    np.testing.assert_array_equal(trimmed(np.zeros(100, np.float32)), np.zeros(100))
 
 
 def test_sound_files_become_mono_at_16_khz(tmp_path: Path) -> None:
