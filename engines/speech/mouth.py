@@ -21,6 +21,7 @@ from engines.motion import COEFFICIENTS, VISEMES, LipMotion
 SHUTTING, SHUT = 0.2, 0.45
 TUCKING, TUCKED = 0.45, 0.7  # likewise in f v, and the lower lip under the teeth: rarer, and taken for breath and noise
 FULL_TUCK = 0.65  # mouthRollLower
+PRESSED = 0.20  # mouthRollLower of pressed lips: those of p b m are not tucked too, as a mean of p b m and f v would be
 TUCK_APERTURE = 0.018  # in distances between the eyes: 1.6 mm are left for the breath
 # A network trained on squares rounds lips too little where it is unsure: by least squares mouthPucker lacks a factor of
 # 1.09 over voices, 1.13 over a synthesiser and 1.09 over a person, none of whom it has heard; most roundings are found
@@ -65,8 +66,12 @@ def lip_motion(coefficients: NDArray[np.float32], visemes: NDArray[np.float32]) 
 
 
 def shut_at_closures(coefficients: NDArray[np.float32], visemes: NDArray[np.float32]) -> None:
-    """Shut the lips, in place, as far as the visemes say p b m; the jaw stays where it is."""
-    _narrow(coefficients, _share(visemes[_CLOSING_VISEME], SHUTTING, SHUT), 0.0)
+    """Shut the lips, in place, as far as the visemes say p b m, and take back the tuck of f v where these are less
+    likely; the jaw stays where it is."""
+    belief = _share(visemes[_CLOSING_VISEME], SHUTTING, SHUT)
+    _narrow(coefficients, belief, 0.0)
+    if visemes[_CLOSING_VISEME] > visemes[_TUCKING_VISEME]:
+        coefficients[_ROLL_LOWER] -= belief * max(coefficients[_ROLL_LOWER] - PRESSED, 0.0)
 
 
 def tuck_at_labiodentals(coefficients: NDArray[np.float32], visemes: NDArray[np.float32]) -> None:

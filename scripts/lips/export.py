@@ -27,6 +27,7 @@ from scripts.lips.network import (
     CHANNELS,
     DEEP_REACH,
     DELAYS,
+    EARLIER,
     HEARD,
     HOPS,
     MEMORY,
@@ -35,6 +36,7 @@ from scripts.lips.network import (
     STRIDE,
     TIME_REACH,
     LipNetwork,
+    served,
 )
 
 OPSET, IR_VERSION = 17, 8  # old enough for every ONNX Runtime that the product allows
@@ -66,10 +68,11 @@ def build(network: LipNetwork) -> onnx.ModelProto:
         *_recurrent("narrow", 0),
         *_recurrent("remembered0", 1),
         helper.make_node("Concat", ["memory0_out", "memory1_out"], ["memory_out"], axis=0),
-        _slice("remembered1", "state", PHASES - 1, PHASES, axis=0),
-        *_dense("state", "shape", "Relu"),
-        *_dense("shape", "coefficients", "Sigmoid"),
-        *_dense("shape", "visemes", "Softmax"),
+        *_dense("remembered1", "shape", "Relu"),
+        *_dense("shape", "coefficients.steps", "Sigmoid"),
+        _slice("coefficients.steps", "coefficients", PHASES - 1, PHASES, axis=0),
+        *_dense("shape", "visemes.steps", "Softmax"),
+        helper.make_node("MatMul", ["shares", "visemes.steps"], ["visemes"]),
     ]
     graph = helper.make_graph(
         nodes,
@@ -99,9 +102,10 @@ def _constants(network: LipNetwork, nodes: Sequence[onnx.NodeProto]) -> dict[str
     for layer in (0, 1):
         weights |= _gru_weights(weights, layer)
     shapes = {"frames": np.array([1, 1, -1, FEATURES]), "row": np.array([1, -1])}
+    shares = {"shares": np.array([[EARLIER, 1 - EARLIER]], np.float32)}
     used = sorted({name for node in nodes for name in node.input})
     numbers = {name: np.array([int(name)]) for name in used if name.isdecimal()}
-    return {name: array for name, array in (weights | shapes | numbers).items() if name in used}
+    return {name: array for name, array in (weights | shapes | shares | numbers).items() if name in used}
 
 
 def _value(name: str, *shape: int) -> onnx.ValueInfoProto:
@@ -113,7 +117,8 @@ def _slice(source: str, name: str, first: int, end: int, axis: int = 1) -> onnx.
 
 
 def _gemm(source: str, name: str, bias: bool = True) -> onnx.NodeProto:
-    inputs = [source, f"{name}.weight", *([f"{name}.bias"] if bias else [])]
+    layer = name.removesuffix(".steps")
+    inputs = [source, f"{layer}.weight", *([f"{layer}.bias"] if bias else [])]
     return helper.make_node("Gemm", inputs, [f"{name}.sum"], transB=1)
 
 
@@ -200,8 +205,7 @@ def parity(network: LipNetwork, model: onnx.ModelProto, chunks: int = 50) -> flo
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     features = np.random.default_rng(0).standard_normal((1, chunks, CHUNK)).astype(np.float32)
     with torch.no_grad():
-        coefficients, logits = network.cpu().eval()(torch.from_numpy(features), torch.tensor([4]))
-        visemes = torch.softmax(logits, dim=-1)
+        coefficients, visemes = served(*network.cpu().eval()(torch.from_numpy(features), torch.tensor([4])))
     past = np.zeros((1, PAST * FEATURES), np.float32)
     memory = np.zeros((2, PHASES, MEMORY), np.float32)
     delay = np.eye(DELAYS, dtype=np.float32)[4:5]
@@ -209,9 +213,8 @@ def parity(network: LipNetwork, model: onnx.ModelProto, chunks: int = 50) -> flo
     for i in range(chunks):
         feed = {"chunk": features[:, i], "past": past, "delay": delay, "memory": memory}
         c, v, past, memory = session.run(None, feed)
-        step = PHASES * (i + 1) - 1
-        worst = max(worst, float(np.abs(c - coefficients[:, step].numpy()).max()))
-        worst = max(worst, float(np.abs(v - visemes[:, step].numpy()).max()))
+        worst = max(worst, float(np.abs(c - coefficients[:, i].numpy()).max()))
+        worst = max(worst, float(np.abs(v - visemes[:, i].numpy()).max()))
     return worst
 
 

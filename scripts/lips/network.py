@@ -18,6 +18,9 @@ CHANNELS, TIME_REACH, BAND_REACH, BAND_STRIDE = 32, 3, 5, 2  # of the first two 
 DEEP_REACH = 3  # bands that the third one reaches over
 BANDS = MELS // BAND_STRIDE**2  # that the convolutions leave
 SEEN, EDGES = 4, 64  # frames of the last convolution that a step sees, and what it makes of them
+EARLIER = (
+    0.3  # share of a chunk's earlier step in the visemes that are served: two hearings of a sound err less than one
+)
 DROPOUT = 0.1  # of what passes between the layers, in training: without it the synthesisers are learnt by heart
 
 
@@ -75,6 +78,15 @@ class LipNetwork(nn.Module):
         found = torch.relu(self.coarse(torch.relu(self.fine(bands[:, None]))))  # (batch, CHANNELS, frames, BANDS)
         found = torch.relu(found[:, :, TIME_REACH - 1 :] + self.deep(found))
         return torch.relu(self.edges(_windows(found.transpose(1, 2).flatten(2), SEEN)))
+
+
+def served(coefficients: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
+    """What chunks give of what their steps found, (batch, 2 chunks, 14) and (batch, 2 chunks, 15).
+
+    Coefficients (batch, chunks, 14), those of the later step, and visemes (batch, chunks, 15) that sum to 1, of both.
+    """
+    visemes = torch.softmax(logits, dim=-1)
+    return coefficients[:, 1::PHASES], torch.lerp(visemes[:, 1::PHASES], visemes[:, ::PHASES], EARLIER)
 
 
 def _windows(frames: Tensor, length: int) -> Tensor:

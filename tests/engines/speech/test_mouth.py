@@ -72,6 +72,19 @@ def test_a_tuck_leaves_room_for_the_breath() -> None:
     assert lip_motion(coefficients, sounds).aperture == pytest.approx(0.018, abs=1e-4)
 
 
+@pytest.mark.parametrize(("closing", "tucking", "left"), [(0.5, 0.4, 0.20), (0.325, 0.1, 0.30), (0.4, 0.5, 0.40)])
+def test_lips_press_or_tuck_and_do_not_half_of_both(closing: float, tucking: float, left: float) -> None:
+    coefficients, sounds = mouth(jawOpen=0.3, mouthRollLower=0.4), visemes(PP=closing, FF=tucking)
+    shut_at_closures(coefficients, sounds)
+    assert coefficients[COEFFICIENTS.index("mouthRollLower")] == pytest.approx(left, abs=1e-6)
+
+
+def test_pressed_lips_are_no_more_rolled_in_than_they_were() -> None:
+    coefficients = mouth(jawOpen=0.3, mouthRollLower=0.1)
+    shut_at_closures(coefficients, visemes(PP=1.0))
+    assert coefficients[COEFFICIENTS.index("mouthRollLower")] == np.float32(0.1)
+
+
 @pytest.mark.parametrize(("heard", "shown"), [(0.0, 0.0), (0.4, 0.46), (0.95, 1.0)])
 def test_lips_round_more_than_an_unsure_network_says(heard: float, shown: float) -> None:
     coefficients = mouth(jawOpen=0.3, mouthPucker=heard)

@@ -23,7 +23,7 @@ from scripts.lips.batches import CHUNKS, PEOPLE_SHARE, TUCK_SHARE, Clips, Cut  #
 from scripts.lips.espeak import Espeak  # noqa: E402
 from scripts.lips.export import build, export, parity  # noqa: E402
 from scripts.lips.export import load as load_network  # noqa: E402
-from scripts.lips.network import PHASES, LipNetwork  # noqa: E402
+from scripts.lips.network import EARLIER, PHASES, LipNetwork, served  # noqa: E402
 from scripts.lips.texts import Writer  # noqa: E402
 from scripts.lips.train import Run, look, train  # noqa: E402
 from scripts.lips.voices import own_variant  # noqa: E402
@@ -172,6 +172,17 @@ def test_both_steps_of_a_chunk_are_one_network_half_a_chunk_apart() -> None:
     with torch.no_grad():
         here, there = (network(x.reshape(1, 40, 168), torch.tensor([3]))[1] for x in (sound, later))
     torch.testing.assert_close(here[:, 60:-1], there[:, 61:])  # by then the beginning is forgotten
+
+
+def test_a_chunk_gives_its_later_step_and_visemes_of_both() -> None:
+    coefficients = torch.arange(4.0).reshape(1, 4, 1).expand(-1, -1, 14) / 4
+    logits = torch.full((1, 4, 15), -100.0)
+    for step, viseme in enumerate((3, 7, 7, 7)):
+        logits[0, step, viseme] = 100.0
+    given, visemes = served(coefficients, logits)
+    torch.testing.assert_close(given[0, :, 0], torch.tensor([0.25, 0.75]))
+    torch.testing.assert_close(visemes[0, :, 3], torch.tensor([EARLIER, 0.0]))
+    torch.testing.assert_close(visemes.sum(dim=-1), torch.ones(1, 2))
 
 
 def test_network_has_at_most_a_million_parameters() -> None:
