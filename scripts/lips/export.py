@@ -25,16 +25,16 @@ from scripts.lips.network import (
     BAND_STRIDE,
     BANDS,
     CHANNELS,
+    COEFFICIENT_SHARES,
     DEEP_REACH,
     DELAYS,
-    EARLIER,
     HEARD,
     HOPS,
     MEMORY,
-    PHASES,
     SEEN,
     STRIDE,
     TIME_REACH,
+    VISEME_SHARES,
     LipNetwork,
     served,
 )
@@ -42,9 +42,9 @@ from scripts.lips.network import (
 OPSET, IR_VERSION = 17, 8  # old enough for every ONNX Runtime that the product allows
 TOLERANCE = 1e-4  # of parity with torch
 CHUNK = HOPS * FEATURES
-PAST = HEARD + STRIDE - HOPS  # frames before a chunk that its first step hears
+PAST = HEARD - 1  # frames before a chunk that its first step hears: there is a step after every frame
 FOUND = CHANNELS * BANDS  # numbers that the convolutions find in each frame
-SEEN_OF_CHUNK = SEEN + STRIDE  # frames of the convolutions that a chunk's steps see
+SEEN_OF_CHUNK = SEEN + HOPS - 1  # frames of the convolutions that a chunk's steps see
 BEHIND = TIME_REACH - 1  # frames that each convolution reaches back
 
 Weights = dict[str, NDArray[np.float32]]
@@ -55,8 +55,8 @@ def build(network: LipNetwork) -> onnx.ModelProto:
     nodes = [
         helper.make_node("Concat", ["past", "chunk"], ["heard"], axis=1),
         _slice("heard", "past_out", CHUNK, CHUNK + PAST * FEATURES),
-        *_steps("heard", "hearing", HEARD * FEATURES, STRIDE * FEATURES),
-        helper.make_node("Concat", ["delay"] * PHASES, ["delays"], axis=0),
+        *_steps("heard", "hearing", HEARD * FEATURES, FEATURES),
+        helper.make_node("Concat", ["delay"] * HOPS, ["delays"], axis=0),
         helper.make_node("Concat", ["hearing", "delays"], ["input"], axis=1),
         _gemm("input", "patterns", bias=False),
         *_dense("patterns.sum", "wide", "Relu"),
@@ -70,9 +70,9 @@ def build(network: LipNetwork) -> onnx.ModelProto:
         helper.make_node("Concat", ["memory0_out", "memory1_out"], ["memory_out"], axis=0),
         *_dense("remembered1", "shape", "Relu"),
         *_dense("shape", "coefficients.steps", "Sigmoid"),
-        _slice("coefficients.steps", "coefficients", PHASES - 1, PHASES, axis=0),
+        helper.make_node("MatMul", ["coefficient.shares", "coefficients.steps"], ["coefficients"]),
         *_dense("shape", "visemes.steps", "Softmax"),
-        helper.make_node("MatMul", ["shares", "visemes.steps"], ["visemes"]),
+        helper.make_node("MatMul", ["viseme.shares", "visemes.steps"], ["visemes"]),
     ]
     graph = helper.make_graph(
         nodes,
@@ -81,13 +81,13 @@ def build(network: LipNetwork) -> onnx.ModelProto:
             _value("chunk", 1, CHUNK),
             _value("past", 1, PAST * FEATURES),
             _value("delay", 1, DELAYS),
-            _value("memory", 2, PHASES, MEMORY),
+            _value("memory", 2, HOPS, MEMORY),
         ],
         [
             _value("coefficients", 1, len(COEFFICIENTS)),
             _value("visemes", 1, len(VISEMES)),
             _value("past_out", 1, PAST * FEATURES),
-            _value("memory_out", 2, PHASES, MEMORY),
+            _value("memory_out", 2, HOPS, MEMORY),
         ],
         [numpy_helper.from_array(value, name) for name, value in _constants(network, nodes).items()],
     )
@@ -102,7 +102,10 @@ def _constants(network: LipNetwork, nodes: Sequence[onnx.NodeProto]) -> dict[str
     for layer in (0, 1):
         weights |= _gru_weights(weights, layer)
     shapes = {"frames": np.array([1, 1, -1, FEATURES]), "row": np.array([1, -1])}
-    shares = {"shares": np.array([[EARLIER, 1 - EARLIER]], np.float32)}
+    shares = {
+        "coefficient.shares": np.array([COEFFICIENT_SHARES], np.float32),
+        "viseme.shares": np.array([VISEME_SHARES], np.float32),
+    }
     used = sorted({name for node in nodes for name in node.input})
     numbers = {name: np.array([int(name)]) for name in used if name.isdecimal()}
     return {name: array for name, array in (weights | shapes | shares | numbers).items() if name in used}
@@ -127,9 +130,9 @@ def _dense(source: str, name: str, activation: str) -> list[onnx.NodeProto]:
 
 
 def _steps(source: str, name: str, length: int, stride: int) -> list[onnx.NodeProto]:
-    """(1, length + stride) to (PHASES, length): what each step of the chunk has before it."""
-    rows = [_slice(source, f"{name}{phase}", phase * stride, phase * stride + length) for phase in range(PHASES)]
-    return [*rows, helper.make_node("Concat", [f"{name}{phase}" for phase in range(PHASES)], [name], axis=0)]
+    """(1, length + 3 stride) to (HOPS, length): what each step of the chunk has before it."""
+    rows = [_slice(source, f"{name}{step}", step * stride, step * stride + length) for step in range(HOPS)]
+    return [*rows, helper.make_node("Concat", [f"{name}{step}" for step in range(HOPS)], [name], axis=0)]
 
 
 def _edges() -> list[onnx.NodeProto]:
@@ -149,7 +152,7 @@ def _edges() -> list[onnx.NodeProto]:
         helper.make_node("Relu", ["deep.all"], ["deep"]),
         helper.make_node("Transpose", ["deep"], ["found"], perm=[0, 2, 1, 3]),
         helper.make_node("Reshape", ["found", "row"], ["found.row"]),
-        *_steps("found.row", "seeing", SEEN * FOUND, STRIDE * FOUND),
+        *_steps("found.row", "seeing", SEEN * FOUND, FOUND),
         *_dense("seeing", "edges", "Relu"),
         _gemm("edges", "edges_narrow", bias=False),
     ]
@@ -169,7 +172,7 @@ def _convolution(source: str, name: str, bands: int, stride: int) -> onnx.NodePr
 
 
 def _recurrent(source: str, layer: int) -> list[onnx.NodeProto]:
-    """One GRU step of each phase, (PHASES, n) to (PHASES, MEMORY), and a share of the step before each."""
+    """What each of a chunk's steps remembers, (HOPS, n) to (HOPS, MEMORY), and a share of the one 20 ms before it."""
     name = f"gru{layer}"
     inputs = [f"{name}.sequence", f"{name}.input", f"{name}.recurrent", f"{name}.bias", "", f"memory{layer}"]
     after = f"memory{layer}_out"
@@ -177,7 +180,7 @@ def _recurrent(source: str, layer: int) -> list[onnx.NodeProto]:
         helper.make_node("Unsqueeze", [source, "0"], [f"{name}.sequence"]),
         helper.make_node("GRU", inputs, ["", after], hidden_size=MEMORY, linear_before_reset=1),
         helper.make_node("Concat", [f"memory{layer}", after], [f"{name}.both"], axis=1),
-        _slice(f"{name}.both", f"{name}.last", PHASES - 1, 2 * PHASES - 1),
+        _slice(f"{name}.both", f"{name}.last", HOPS - STRIDE, 2 * HOPS - STRIDE),
         helper.make_node("Mul", [f"{name}.last", f"between{layer}"], [f"{name}.share"]),
         helper.make_node("Add", [after, f"{name}.share"], [f"{name}.sum"]),
         helper.make_node("Squeeze", [f"{name}.sum", "0"], [f"remembered{layer}"]),
@@ -205,9 +208,9 @@ def parity(network: LipNetwork, model: onnx.ModelProto, chunks: int = 50) -> flo
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     features = np.random.default_rng(0).standard_normal((1, chunks, CHUNK)).astype(np.float32)
     with torch.no_grad():
-        coefficients, visemes = served(*network.cpu().eval()(torch.from_numpy(features), torch.tensor([4])))
+        coefficients, visemes = served(network.cpu().eval(), torch.from_numpy(features), torch.tensor([4]))
     past = np.zeros((1, PAST * FEATURES), np.float32)
-    memory = np.zeros((2, PHASES, MEMORY), np.float32)
+    memory = np.zeros((2, HOPS, MEMORY), np.float32)
     delay = np.eye(DELAYS, dtype=np.float32)[4:5]
     worst = 0.0
     for i in range(chunks):

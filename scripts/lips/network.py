@@ -18,9 +18,9 @@ CHANNELS, TIME_REACH, BAND_REACH, BAND_STRIDE = 32, 3, 5, 2  # of the first two 
 DEEP_REACH = 3  # bands that the third one reaches over
 BANDS = MELS // BAND_STRIDE**2  # that the convolutions leave
 SEEN, EDGES = 4, 64  # frames of the last convolution that a step sees, and what it makes of them
-EARLIER = (
-    0.3  # share of a chunk's earlier step in the visemes that are served: two hearings of a sound err less than one
-)
+# What is served hears every chunk four times, 10 ms apart, and gives a mean, oldest first: four hearings of a sound err
+# less than one. The oldest is of a moment 30 ms before the last.
+VISEME_SHARES, COEFFICIENT_SHARES = (0.1, 0.1, 0.3, 0.5), (0.0, 0.0, 0.3, 0.7)
 DROPOUT = 0.1  # of what passes between the layers, in training: without it the synthesisers are learnt by heart
 
 
@@ -80,13 +80,26 @@ class LipNetwork(nn.Module):
         return torch.relu(self.edges(_windows(found.transpose(1, 2).flatten(2), SEEN)))
 
 
-def served(coefficients: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
-    """What chunks give of what their steps found, (batch, 2 chunks, 14) and (batch, 2 chunks, 15).
+def served(network: LipNetwork, features: Tensor, delay: Tensor) -> tuple[Tensor, Tensor]:
+    """What chunks give, heard after each of their feature frames: two passes, one of them a frame late.
 
-    Coefficients (batch, chunks, 14), those of the later step, and visemes (batch, chunks, 15) that sum to 1, of both.
+    features: (batch, chunks, 4 FEATURES), delay: (batch,) in steps of 20 ms. Coefficients (batch, chunks, 14) and
+    visemes (batch, chunks, 15), which sum to 1.
     """
-    visemes = torch.softmax(logits, dim=-1)
-    return coefficients[:, 1::PHASES], torch.lerp(visemes[:, 1::PHASES], visemes[:, ::PHASES], EARLIER)
+    late = nn.functional.pad(features.flatten(1), (FEATURES, -FEATURES)).view(features.shape)
+    (coefficients_late, logits_late), (coefficients, logits) = (network(x, delay) for x in (late, features))
+    visemes_late, visemes = torch.softmax(logits_late, dim=-1), torch.softmax(logits, dim=-1)
+    return (
+        _mean(coefficients_late, coefficients, COEFFICIENT_SHARES),
+        _mean(visemes_late, visemes, VISEME_SHARES),
+    )
+
+
+def _mean(late: Tensor, found: Tensor, shares: tuple[float, ...]) -> Tensor:
+    """(batch, steps, n) of both passes to (batch, chunks, n)."""
+    by_time = torch.stack([late, found], dim=2).flatten(1, 2).unflatten(1, (-1, HOPS))
+    mean: Tensor = (by_time * torch.tensor(shares)[:, None]).sum(dim=2)
+    return mean
 
 
 def _windows(frames: Tensor, length: int) -> Tensor:

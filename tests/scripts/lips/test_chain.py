@@ -23,7 +23,7 @@ from scripts.lips.batches import CHUNKS, PEOPLE_SHARE, TUCK_SHARE, Clips, Cut  #
 from scripts.lips.espeak import Espeak  # noqa: E402
 from scripts.lips.export import build, export, parity  # noqa: E402
 from scripts.lips.export import load as load_network  # noqa: E402
-from scripts.lips.network import EARLIER, PHASES, LipNetwork, served  # noqa: E402
+from scripts.lips.network import COEFFICIENT_SHARES, PHASES, VISEME_SHARES, LipNetwork, served  # noqa: E402
 from scripts.lips.texts import Writer  # noqa: E402
 from scripts.lips.train import Run, look, train  # noqa: E402
 from scripts.lips.voices import own_variant  # noqa: E402
@@ -174,15 +174,24 @@ def test_both_steps_of_a_chunk_are_one_network_half_a_chunk_apart() -> None:
     torch.testing.assert_close(here[:, 60:-1], there[:, 61:])  # by then the beginning is forgotten
 
 
-def test_a_chunk_gives_its_later_step_and_visemes_of_both() -> None:
-    coefficients = torch.arange(4.0).reshape(1, 4, 1).expand(-1, -1, 14) / 4
-    logits = torch.full((1, 4, 15), -100.0)
-    for step, viseme in enumerate((3, 7, 7, 7)):
-        logits[0, step, viseme] = 100.0
-    given, visemes = served(coefficients, logits)
-    torch.testing.assert_close(given[0, :, 0], torch.tensor([0.25, 0.75]))
-    torch.testing.assert_close(visemes[0, :, 3], torch.tensor([EARLIER, 0.0]))
-    torch.testing.assert_close(visemes.sum(dim=-1), torch.ones(1, 2))
+def test_chunks_give_a_mean_of_what_is_heard_after_each_frame() -> None:
+    torch.manual_seed(3)
+    network = LipNetwork().eval()
+    for share in (network.between0, network.between1):
+        torch.nn.init.normal_(share)
+    sound = torch.randn(1, 4 * 40, 42)
+    delay = torch.tensor([2])
+    with torch.no_grad():
+        coefficients, visemes = served(network, sound.reshape(1, 40, 168), delay)
+        steps = []
+        for frames_less in (3, 2, 1, 0):  # a pass of its own for each: its last step ends that much earlier
+            heard = torch.nn.functional.pad(sound, (0, 0, frames_less, 0))[:, : sound.shape[1]]
+            steps.append([x[0, -1] for x in network(heard.reshape(1, 40, 168), delay)])
+    wanted = sum(share * c for share, (c, _) in zip(COEFFICIENT_SHARES, steps, strict=True))
+    torch.testing.assert_close(coefficients[0, -1], wanted)
+    wanted = sum(share * torch.softmax(v, dim=-1) for share, (_, v) in zip(VISEME_SHARES, steps, strict=True))
+    torch.testing.assert_close(visemes[0, -1], wanted)
+    assert sum(COEFFICIENT_SHARES) == pytest.approx(1) == sum(VISEME_SHARES)
 
 
 def test_network_has_at_most_a_million_parameters() -> None:
