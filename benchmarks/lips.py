@@ -64,6 +64,7 @@ BARS = {
     "core_share": "≤ 0.03",
 }
 DEFAULT_LOOKAHEAD = 80  # ms
+SAID_IN_A_CLIP = {"voices": 2, "synthesiser": 2, "people": 4}  # utterances; people's are short
 FULL_OPENING = 0.14  # aperture of a wide vowel: the range that silence is measured against
 
 
@@ -121,7 +122,7 @@ def real_speech(folder: Path, encoder: TrainedEncoder) -> Results:
 
 
 def held_out(corpus: Path, clips: int) -> dict[str, list[Clip]]:
-    """Clips of held-out voices of known synthesisers, and of the held-out synthesiser."""
+    """Clips of held-out voices of known synthesisers, of the held-out synthesiser, and of held-out people."""
     groups: dict[str, list[Utterance]] = {"voices": [], "synthesiser": []}
     for path in sorted(corpus.glob("shard[0-9][0-9][0-9].npz")):
         for utterance in load(path):
@@ -131,10 +132,15 @@ def held_out(corpus: Path, clips: int) -> dict[str, list[Clip]]:
                 groups["voices"].append(utterance)
         if min(len(group) for group in groups.values()) >= 2 * clips:
             break
-    return {
-        name: [plain_clip(group[i : i + 2]) for i in range(0, min(len(group), 2 * clips) - 1, 2)]
-        for name, group in groups.items()
-    }
+    people = [u for path in sorted(corpus.glob("people[0-9][0-9][0-9].npz")) for u in load(path)]
+    if heard := [u for u in people if is_held_out_voice(u.voice)]:
+        groups["people"] = heard
+    return {name: _clips(group, SAID_IN_A_CLIP[name])[:clips] for name, group in groups.items()}
+
+
+def _clips(utterances: list[Utterance], said: int) -> list[Clip]:
+    """One after the other, said at a time; what is left over at the end is left out."""
+    return [plain_clip(utterances[i : i + said]) for i in range(0, len(utterances) - said + 1, said)]
 
 
 def agreement(
@@ -150,12 +156,12 @@ def agreement(
     return float(np.mean(values)), float(np.mean(lags))
 
 
-def gestures(encoder: TrainedEncoder, clips: list[Clip]) -> Results:
-    """Closures, tucks and rounding on synthetic speech, of which there is more than of recordings."""
+def gestures(encoder: TrainedEncoder, clips: list[Clip], prefix: str) -> Results:
+    """Closures, tucks and rounding on speech whose phone times the corpus knows, of which there is more."""
     seen = Gestures()
     for clip in clips:
         seen.count(motions(encoder, clip.samples), sounds_of(clip.viseme, RATE), clip.coefficients[2::4])
-    return {f"held_out_{name}": value for name, value in seen.results().items()}
+    return {f"{prefix}_{name}": value for name, value in seen.results().items()}
 
 
 def noisy(samples: Samples) -> Samples:
@@ -181,7 +187,12 @@ def synthetic(corpus: Path, clips: int, weights: Path) -> Results:
         "opus_16_kbit": agreement(encoder, groups["voices"], acoustics.opus)[0],
         "by_lookahead_ms": {str(ms): agreement(load_trained(ms, weights), groups["voices"])[0] for ms in steps},
     }
-    return measured | gestures(encoder, groups["voices"])
+    measured |= gestures(encoder, groups["voices"], "held_out")
+    measured |= gestures(encoder, groups["synthesiser"], "held_out_synthesiser")
+    if people := groups.get("people"):
+        measured["held_out_people"] = agreement(encoder, people)[0]
+        measured |= gestures(encoder, people, "held_out_people")
+    return measured
 
 
 def quiet(encoder: TrainedEncoder) -> Results:
