@@ -18,10 +18,11 @@ from engines.motion import COEFFICIENTS, VISEMES, LipMotion
 
 # Belief in p b m from which the lips begin to shut, and at which they are shut: the mean of open and shut, which a
 # network trained on squares gives where it is unsure, is a mouth ajar that no talker shows.
-SHUTTING, SHUT = 0.2, 0.45
+SHUTTING, SHUT = 0.15, 0.4
 TUCKING, TUCKED = 0.45, 0.7  # likewise in f v, and the lower lip under the teeth: rarer, and taken for breath and noise
 FULL_TUCK = 0.65  # mouthRollLower
 PRESSED = 0.20  # mouthRollLower of pressed lips: those of p b m are not tucked too, as a mean of p b m and f v would be
+OFTENER = 1.8  # so much oftener than speech has them training hears f v, beside p b m (scripts/lips/batches.py, RARE)
 TUCK_APERTURE = 0.018  # in distances between the eyes: 1.6 mm are left for the breath
 # A network trained on squares rounds lips too little where it is unsure: by least squares mouthPucker lacks a factor of
 # 1.09 over voices, 1.13 over a synthesiser and 1.09 over a person, none of whom it has heard; most roundings are found
@@ -70,7 +71,7 @@ def shut_at_closures(coefficients: NDArray[np.float32], visemes: NDArray[np.floa
     likely; the jaw stays where it is."""
     belief = _share(visemes[_CLOSING_VISEME], SHUTTING, SHUT)
     _narrow(coefficients, belief, 0.0)
-    if visemes[_CLOSING_VISEME] > visemes[_TUCKING_VISEME]:
+    if OFTENER * visemes[_CLOSING_VISEME] > visemes[_TUCKING_VISEME]:
         coefficients[_ROLL_LOWER] -= belief * max(coefficients[_ROLL_LOWER] - PRESSED, 0.0)
 
 

@@ -50,7 +50,7 @@ def test_closed_mouth_is_at_rest_and_silent() -> None:
     assert motion.visemes[VISEMES.index("sil")] == 1
 
 
-@pytest.mark.parametrize(("belief", "opening"), [(0.1, 1.0), (0.325, 0.5), (0.9, 0.0)])
+@pytest.mark.parametrize(("belief", "opening"), [(0.1, 1.0), (0.275, 0.5), (0.9, 0.0)])
 def test_lips_shut_as_far_as_p_b_m_are_believed(belief: float, opening: float) -> None:
     coefficients, sounds = mouth(jawOpen=0.3), visemes(PP=belief, aa=1 - belief)
     before = lip_motion(coefficients.copy(), sounds).aperture
@@ -72,7 +72,7 @@ def test_a_tuck_leaves_room_for_the_breath() -> None:
     assert lip_motion(coefficients, sounds).aperture == pytest.approx(0.018, abs=1e-4)
 
 
-@pytest.mark.parametrize(("closing", "tucking", "left"), [(0.5, 0.4, 0.20), (0.325, 0.1, 0.30), (0.4, 0.5, 0.40)])
+@pytest.mark.parametrize(("closing", "tucking", "left"), [(0.5, 0.4, 0.20), (0.275, 0.1, 0.30), (0.4, 0.6, 0.20), (0.4, 0.8, 0.40)])
 def test_lips_press_or_tuck_and_do_not_half_of_both(closing: float, tucking: float, left: float) -> None:
     coefficients, sounds = mouth(jawOpen=0.3, mouthRollLower=0.4), visemes(PP=closing, FF=tucking)
     shut_at_closures(coefficients, sounds)
