@@ -193,47 +193,38 @@ def more_sessions(many: Result) -> list[str]:
     return [f"more sessions of diffusion take turns in full pictures: {said}"] if said else []
 
 
+HEARD = {  # whom benchmarks.lips hears, and how its numbers of them begin
+    "real speech": "",
+    "voices never heard": "held_out_",
+    "a synthesiser never heard": "held_out_synthesiser_",
+    "two amateurs never heard": "held_out_people_",
+}
+
+
 def lips() -> list[tuple[str, str, Cell]]:
     """Of benchmarks.lips: name, aim, measured."""
     found = load("lips")
     ahead = found["by_lookahead_ms"]
     quiet = max(found[f"opening_in_{what}"] for what in ("silence", "white_noise", "keyboard_clicks", "breath"))
-    shut, false = found["closures_found"], found["closures_false"]
-    known, wrong = found["held_out_closures_found"], found["held_out_closures_false"]
-    tuck, rounding = found["held_out_tuck_f1"], found["held_out_rounding_f1"]
+    opening = (found[f"held_out_{who}"] for who in ("voices", "synthesiser", "people"))
     return [
         (
-            "correlation of the lip opening: voices never heard, a synthesiser never heard",
+            "correlation of the lip opening: voices, a synthesiser, two amateurs, all never heard",
             "",
-            Cell(f"{found['held_out_voices']:.2f}, {found['held_out_synthesiser']:.2f}"),
+            Cell(", ".join(f"{value:.2f}" for value in opening)),
         ),
         (
             "… with 0, 40, 80, 160 ms of look-ahead",
             "rises, then flattens",
             Cell(", ".join(f"{ahead[key]:.2f}" for key in ("0", "40", "80", "160"))),
         ),
-        (
-            "p b m: lips shut in time; shut where they should not (real speech)",
-            "≥ 90 %; ≤ 10 %",
-            Cell(f"{100 * shut:.0f} %; {100 * false:.1f} %", shut >= 0.9 and false <= 0.1),
+        *(
+            (f"p b m: lips shut in time; shut where they should not ({who})", "≥ 90 %; ≤ 10 %", closures(found, prefix))
+            for who, prefix in HEARD.items()
         ),
-        (
-            "… (voices never heard, synthetic and recorded)",
-            "≥ 90 %; ≤ 10 %",
-            Cell(f"{100 * known:.0f} %; {100 * wrong:.1f} %", known >= 0.9 and wrong <= 0.1),
-        ),
-        (
-            "f v tucked, u w o ʃ rounded, F1 (voices never heard)",
-            "≥ 0.8",
-            Cell(f"{tuck:.2f}, {rounding:.2f}", min(tuck, rounding) >= 0.8),
-        ),
-        (
-            "… on real speech, of few such sounds",
-            "≥ 0.8",
-            Cell(
-                f"{found['tuck_f1']:.2f}, {found['rounding_f1']:.2f}",
-                min(found["tuck_f1"], found["rounding_f1"]) >= 0.8,
-            ),
+        *(
+            (f"f v tucked, u w o ʃ rounded, F1 ({who})", "≥ 0.8", tuck_and_rounding(found, prefix))
+            for who, prefix in HEARD.items()
         ),
         ("mouth open in silence, noise, clicks, breath", "≤ 5 %", Cell(f"{100 * quiet:.0f} %", quiet <= 0.05)),
         (
@@ -242,6 +233,16 @@ def lips() -> list[tuple[str, str, Cell]]:
             Cell(f"{100 * found['core_share']:.1f} %", found["core_share"] <= 0.03),
         ),
     ]
+
+
+def closures(found: Result, prefix: str) -> Cell:
+    shut, false = found[f"{prefix}closures_found"], found[f"{prefix}closures_false"]
+    return Cell(f"{100 * shut:.0f} %; {100 * false:.1f} %", shut >= 0.9 and false <= 0.1)
+
+
+def tuck_and_rounding(found: Result, prefix: str) -> Cell:
+    tuck, rounding = found[f"{prefix}tuck_f1"], found[f"{prefix}rounding_f1"]
+    return Cell(f"{tuck:.2f}, {rounding:.2f}", min(tuck, rounding) >= 0.8)
 
 
 def where(calm: Result) -> str:

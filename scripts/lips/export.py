@@ -2,7 +2,7 @@
 
 Usage: python -m scripts.lips.export CHECKPOINT... [--out lips.onnx]
 
-The graph is built by hand: it is some thirty nodes, and no exporter stands between the weights and the file.
+The graph is built by hand: it is some sixty nodes, and no exporter stands between the weights and the file.
 """
 
 from __future__ import annotations

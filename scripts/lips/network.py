@@ -9,14 +9,14 @@ from engines.motion import COEFFICIENTS, VISEMES
 from engines.speech.features import FEATURES, MELS
 
 HOPS = 4  # feature frames of a chunk
-PHASES = 2  # steps of a chunk: the same network hears each chunk twice, 20 ms apart
+PHASES = 2  # steps of a chunk in training: the same network hears each chunk twice, 20 ms apart
 STRIDE = HOPS // PHASES  # feature frames of a step
 HEARD = 12  # feature frames that a step's first layer hears, its own among them
 DELAYS = 9  # look-aheads 0, 20, … 160 ms, one-hot
 PATTERNS, WIDE, NARROW, MEMORY = 64, 256, 192, 256
 CHANNELS, TIME_REACH, BAND_REACH, BAND_STRIDE = 32, 3, 5, 2  # of the first two convolutions
 DEEP_REACH = 3  # bands that the third one reaches over
-BANDS = MELS // BAND_STRIDE**2  # that the convolutions leave
+BANDS = MELS // BAND_STRIDE**2  # of 40 that the convolutions leave
 SEEN, EDGES = 4, 64  # frames of the last convolution that a step sees, and what it makes of them
 # What is served hears every chunk four times, 10 ms apart, and gives a mean, oldest first: four hearings of a sound err
 # less than one. The oldest is of a moment 30 ms before the last.

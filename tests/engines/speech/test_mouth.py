@@ -72,7 +72,9 @@ def test_a_tuck_leaves_room_for_the_breath() -> None:
     assert lip_motion(coefficients, sounds).aperture == pytest.approx(0.018, abs=1e-4)
 
 
-@pytest.mark.parametrize(("closing", "tucking", "left"), [(0.5, 0.4, 0.20), (0.275, 0.1, 0.30), (0.4, 0.6, 0.20), (0.4, 0.8, 0.40)])
+@pytest.mark.parametrize(
+    ("closing", "tucking", "left"), [(0.5, 0.4, 0.20), (0.275, 0.1, 0.30), (0.4, 0.6, 0.20), (0.4, 0.8, 0.40)]
+)
 def test_lips_press_or_tuck_and_do_not_half_of_both(closing: float, tucking: float, left: float) -> None:
     coefficients, sounds = mouth(jawOpen=0.3, mouthRollLower=0.4), visemes(PP=closing, FF=tucking)
     shut_at_closures(coefficients, sounds)
