@@ -16,7 +16,7 @@ DELAYS = 9  # look-aheads 0, 20, … 160 ms, one-hot
 PATTERNS, WIDE, NARROW, MEMORY = 64, 256, 192, 256
 CHANNELS, TIME_REACH, BAND_REACH, BAND_STRIDE = 32, 3, 5, 2  # of the first two convolutions
 DEEP_REACH = 3  # bands that the third one reaches over
-BANDS = MELS // BAND_STRIDE**2  # of 40 that the convolutions leave
+BANDS = MELS // BAND_STRIDE**2  # that the convolutions leave
 SEEN, EDGES = 4, 64  # frames of the last convolution that a step sees, and what it makes of them
 # What is served hears every chunk four times, 10 ms apart, and gives a mean, oldest first: four hearings of a sound err
 # less than one. The oldest is of a moment 30 ms before the last.
