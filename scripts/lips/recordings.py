@@ -105,20 +105,33 @@ def refuse_missing(root: Path) -> None:
 
 
 def recordings(talker: Talker, root: Path) -> Iterator[tuple[Path, str]]:
-    """Files of a talker and what is said in them. A text that describes a sound is left out."""
+    """Files of a talker and what is said in them."""
     folder = root / talker.folder
     if talker.spells:
-        for sound in ElementTree.parse(root / talker.texts).iter("sound"):
-            if (path := folder / sound.get("file", "")).is_file():
-                yield path, sound.get("name", "").lower()  # espeak-ng spells what is in capitals
-        return
+        return _spelt(folder, root / talker.texts)
     if talker.texts.endswith(".gz"):
-        for line in gzip.open(root / talker.texts, "rt", encoding="utf-8-sig"):
-            key, _, text = line.partition(":")
-            if (path := folder / f"{key.strip()}.g722").exists() and text.strip() and not set("[]<>") & set(text):
-                yield path, text.strip()
-        return
-    ending, tag = f"_desc_{talker.texts}.ogg", f"{talker.texts}.utf8="
+        return _listed(folder, root / talker.texts)
+    return _described(folder, talker.texts)
+
+
+def _spelt(folder: Path, texts: Path) -> Iterator[tuple[Path, str]]:
+    """Letters and syllables, in small letters: espeak-ng spells what is in capitals."""
+    for sound in ElementTree.parse(texts).iter("sound"):
+        if (path := folder / sound.get("file", "")).is_file():
+            yield path, sound.get("name", "").lower()
+
+
+def _listed(folder: Path, texts: Path) -> Iterator[tuple[Path, str]]:
+    """Lines of key: text. A text that describes a sound is left out."""
+    for line in gzip.open(texts, "rt", encoding="utf-8-sig"):
+        key, _, text = line.partition(":")
+        if (path := folder / f"{key.strip()}.g722").exists() and text.strip() and not set("[]<>") & set(text):
+            yield path, text.strip()
+
+
+def _described(folder: Path, language: str) -> Iterator[tuple[Path, str]]:
+    """Recordings with a text file beside them that has a line for each language."""
+    ending, tag = f"_desc_{language}.ogg", f"{language}.utf8="
     for path in sorted(folder.rglob(f"*{ending}")):
         beside = path.with_name(path.name.removesuffix(ending) + ".txt")
         lines = beside.read_text(encoding="utf-8").splitlines() if beside.exists() else []

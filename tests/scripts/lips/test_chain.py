@@ -162,11 +162,18 @@ def test_onnx_runtime_agrees_with_torch_where_every_weight_counts() -> None:
     assert parity(network, build(network), chunks=20) < 1e-4
 
 
-def test_both_steps_of_a_chunk_are_one_network_half_a_chunk_apart() -> None:
-    torch.manual_seed(2)
-    network = LipNetwork().eval()
+def network_that_shares(seed: int) -> LipNetwork:
+    """A new one has nothing of the step between; this one does."""
+    torch.manual_seed(seed)
+    network = LipNetwork()
+    network.eval()
     for share in (network.between0, network.between1):
         torch.nn.init.normal_(share)
+    return network
+
+
+def test_both_steps_of_a_chunk_are_one_network_half_a_chunk_apart() -> None:
+    network = network_that_shares(2)
     sound = torch.randn(1, 4 * 40, 42)
     later = torch.nn.functional.pad(sound, (0, 0, 2, 0))[:, : sound.shape[1]]
     with torch.no_grad():
@@ -175,10 +182,7 @@ def test_both_steps_of_a_chunk_are_one_network_half_a_chunk_apart() -> None:
 
 
 def test_chunks_give_a_mean_of_what_is_heard_after_each_frame() -> None:
-    torch.manual_seed(3)
-    network = LipNetwork().eval()
-    for share in (network.between0, network.between1):
-        torch.nn.init.normal_(share)
+    network = network_that_shares(3)
     sound = torch.randn(1, 4 * 40, 42)
     delay = torch.tensor([2])
     with torch.no_grad():
