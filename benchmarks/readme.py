@@ -194,7 +194,7 @@ def more_sessions(many: Result) -> list[str]:
 
 
 HEARD = {  # whom benchmarks.lips hears, and how its numbers of them begin
-    "real speech": "",
+    "five LibriVox recordings": "",
     "voices never heard": "held_out_",
     "a synthesiser never heard": "held_out_synthesiser_",
     "two amateurs never heard": "held_out_people_",
