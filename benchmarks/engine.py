@@ -41,7 +41,7 @@ from engines.motion import LipMotion
 from engines.speech.api import LipEncoder
 from engines.speech.loader import load_lip_encoder
 from engines.warp.engine import WarpEngine
-from streamer.babble import babble
+from streamer.audio.synthetic_speech import synthetic_speech
 
 FRAME_MS = 40.0
 WARM_UP = 10  # calls that are not counted
@@ -120,7 +120,7 @@ def stage_laps(avatar: FaceAvatar, lip_encoder: LipEncoder, frames: int, size: i
     question = finish.ask(structure, motion, {})
     picture = (structure.transpose(2, 0, 1) / np.float32(255)).astype(np.float32)
     difference = np.ones((size, size, 3), np.float32)
-    hearing, sound = lip_encoder.open(), next(iter(babble(640, 1))).samples
+    hearing, sound = lip_encoder.open(), next(iter(synthetic_speech(640, 1))).samples
 
     def compose() -> None:
         mask = mask_in_window(face.mask, to_window, *drawn.shape[:2])
@@ -141,13 +141,13 @@ def stage_laps(avatar: FaceAvatar, lip_encoder: LipEncoder, frames: int, size: i
 def open_mouth(lip_encoder: LipEncoder) -> LipMotion:
     """The widest of a few seconds of talking."""
     stream = lip_encoder.open()
-    return max((stream.step(chunk.samples) for chunk in babble(640, 100)), key=lambda motion: motion.aperture)
+    return max((stream.step(chunk.samples) for chunk in synthetic_speech(640, 100)), key=lambda motion: motion.aperture)
 
 
 def engine_laps(engine: Engine, avatar: FaceAvatar, frames: int, sessions: int = 1) -> Laps:
     """One call that draws a frame for each of the sessions."""
     streams = [engine.open(avatar) for _ in range(sessions)]
-    chunks = iter(babble(engine.timing.samples_per_frame, frames + WARM_UP))
+    chunks = iter(synthetic_speech(engine.timing.samples_per_frame, frames + WARM_UP))
 
     def call() -> Sequence[Frame]:
         chunk: Chunk = next(chunks)
@@ -184,7 +184,9 @@ def measure(folder: Path | None, presenter: str, threads: int, frames: int) -> d
         diffusion = DiffusionEngine(lip_encoder, exact(pack.frame_steps), enrol_by(pack.encode, pack.manifest.size))
         start("enrolment", lambda: diffusion.prepare(avatar))
         stream = diffusion.open(avatar)
-        start("first frames", lambda: [diffusion.step([(stream, chunk)]) for chunk in babble(640, FIRST_FRAMES)])
+        start(
+            "first frames", lambda: [diffusion.step([(stream, chunk)]) for chunk in synthetic_speech(640, FIRST_FRAMES)]
+        )
         engines["diffusion"] = diffusion
         manifest = pack.manifest
         result["pack"] = f"{manifest.name} {manifest.version}"

@@ -71,11 +71,11 @@ def words() -> argparse.ArgumentParser:
     parser.add_argument("--avatar", help="presenter (default: the first)")
     parser.add_argument("--presenters", help="folder of presenters (default: those that ship)")
     parser.add_argument("--lookahead-ms", type=int, default=80, help="of the engine (default 80)")
-    add_engine_words(parser)
+    add_engine_arguments(parser)
     return parser
 
 
-def add_engine_words(parser: argparse.ArgumentParser) -> None:
+def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     """What the server that is measured is to draw with: the defaults are its own."""
     usual = EngineConfig()
     parser.add_argument("--engine", default=usual.name, help=f"of the server (default {usual.name})")

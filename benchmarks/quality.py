@@ -70,7 +70,7 @@ Measured = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class BenchmarkOptions:
     """What is measured. clips: a folder where rendered truth is kept for the next time; None: nowhere."""
 
     facekit: Path
@@ -79,7 +79,7 @@ class Order:
     clips: Path | None = None
 
 
-def clips(order: Order) -> Iterator[Clip]:
+def clips(order: BenchmarkOptions) -> Iterator[Clip]:
     for number in range(order.identities):
         path = order.clips / f"{SEED}-{number:03d}-{order.frames}.safetensors" if order.clips else None
         if path is not None and path.exists():
@@ -127,7 +127,7 @@ def detector_error(clip: Clip, marks: LipMarks) -> float:
 
 
 def measure(
-    order: Order, network: Network | None, wanted: list[str], shown: list[dict[str, Pictures]]
+    order: BenchmarkOptions, network: Network | None, wanted: list[str], shown: list[dict[str, Pictures]]
 ) -> dict[str, Any]:
     """Means over clips for each painter. shown: takes everybody's pictures of each clip, for sheet and video."""
     everybody = painters(network)
@@ -232,7 +232,10 @@ def main() -> None:
         sys.exit(f"no engine {unknown[0]!r} to measure; there are: {', '.join(painters(network))}")
     shown: list[dict[str, Pictures]] = []
     result = measure(
-        Order(options.facekit, options.identities, options.frames, options.clips), network, options.engine, shown
+        BenchmarkOptions(options.facekit, options.identities, options.frames, options.clips),
+        network,
+        options.engine,
+        shown,
     )
     result["outside"] = outside(options.pack) if pack else {}
     result |= {"pack": f"{pack.manifest.name} {pack.manifest.version}" if pack else None} | surroundings()

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.latency import add_engine_words, engine_words, server_arguments
+from benchmarks.latency import add_engine_arguments, engine_words, server_arguments
 from benchmarks.measuring.counter import Counter
 from benchmarks.measuring.report import publish, surroundings
 from benchmarks.measuring.server import Server, running
@@ -60,7 +60,7 @@ def words() -> argparse.ArgumentParser:
     parser.add_argument("--avatar", help="presenter (default: the first)")
     parser.add_argument("--presenters", help="folder of presenters (default: those that ship)")
     parser.add_argument("--lookahead-ms", type=int, default=80, help="of the engine (default 80)")
-    add_engine_words(parser)
+    add_engine_arguments(parser)
     return parser
 
 

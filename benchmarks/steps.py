@@ -44,7 +44,7 @@ Stages = dict[str, Callable[[], object]]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class BenchmarkOptions:
     """What is to be measured. compiled: (pixels, rows) that are compiled too."""
 
     sizes: Sequence[int]
@@ -58,7 +58,7 @@ class Order:
 class Bench:
     """One network on one device."""
 
-    def __init__(self, device: Device, sizes: Sizes, order: Order) -> None:
+    def __init__(self, device: Device, sizes: Sizes, order: BenchmarkOptions) -> None:
         self.device, self.sizes, self.order = device, sizes, order
         self.kind = PRECISIONS[order.precision]
         started = time.perf_counter()
@@ -151,7 +151,7 @@ def stages_of(step: LiveStep, given: dict[str, torch.Tensor]) -> Stages:
     }
 
 
-def work_of(sizes: Sizes, order: Order, resolution: int) -> Numbers:
+def work_of(sizes: Sizes, order: BenchmarkOptions, resolution: int) -> Numbers:
     """TFLOP of each stage for one row and one step, by counting; nothing is computed."""
     model = model_of(sizes, resolution, 1, order.adapter)
     network = network_of(model, "meta")
@@ -177,7 +177,7 @@ def sessions(rows: list[Numbers], milliseconds: Callable[[Numbers], float]) -> i
     return max((math.floor(DUTY * FRAME_MS * row["batch"] / milliseconds(row)) for row in rows), default=0)
 
 
-def measure(device: Device, sizes: Sizes, order: Order, save: Callable[[Numbers], None]) -> Numbers:
+def measure(device: Device, sizes: Sizes, order: BenchmarkOptions, save: Callable[[Numbers], None]) -> Numbers:
     bench = Bench(device, sizes, order)
     best = ceilings(device, bench.kind)
     unet_weights = sum(weight.numel() for weight in bench.network.unet.parameters())
@@ -270,7 +270,9 @@ def words() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> Numbers:
     sizes = options.sizes or ([32, 64] if options.miniature else [256, 384, 512])
     pairs = [tuple(int(n) for n in part.split("x")) for part in options.compile.split(",") if part]
-    order = Order(sizes, options.steps, options.batches, [(a, b) for a, b in pairs], options.precision, options.adapter)
+    order = BenchmarkOptions(
+        sizes, options.steps, options.batches, [(a, b) for a, b in pairs], options.precision, options.adapter
+    )
     where = surroundings() | ({"commit": options.commit} if options.commit else {})
 
     def save(result: Numbers) -> None:

@@ -27,9 +27,22 @@ from engines.face.errors import AvatarError
 from engines.speech.loader import load_lip_encoder
 from engines.warp.engine import WarpEngine
 
-__all__ = ["ENGINES", "GPU_BATCHES", "ON_GPU", "SHIPPED", "FileRefused", "Presenter", "Presenters", "Runtime",
-           "UnknownBackend", "UnknownEngine", "UnknownPresenter", "gpu_batches", "load_engine",
-           "user_presenters"]  # fmt: skip
+__all__ = [
+    "ENGINES",
+    "GPU_BATCHES",
+    "ON_GPU",
+    "SHIPPED",
+    "BackendOptions",
+    "FileRefused",
+    "Presenter",
+    "Presenters",
+    "UnknownBackend",
+    "UnknownEngine",
+    "UnknownPresenter",
+    "gpu_batches",
+    "load_engine",
+    "user_presenters",
+]  # fmt: skip
 
 SHIPPED = Path(__file__).parent / "presenters"
 ENGINES = ("warp", "diffusion")
@@ -67,7 +80,7 @@ class UnknownPresenter(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Runtime:
+class BackendOptions:
     """How a network is computed.
 
     precision: what in, AUTO for what the backend and the pack do best. On a GPU only: max_batch, streams of a call at
@@ -86,7 +99,7 @@ def load_engine(
     lookahead_frames: int,
     pack: Path | None = None,
     threads: int = 2,
-    runtime: Runtime | None = None,
+    runtime: BackendOptions | None = None,
 ) -> Engine:
     """Load weights and build graphs; slow, once per process.
 
@@ -102,7 +115,7 @@ def load_engine(
     lip_encoder = load_lip_encoder(lookahead_frames)
     if name == "warp":
         return WarpEngine(lip_encoder)
-    folder, runtime = pack or SHIPPED_PACK, runtime or Runtime()
+    folder, runtime = pack or SHIPPED_PACK, runtime or BackendOptions()
     on_gpu, is_sd15 = runtime.backend in ON_GPU, sd15.is_sd15(folder)
     batches = gpu_batches(runtime.max_batch) if on_gpu else CPU_BATCHES
     precision = precision_of(runtime.backend, runtime.precision, has_int8=not is_sd15)

@@ -13,26 +13,26 @@ from engines.api import Avatar, Engine
 from engines.loader import (
     ON_GPU,
     SHIPPED,
+    BackendOptions,
     FileRefused,
     Presenters,
-    Runtime,
     UnknownBackend,
     UnknownEngine,
     UnknownPresenter,
     load_engine,
     user_presenters,
 )
-from streamer.babble import babble
+from streamer.audio.synthetic_speech import synthetic_speech
 from streamer.clock import MonotonicClock
 from streamer.config import Config, EngineConfig
 
 __all__ = [
     "FRAME_RATE",
     "REFUSALS",
-    "Stage",
+    "Runtime",
     "UnknownPresenter",
     "load_engine_of",
-    "load_stage",
+    "load_runtime",
     "lookahead_frames",
     "presenters_of",
     "worker_count",
@@ -48,13 +48,13 @@ FULL_PERCENT = 90  # of the later half's times: what a frame drawn in full takes
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Runtime:
     """An engine and those it can show."""
 
     engine: Engine
     presenters: Presenters
 
-    def cast(self, name: str) -> Avatar:
+    def load_avatar(self, name: str) -> Avatar:
         """A presenter with whom a session can begin at once: slow the first time, so not for the event loop.
 
         Raises:
@@ -86,30 +86,30 @@ def load_engine_of(config: EngineConfig, beside: int = 1) -> Engine:
         UnknownEngine, UnknownBackend, PackError: with what was expected and how to mend it.
     """
     pack = Path(config.pack) if config.pack else None
-    runtime = Runtime(config.backend, config.precision, config.max_batch, MonotonicClock().now)
+    runtime = BackendOptions(config.backend, config.precision, config.max_batch, MonotonicClock().now)
     return load_engine(config.name, lookahead_frames(config), pack, config.threads // beside, runtime)
 
 
-def load_stage(config: Config) -> Stage:
+def load_runtime(config: Config) -> Runtime:
     """Load everything and run it once.
 
     Raises:
         UnknownEngine, UnknownBackend, UnknownPresenter, AvatarError, PackError: with what was expected and the mend.
     """
-    stage = Stage(load_engine_of(config.engine, worker_count(config.engine)), presenters_of(config.engine))
-    say_if_slow(warm_up(stage, config.engine.presenter or next(iter(stage.presenters.all)), MonotonicClock().now))
-    return stage
+    runtime = Runtime(load_engine_of(config.engine, worker_count(config.engine)), presenters_of(config.engine))
+    say_if_slow(warm_up(runtime, config.engine.presenter or next(iter(runtime.presenters.all)), MonotonicClock().now))
+    return runtime
 
 
-def warm_up(stage: Stage, presenter: str, now: Callable[[], float]) -> float:
+def warm_up(runtime: Runtime, presenter: str, now: Callable[[], float]) -> float:
     """Draw frames of somebody who talks, or no network would run; what one drawn in full takes, ms.
 
     Many of the later half are still and cheap, so that is their 90th percentile.
     """
-    engine = stage.engine
-    stream = engine.open(stage.cast(presenter))
+    engine = runtime.engine
+    stream = engine.open(runtime.load_avatar(presenter))
     taken = []
-    for chunk in babble(engine.timing.samples_per_frame, WARM_UP_FRAMES):
+    for chunk in synthetic_speech(engine.timing.samples_per_frame, WARM_UP_FRAMES):
         began = now()
         engine.step([(stream, chunk)])
         taken.append(1000 * (now() - began))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.opus import SAMPLES_PER_PACKET, OpusDecoder, OpusEncoder
+from streamer.audio.opus import SAMPLES_PER_PACKET, OpusDecoder, OpusEncoder
 
 RATE = 48_000  # Hz
 Samples = NDArray[np.float32]

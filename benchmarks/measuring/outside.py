@@ -7,7 +7,7 @@ import numpy as np
 from engines.api import Engine
 from engines.face.avatar import FaceAvatar
 from engines.face.composite import Windows, mask_in_window
-from streamer.babble import babble
+from streamer.audio.synthetic_speech import synthetic_speech
 
 TALK = 75  # frames
 
@@ -19,7 +19,7 @@ def change_outside(engine: Engine, avatar: FaceAvatar) -> int:
     """
     stream, windows = engine.open(avatar), Windows(avatar)
     worst = 0
-    for place, chunk in enumerate(babble(engine.timing.samples_per_frame, TALK)):
+    for place, chunk in enumerate(synthetic_speech(engine.timing.samples_per_frame, TALK)):
         loop = place % len(avatar.loop)
         drawn = engine.step([(stream, chunk)])[0].image
         left, top = windows.origin(loop)

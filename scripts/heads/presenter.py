@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.face.avatar import Manifest, save_avatar
+from lipcast.commands.loop_video import encode_loop
 from scripts.heads.camera import Camera
 from scripts.heads.figure import Figure
 from scripts.heads.looks import Look
 from scripts.heads.moment import Moment
 from scripts.heads.mouth_mesh import LIP_STEPS, SPOKES, Crop, build_mouth_mesh, composite_mask, face_crop, mouth_tensors
 from scripts.heads.steady import movement, steady
-from streamer.offline.loop_video import encode_loop
 
 EYES = slice(36, 48)  # of the landmarks
 EYE_MARGIN = 12.0  # pixels round the eyes that lids and lashes sweep

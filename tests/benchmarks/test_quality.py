@@ -19,7 +19,7 @@ from benchmarks.measuring.lip_marks import LipMarks, openings
 from benchmarks.measuring.painters import Network, finished, painters
 from benchmarks.measuring.showing import save_sheet, save_video
 from benchmarks.measuring.truth import HELD, Clip, load_clip, save_clip
-from benchmarks.quality import MEASURES, SEED, Order, bars, compare, measure, table
+from benchmarks.quality import MEASURES, SEED, BenchmarkOptions, bars, compare, measure, table
 from engines.diffusion.finish import Parts
 from engines.diffusion.noise_sensor import Prior
 from engines.diffusion.temporal_filter import Kernel
@@ -105,7 +105,7 @@ def test_without_the_noise_sensor_a_grainy_network_flickers(clip: Clip) -> None:
 
 def measured(clip: Clip, folder: Path, shown: list[dict[str, NDArray[np.uint8]]]) -> dict[str, Any]:
     save_clip(folder / f"{SEED}-000-{SPOKEN}.safetensors", clip)
-    return measure(Order(Path("nowhere"), 1, SPOKEN, folder), network(light=0.02, grain=0.05), [], shown)
+    return measure(BenchmarkOptions(Path("nowhere"), 1, SPOKEN, folder), network(light=0.02, grain=0.05), [], shown)
 
 
 def test_everybody_is_measured_and_told(clip: Clip, tmp_path: Path) -> None:

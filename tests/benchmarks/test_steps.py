@@ -15,7 +15,7 @@ pytest.importorskip("diffusers")
 import torch
 
 from benchmarks.measuring.full_size import FULL, MINIATURE
-from benchmarks.steps import Order, fitting, floor_ms, run, sessions, table, words, work_of
+from benchmarks.steps import BenchmarkOptions, fitting, floor_ms, run, sessions, table, words, work_of
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_the_whole_is_the_sum_of_its_stages(result: dict[str, Any]) -> None:
 
 def test_the_full_size_computes_what_stable_diffusion_does() -> None:
     """Figures of the published network at 256 pixels: UNet 0.180 TFLOP, TAESD's decoder 0.035, encoder 0.031."""
-    order = Order([256], [1], [1], [], "float16", "plain")
+    order = BenchmarkOptions([256], [1], [1], [], "float16", "plain")
     work = work_of(FULL, order, 256)
     assert work["unet"] == pytest.approx(0.180, rel=0.02)
     assert (work["decoder"], work["encoder"]) == (pytest.approx(0.035, rel=0.03), pytest.approx(0.031, rel=0.03))

@@ -18,7 +18,7 @@ from engines.face.avatar import FaceAvatar, load_avatar
 from engines.loader import SHIPPED
 from tests.browser import drawn_presenter
 from tests.browser.serving import ServerProcess
-from tests.browser.visitor import PAUSE_S, VOICE_S, Visitors, visiting
+from tests.browser.visitor import PAUSE_S, VOICE_S, BrowserUsers, visiting
 from tests.sounds import RATE, silence, voice
 
 
@@ -92,5 +92,5 @@ def box(presenter: FaceAvatar) -> Box:
 
 
 @pytest.fixture
-def visitors(chromium: Browser, box: Box) -> Iterator[Visitors]:
+def visitors(chromium: Browser, box: Box) -> Iterator[BrowserUsers]:
     yield from visiting(chromium, box)

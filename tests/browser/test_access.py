@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.serving import ServerProcess
-from tests.browser.visitor import Visitors
+from tests.browser.visitor import BrowserUsers
 
 pytestmark = pytest.mark.browser
 
@@ -15,7 +15,7 @@ def switch_shortcuts(page: Page) -> None:
     page.get_by_text("Keyboard shortcuts").click()
 
 
-def test_shortcuts_can_be_switched_off_and_stay_so(visitors: Visitors, server: ServerProcess) -> None:
+def test_shortcuts_can_be_switched_off_and_stay_so(visitors: BrowserUsers, server: ServerProcess) -> None:
     visitor = visitors.new()
     visitor.open(server.url)
     visitor.page.get_by_text("More options").click()
@@ -32,7 +32,7 @@ def test_shortcuts_can_be_switched_off_and_stay_so(visitors: Visitors, server: S
     visitor.wait_state("ended")
 
 
-def test_a_viewer_can_switch_them_off_too(visitors: Visitors, server: ServerProcess) -> None:
+def test_a_viewer_can_switch_them_off_too(visitors: BrowserUsers, server: ServerProcess) -> None:
     viewer = visitors.new(permissions=[])
     viewer.open(f"{server.url}/watch/nobody")
     shortcuts = viewer.page.get_by_role("switch", name="Keyboard shortcuts")
@@ -42,7 +42,7 @@ def test_a_viewer_can_switch_them_off_too(visitors: Visitors, server: ServerProc
     viewer.wait_state("ended")
 
 
-def test_one_letter_does_not_leave(visitors: Visitors, server: ServerProcess) -> None:
+def test_one_letter_does_not_leave(visitors: BrowserUsers, server: ServerProcess) -> None:
     visitor = visitors.new()
     visitor.join(server.url)
     visitor.page.keyboard.press("l")
@@ -52,7 +52,7 @@ def test_one_letter_does_not_leave(visitors: Visitors, server: ServerProcess) ->
     visitor.wait_state("ended")
 
 
-def test_the_focus_follows_back_to_the_choices(visitors: Visitors, server: ServerProcess) -> None:
+def test_the_focus_follows_back_to_the_choices(visitors: BrowserUsers, server: ServerProcess) -> None:
     visitor = visitors.new()
     visitor.join(server.url)
     visitor.press("leave")
@@ -63,7 +63,7 @@ def test_the_focus_follows_back_to_the_choices(visitors: Visitors, server: Serve
     visitor.page.wait_for_selector("#join-card:focus")
 
 
-def test_what_is_seen_is_what_a_screen_reader_says(visitors: Visitors, server: ServerProcess) -> None:
+def test_what_is_seen_is_what_a_screen_reader_says(visitors: BrowserUsers, server: ServerProcess) -> None:
     visitor = visitors.new()
     visitor.join(server.url)
     for name in ("Mute", "Unmute"):

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.browser.serving import ServerProcess
-from tests.browser.visitor import Visitor, Visitors
+from tests.browser.visitor import BrowserUsers, Visitor
 
 pytestmark = pytest.mark.browser
 
 SLOW_BROWSER = Path(__file__).with_name("slow_browser.js")
 
 
-def visitor_of(visitors: Visitors, held: str | None = None) -> Visitor:
+def visitor_of(visitors: BrowserUsers, held: str | None = None) -> Visitor:
     """held: "microphone" or "permission", answered late from the start."""
     visitor = visitors.new()
     start = f"slow.held = '{held}';" if held else ""
@@ -30,7 +30,7 @@ def let_go(visitor: Visitor) -> None:
     visitor.page.evaluate("() => slow.letGo()")
 
 
-def test_the_card_gives_back_a_microphone_that_comes_after_join(visitors: Visitors, server: ServerProcess) -> None:
+def test_the_card_gives_back_a_microphone_that_comes_after_join(visitors: BrowserUsers, server: ServerProcess) -> None:
     visitor = visitor_of(visitors, held="microphone")
     visitor.open(server.url)
     visitor.wait_for("() => slow.waiting.length === 1")
@@ -44,7 +44,7 @@ def test_the_card_gives_back_a_microphone_that_comes_after_join(visitors: Visito
     assert visitor.page.evaluate("() => slow.live") == 0
 
 
-def test_the_card_asks_for_no_microphone_after_join(visitors: Visitors, server: ServerProcess) -> None:
+def test_the_card_asks_for_no_microphone_after_join(visitors: BrowserUsers, server: ServerProcess) -> None:
     visitor = visitor_of(visitors, held="permission")
     visitor.open(server.url)
     visitor.wait_for("() => slow.waiting.length === 1")
@@ -54,7 +54,7 @@ def test_the_card_asks_for_no_microphone_after_join(visitors: Visitors, server: 
     assert visitor.page.evaluate("() => slow.asked") == 1
 
 
-def test_of_two_microphones_chosen_quickly_the_last_stays_open(visitors: Visitors, server: ServerProcess) -> None:
+def test_of_two_microphones_chosen_quickly_the_last_stays_open(visitors: BrowserUsers, server: ServerProcess) -> None:
     visitor = visitor_of(visitors)
     visitor.open(server.url)
     visitor.page.wait_for_selector("#level.on")
@@ -67,7 +67,7 @@ def test_of_two_microphones_chosen_quickly_the_last_stays_open(visitors: Visitor
 
 
 def test_a_microphone_that_replaces_an_unplugged_one_is_closed_after_leaving(
-    visitors: Visitors, server: ServerProcess
+    visitors: BrowserUsers, server: ServerProcess
 ) -> None:
     visitor = visitor_of(visitors)
     visitor.join(server.url)

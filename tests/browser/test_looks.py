@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.browser.serving import ServerProcess
-from tests.browser.visitor import Visitor, Visitors
+from tests.browser.visitor import BrowserUsers, Visitor
 
 pytestmark = pytest.mark.browser
 
@@ -55,7 +55,7 @@ def contrast(visitor: Visitor, selector: str) -> float:
 
 @SIZES
 def test_nothing_sticks_out_from_the_choices_to_the_figures(
-    visitors: Visitors, server: ServerProcess, size: dict[str, Any]
+    visitors: BrowserUsers, server: ServerProcess, size: dict[str, Any]
 ) -> None:
     visitor = visitors.new(**size)
     visitor.open(server.url)
@@ -70,7 +70,7 @@ def test_nothing_sticks_out_from_the_choices_to_the_figures(
 
 
 @SIZES
-def test_join_is_in_sight_from_the_start(visitors: Visitors, server: ServerProcess, size: dict[str, Any]) -> None:
+def test_join_is_in_sight_from_the_start(visitors: BrowserUsers, server: ServerProcess, size: dict[str, Any]) -> None:
     visitor = visitors.new(**size)
     visitor.open(server.url)
     visitor.page.get_by_test_id("presenters").locator("img").first.wait_for()
@@ -81,7 +81,7 @@ def test_join_is_in_sight_from_the_start(visitors: Visitors, server: ServerProce
 
 @SIZES
 def test_the_picture_and_every_control_are_within_the_window(
-    visitors: Visitors, server: ServerProcess, size: dict[str, Any]
+    visitors: BrowserUsers, server: ServerProcess, size: dict[str, Any]
 ) -> None:
     visitor = visitors.new(**size)
     visitor.join(server.url)
@@ -95,7 +95,7 @@ def test_the_picture_and_every_control_are_within_the_window(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_follows_the_system_and_its_text_can_be_read(
-    visitors: Visitors, server: ServerProcess, scheme: str
+    visitors: BrowserUsers, server: ServerProcess, scheme: str
 ) -> None:
     visitor = visitors.new(color_scheme=scheme)
     visitor.open(server.url)
@@ -107,7 +107,7 @@ def test_the_page_follows_the_system_and_its_text_can_be_read(
         assert contrast(visitor, selector) >= 4.5, selector
 
 
-def test_the_theme_can_be_chosen_and_is_remembered(visitors: Visitors, server: ServerProcess) -> None:
+def test_the_theme_can_be_chosen_and_is_remembered(visitors: BrowserUsers, server: ServerProcess) -> None:
     visitor = visitors.new(color_scheme="light")
     visitor.open(server.url)
     visitor.press("theme")

@@ -10,12 +10,14 @@ from playwright.sync_api import Browser, Route
 
 from benchmarks.measuring.mouth import Box
 from tests.browser.serving import ServerProcess
-from tests.browser.visitor import Visitors, visiting
+from tests.browser.visitor import BrowserUsers, visiting
 
 pytestmark = pytest.mark.browser
 
 
-def test_a_full_server_says_so_and_lets_the_next_one_in_later(visitors: Visitors, small_server: ServerProcess) -> None:
+def test_a_full_server_says_so_and_lets_the_next_one_in_later(
+    visitors: BrowserUsers, small_server: ServerProcess
+) -> None:
     first, second = visitors.new(), visitors.new()
     first.join(small_server.url)
     first_url = first.session_url
@@ -30,7 +32,7 @@ def test_a_full_server_says_so_and_lets_the_next_one_in_later(visitors: Visitors
     second.wait_state("live")
 
 
-def test_a_presenter_that_is_no_more_is_named(visitors: Visitors, small_server: ServerProcess) -> None:
+def test_a_presenter_that_is_no_more_is_named(visitors: BrowserUsers, small_server: ServerProcess) -> None:
     def add_ghost(route: Route) -> None:
         avatars = small_server.get("/api/avatars")["avatars"]
         route.fulfill(json={"avatars": [avatars[0] | {"name": "ghost", "title": "Ghost"}, *avatars]})
@@ -47,14 +49,14 @@ def test_a_presenter_that_is_no_more_is_named(visitors: Visitors, small_server: 
 
 
 @pytest.fixture
-def denied(launch: Callable[[list[str]], Browser], box: Box) -> Iterator[Visitors]:
+def denied(launch: Callable[[list[str]], Browser], box: Box) -> Iterator[BrowserUsers]:
     """Visitors who say no to every question of the browser."""
     yield from visiting(
         launch(["--no-sandbox", "--use-fake-device-for-media-stream", "--deny-permission-prompts"]), box
     )
 
 
-def test_a_blocked_microphone_is_told_with_its_mend(denied: Visitors, small_server: ServerProcess) -> None:
+def test_a_blocked_microphone_is_told_with_its_mend(denied: BrowserUsers, small_server: ServerProcess) -> None:
     visitor = denied.new(permissions=[])
     visitor.open(small_server.url)
     visitor.press("join")
@@ -63,7 +65,7 @@ def test_a_blocked_microphone_is_told_with_its_mend(denied: Visitors, small_serv
     assert "Allow it for this page" in visitor.text("message")
 
 
-def test_a_server_that_is_away_is_told_and_found_again(visitors: Visitors, small_server: ServerProcess) -> None:
+def test_a_server_that_is_away_is_told_and_found_again(visitors: BrowserUsers, small_server: ServerProcess) -> None:
     visitor = visitors.new()
     visitor.open(small_server.url)
     visitor.page.get_by_test_id("join").and_(visitor.page.locator(":enabled")).wait_for()
@@ -76,7 +78,7 @@ def test_a_server_that_is_away_is_told_and_found_again(visitors: Visitors, small
     visitor.wait_state("live")
 
 
-def test_join_waits_for_a_server_that_is_not_ready(visitors: Visitors, small_server: ServerProcess) -> None:
+def test_join_waits_for_a_server_that_is_not_ready(visitors: BrowserUsers, small_server: ServerProcess) -> None:
     problem = {"title": "The server is not ready", "detail": "the engine is still being loaded", "status": 503}
     visitor = visitors.new()
     visitor.page.route(

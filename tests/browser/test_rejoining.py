@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.serving import ServerProcess
-from tests.browser.visitor import Visitors
+from tests.browser.visitor import BrowserUsers
 
 pytestmark = pytest.mark.browser
 
 
 def test_speaker_and_viewer_come_back_after_the_server_was_restarted(
-    visitors: Visitors, small_server: ServerProcess
+    visitors: BrowserUsers, small_server: ServerProcess
 ) -> None:
     speaker, viewer = visitors.new(), visitors.new(permissions=[])
     speaker.join(small_server.url)
@@ -32,7 +32,7 @@ def test_speaker_and_viewer_come_back_after_the_server_was_restarted(
 
 
 def test_a_speaker_whom_the_server_has_not_missed_gets_their_own_place_back(
-    visitors: Visitors, small_server: ServerProcess
+    visitors: BrowserUsers, small_server: ServerProcess
 ) -> None:
     speaker = visitors.new()
     speaker.join(small_server.url)

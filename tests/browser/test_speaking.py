@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 from benchmarks.measuring.mouth import Box, openness
 from engines.face.avatar import FaceAvatar
 from tests.browser.serving import ServerProcess
-from tests.browser.visitor import PAUSE_S, VOICE_S, Seen, Visitor, Visitors, visiting
+from tests.browser.visitor import PAUSE_S, VOICE_S, BrowserUsers, Seen, Visitor, visiting
 
 pytestmark = pytest.mark.browser
 
@@ -149,7 +149,7 @@ def test_the_viewer_link_can_be_copied(call: Call) -> None:
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
-def test_the_chosen_codec_is_the_one_that_comes(visitors: Visitors, server: ServerProcess, codec: str) -> None:
+def test_the_chosen_codec_is_the_one_that_comes(visitors: BrowserUsers, server: ServerProcess, codec: str) -> None:
     visitor = visitors.new()
     visitor.prefer()
     visitor.open(server.url)
@@ -160,7 +160,7 @@ def test_the_chosen_codec_is_the_one_that_comes(visitors: Visitors, server: Serv
     visitor.wait_for("(codec) => lipcast.figures?.codec === codec", codec)
 
 
-def test_leaving_ends_the_session_and_leads_back_to_the_choices(visitors: Visitors, server: ServerProcess) -> None:
+def test_leaving_ends_the_session_and_leads_back_to_the_choices(visitors: BrowserUsers, server: ServerProcess) -> None:
     visitor = visitors.new()
     visitor.join(server.url)
     session_url = visitor.session_url
@@ -173,7 +173,7 @@ def test_leaving_ends_the_session_and_leads_back_to_the_choices(visitors: Visito
     visitor.page.get_by_test_id("join").wait_for()
 
 
-def test_closing_the_page_ends_the_session(visitors: Visitors, server: ServerProcess) -> None:
+def test_closing_the_page_ends_the_session(visitors: BrowserUsers, server: ServerProcess) -> None:
     visitor = visitors.new()
     visitor.join(server.url)
     session_url = visitor.session_url

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.browser.serving import ServerProcess
-from tests.browser.visitor import PAUSE_S, VOICE_S, Seen, Visitor, Visitors
+from tests.browser.visitor import PAUSE_S, VOICE_S, BrowserUsers, Seen, Visitor
 
 pytestmark = pytest.mark.browser
 
@@ -16,7 +16,7 @@ SMOOTHED = 15  # steps; what is left is voice and pause, whose times no busy mac
 
 
 @pytest.fixture
-def speaker(visitors: Visitors, server: ServerProcess) -> Visitor:
+def speaker(visitors: BrowserUsers, server: ServerProcess) -> Visitor:
     """Speaks, and gets H.264."""
     speaker = visitors.new()
     speaker.prefer(codec="video/H264")
@@ -25,7 +25,7 @@ def speaker(visitors: Visitors, server: ServerProcess) -> Visitor:
 
 
 def test_a_viewer_sees_and_hears_what_the_speaker_does(
-    speaker: Visitor, visitors: Visitors, server: ServerProcess
+    speaker: Visitor, visitors: BrowserUsers, server: ServerProcess
 ) -> None:
     viewer = visitors.new(permissions=[])
     viewer.prefer(codec="video/VP8")
@@ -42,7 +42,7 @@ def test_a_viewer_sees_and_hears_what_the_speaker_does(
 
 
 def test_a_viewer_comes_without_a_microphone_and_cannot_steer(
-    speaker: Visitor, visitors: Visitors, server: ServerProcess
+    speaker: Visitor, visitors: BrowserUsers, server: ServerProcess
 ) -> None:
     viewer = visitors.new(permissions=[])
     viewer.open(server.url + speaker.watch_url)
@@ -54,7 +54,7 @@ def test_a_viewer_comes_without_a_microphone_and_cannot_steer(
 
 
 def test_viewers_are_told_at_once_when_the_speaker_has_left(
-    speaker: Visitor, visitors: Visitors, server: ServerProcess
+    speaker: Visitor, visitors: BrowserUsers, server: ServerProcess
 ) -> None:
     viewer = visitors.new(permissions=[])
     viewer.open(server.url + speaker.watch_url)
@@ -64,7 +64,7 @@ def test_viewers_are_told_at_once_when_the_speaker_has_left(
     assert "This session is over" in viewer.text("curtain")
 
 
-def test_a_link_that_leads_nowhere_says_so(visitors: Visitors, server: ServerProcess) -> None:
+def test_a_link_that_leads_nowhere_says_so(visitors: BrowserUsers, server: ServerProcess) -> None:
     viewer = visitors.new(permissions=[])
     viewer.open(f"{server.url}/watch/nobody")
     viewer.wait_state("ended")

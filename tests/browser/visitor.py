@@ -69,7 +69,7 @@ class Visitor:
         self.page.goto(url)
 
     def prefer(self, **choices: Any) -> None:
-        """The choices of earlier visits. Studio sound: a browser's noise suppression takes the test voice for a hum."""
+        """The choices of earlier visits. Studio audio: a browser's noise suppression takes the test voice for a hum."""
         stored = json.dumps({"studio": True} | choices)
         self.page.add_init_script(f"localStorage.getItem('lipcast') ?? localStorage.setItem('lipcast', '{stored}')")
 
@@ -113,7 +113,7 @@ class Visitor:
 
 
 @dataclass(slots=True)
-class Visitors:
+class BrowserUsers:
     """Opens pages, each with a memory of its own, and closes them all."""
 
     browser: Browser
@@ -136,8 +136,8 @@ class Visitors:
         assert complaints == []
 
 
-def visiting(chromium: Browser, box: Box) -> Iterator[Visitors]:
+def visiting(chromium: Browser, box: Box) -> Iterator[BrowserUsers]:
     """Their pages are closed afterwards; a page that has complained of anything fails the test."""
-    visitors = Visitors(chromium, box)
+    visitors = BrowserUsers(chromium, box)
     yield visitors
     visitors.close()

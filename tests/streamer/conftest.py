@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.streamer.house import presenters
+from tests.streamer.server_harness import presenters
 
 
 @pytest.fixture(scope="session")

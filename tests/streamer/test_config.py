@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from aiortc.rtcicetransport import connection_kwargs
 
+from streamer.audio.opus import SAMPLES_PER_PACKET, OpusEncoder
 from streamer.config import AudioConfig, Config, IceServer, WebRtcConfig, load_config
 from streamer.errors import ConfigError
-from streamer.opus import SAMPLES_PER_PACKET, OpusEncoder
-from streamer.wire.peer import ice_server
+from streamer.webrtc.peer import ice_server
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

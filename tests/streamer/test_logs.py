@@ -12,7 +12,7 @@ import pytest
 
 from streamer.config import LogConfig
 from streamer.logs import configure_logs
-from tests.streamer.wire.offers import CHROMIUM, candidate
+from tests.streamer.webrtc.offers import CHROMIUM, candidate
 
 SECRETS = [
     pytest.param("a=ice-pwd:dN4fsmsKc3kBJPT63xh/qsBH", "dN4fsmsKc3kBJPT63xh", id="ICE password"),

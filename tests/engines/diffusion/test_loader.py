@@ -14,7 +14,7 @@ from engines.backends.choose import PLANS, TENSORRT
 from engines.diffusion.pack import PackError
 from engines.loader import ENGINES, GPU_BATCHES, UnknownEngine, gpu_batches, load_engine
 from engines.speech.api import FRAME_SAMPLES, SAMPLE_RATE
-from streamer.cli import main
+from lipcast.cli import main
 from streamer.config import EngineConfig
 from streamer.wiring import load_engine_of
 from tests.engines.face import tiny_avatar as tiny

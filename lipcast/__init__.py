@@ -1,0 +1,1 @@
+"""Lipcast, a real-time streaming avatar server: what a program that uses it imports."""

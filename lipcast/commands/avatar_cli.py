@@ -1,0 +1,136 @@
+"""The words of `lipcast avatar`. The work is in avatars and avatar_archive; here is what people type and read."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from lipcast.commands.errors import OfflineError
+
+CONSENT = (
+    "Whoever is seen must agree to speak words of others as an AI-generated presenter.\n"
+    "Write who agreed and how, for instance “I am the person in the picture” (empty to stop): "
+)
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def add_avatar_arguments(words: argparse.ArgumentParser) -> None:
+    commands = words.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_create(commands.add_parser("create", help="make an avatar of a portrait or a clip"))
+    listing = _command(commands, "list", "say which presenters there are", list_avatars)
+    preview = _command(commands, "preview", "draw an avatar with several mouth shapes", preview_avatar)
+    preview.add_argument("name", metavar="NAME")
+    preview.add_argument("--out", type=Path, required=True, metavar="FILE.png", help="the picture to write")
+    delete = _command(commands, "delete", "delete an avatar that you have made", delete_avatar)
+    delete.add_argument("name", metavar="NAME")
+    export = _command(commands, "export", "write an avatar to one file, to take it elsewhere", export_avatar)
+    export.add_argument("name", metavar="NAME")
+    export.add_argument("file", type=Path, metavar="FILE.lipcast")
+    imported = _command(commands, "import", "add an avatar from such a file", import_avatar)
+    imported.add_argument("file", type=Path, metavar="FILE.lipcast")
+    for command in (preview, export, imported):
+        command.add_argument("--force", action="store_true", help="overwrite what exists")
+    for command in (listing, preview, delete, export, imported):
+        _add_folder(command)
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, help_: str, run: Run
+) -> argparse.ArgumentParser:
+    words = commands.add_parser(name, help=help_)
+    words.set_defaults(command=run)
+    return words
+
+
+def _add_create(words: argparse.ArgumentParser) -> None:
+    words.add_argument("name", metavar="NAME", help="lower-case letters, digits, - and _")
+    words.add_argument("file", type=Path, metavar="FILE", help="JPEG, PNG or WebP; or MP4, MOV, WebM or MKV to 60 s")
+    words.add_argument("--landmarks", type=Path, metavar="POINTS.json", help="the face's points, instead of looking")
+    words.add_argument("--model", type=Path, metavar="FILE.task", help="MediaPipe's face_landmarker.task, if at hand")
+    words.add_argument("--consent", metavar="TEXT", help="who agreed to this avatar, and how; kept in it")
+    words.add_argument("--title", metavar="TEXT", help="the name that people read (default: NAME)")
+    words.add_argument("--out", type=Path, metavar="FOLDER", help="write the avatar's folder here instead")
+    words.add_argument("--force", action="store_true", help="overwrite an avatar of that name")
+    _add_folder(words)
+    words.set_defaults(command=create_avatar)
+
+
+def _add_folder(words: argparse.ArgumentParser) -> None:
+    words.add_argument("--presenters", type=Path, metavar="FOLDER", help="where your avatars are")
+
+
+def create_avatar(options: argparse.Namespace) -> int:
+    from lipcast.commands.avatars import RenderJob, create
+    from streamer.clock import MonotonicClock
+
+    order = RenderJob(
+        name=options.name,
+        source=options.file,
+        consent=_consent(options.consent),
+        title=options.title or options.name,
+        folder=options.out or _own(options) / options.name,
+        landmarks=options.landmarks,
+        model=options.model,
+    )
+    folder = create(order, options.force, sys.stderr, MonotonicClock().now)
+    sys.stderr.write(f"{folder}: the avatar is made; look at {folder / 'preview.jpg'}\n")
+    return 0
+
+
+def _consent(given: str | None) -> str:
+    """
+    Raises:
+        OfflineError: nobody has said that the person agrees.
+    """
+    if given is None and sys.stdin.isatty():
+        sys.stderr.write(CONSENT)
+        sys.stderr.flush()
+        given = sys.stdin.readline()
+    if not (given or "").strip():
+        raise OfflineError('an avatar needs the consent of whoever is seen; say who agreed with --consent "…"')
+    return str(given).strip()
+
+
+def list_avatars(options: argparse.Namespace) -> int:
+    from lipcast.commands.avatars import listing
+
+    sys.stdout.writelines(f"{line}\n" for line in listing(_own(options)))
+    return 0
+
+
+def preview_avatar(options: argparse.Namespace) -> int:
+    from lipcast.commands.avatars import preview
+
+    preview(options.name, _own(options), options.out, options.force)
+    return 0
+
+
+def delete_avatar(options: argparse.Namespace) -> int:
+    from lipcast.commands.avatars import delete
+
+    sys.stderr.write(f"{delete(options.name, _own(options))}: deleted\n")
+    return 0
+
+
+def export_avatar(options: argparse.Namespace) -> int:
+    from lipcast.commands.avatar_archive import export_avatar
+    from lipcast.commands.avatars import folder_of
+
+    export_avatar(folder_of(options.name, _own(options)), options.file, options.force)
+    return 0
+
+
+def import_avatar(options: argparse.Namespace) -> int:
+    from lipcast.commands.avatar_archive import import_avatar
+
+    sys.stderr.write(f"{import_avatar(options.file, _own(options), options.force)}: the avatar is there\n")
+    return 0
+
+
+def _own(options: argparse.Namespace) -> Path:
+    from lipcast.commands.wiring import user_presenters
+
+    return options.presenters or user_presenters()

@@ -1,0 +1,125 @@
+"""Examines the machine and what is installed on it. Knows no network and no engine."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+
+import av
+
+from lipcast.commands.doctor.finding import Finding, absent, broken, care, good
+from streamer.config import ServerConfig
+
+NEEDED_PYTHON = (3, 11)
+CODECS = (  # encoder, what for, is a session impossible without it
+    ("libvpx", "VP8, the picture of most sessions", True),
+    ("libopus", "Opus, the sound of every session", True),
+    ("libx264", "H.264, for browsers without VP8 and for `lipcast render`", False),
+    ("aac", "AAC, for `lipcast render`", False),
+)
+REINSTALL = "install Lipcast again: in its folder, pip install --force-reinstall -e ."
+CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds of CPU, and of which time; or "max"
+
+
+def python() -> Iterator[Finding]:
+    said = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    if sys.version_info >= NEEDED_PYTHON:
+        yield good("Python", said)
+    else:
+        yield broken("Python", said, "use Python 3.11 or later")
+
+
+def packages() -> Iterator[Finding]:
+    """Everything that the base install brings."""
+    found, missing = [], []
+    for name in base_requirements(requires("lipcast") or []):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if found:
+        yield good("Python", ", ".join(found))
+    if missing:
+        yield broken("Python", f"not installed: {', '.join(missing)}", f"pip install {' '.join(missing)}")
+
+
+def base_requirements(requirements: list[str]) -> list[str]:
+    """Names of the distributions that are needed without any extra on this system."""
+    base = [line for line in requirements if "extra ==" not in line and "sys_platform" not in line]
+    return [name.group() for line in base if (name := re.match(r"[A-Za-z0-9._-]+", line))]
+
+
+def event_loop(server: ServerConfig) -> Iterator[Finding]:
+    if importlib.util.find_spec("uvloop"):
+        yield good("Event loop", f"{server.loop}; uvloop {version('uvloop')} and asyncio both work")
+    elif server.loop == "uvloop":
+        yield broken("Event loop", "uvloop is not installed", "pip install uvloop, or serve with --loop asyncio")
+    else:
+        yield good("Event loop", "asyncio")
+
+
+def codecs() -> Iterator[Finding]:
+    for name, purpose, vital in CODECS:
+        if can_encode(name):
+            yield good("Codecs", f"{name}: {purpose}")
+        elif vital:
+            yield broken("Codecs", f"{name} is missing: {purpose}", "install the wheel of av: pip install -U av")
+        else:
+            yield care("Codecs", f"{name} is missing: {purpose}", "install the wheel of av: pip install -U av")
+
+
+def can_encode(name: str) -> bool:
+    try:
+        av.Codec(name, "w")
+    except av.codec.codec.UnknownCodecError:
+        return False
+    return True
+
+
+def processors() -> float:
+    """How many processors' worth of time this process may use, with a container's limit."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(float(allowed), container_limit(CPU_LIMIT.read_text() if CPU_LIMIT.is_file() else "max"))
+
+
+def container_limit(cpu_max: str) -> float:
+    """The number of processors that a cgroup's cpu.max grants, infinity for no limit."""
+    parts = cpu_max.split()
+    if len(parts) != 2 or parts[0] == "max":
+        return float("inf")
+    return int(parts[0]) / int(parts[1])
+
+
+def backends() -> Iterator[Finding]:
+    """The runtimes that engines with a network may use; the warp engine needs none of them."""
+    yield onnxruntime()
+    yield torch()
+    for name in ("openvino", "tensorrt"):
+        if importlib.util.find_spec(name):
+            yield good("Backends", f"{name} {version(name)}")
+        else:
+            yield absent("Backends", f"{name}: not installed")
+
+
+def onnxruntime() -> Finding:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        return broken("Backends", f"onnxruntime does not load: {error}", REINSTALL)
+    providers = [name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()]
+    return good("Backends", f"onnxruntime {onnxruntime.__version__}, on: {', '.join(providers)}")
+
+
+def torch() -> Finding:
+    if not importlib.util.find_spec("torch"):
+        return absent("Backends", "torch: not installed")
+    torch = importlib.import_module("torch")
+    if not torch.cuda.is_available():
+        return good("Backends", f"torch {torch.__version__}, without a GPU")
+    return good("Backends", f"torch {torch.__version__}, on {torch.cuda.get_device_name()}")

@@ -1,0 +1,118 @@
+"""Loads the engine and the presenters, and measures what a session costs here. Knows no network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from engines.api import Avatar, Engine
+from lipcast.commands.doctor.finding import Finding, broken, care, good
+from lipcast.commands.wiring import load_named_engine
+from streamer.audio.synthetic_speech import synthetic_speech
+from streamer.config import Config, EngineConfig
+from streamer.output.video_encoder import VideoEncoder
+from streamer.wiring import presenters_of, worker_count
+
+PART = "Engine"
+FRAMES = 50  # two seconds of talking
+WARM_UP_FRAMES = 10  # a voice must be told from a noise first, and the first calls of a runtime are slow
+OVERHEAD = 1.6  # sound, encryption and packets, in parts of what encoding the picture takes: measured on two cores
+USABLE = 0.7  # of a processor: a fuller one has no time for every picture now and then; measured on two cores
+
+Clock = Callable[[], float]  # monotonic seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one frame, in ms: mean and 95th percentile of the engine, which draws some frames at less cost than others;
+    median of the VP8 encoder."""
+
+    engine_mean: float
+    engine_p95: float
+    encoder_p50: float
+
+    def sessions(self, workers: int, processors: float, frame_ms: float) -> int:
+        """An estimate. So many workers draw, one thread does all that is not pictures, and all share the processors."""
+        rest = OVERHEAD * self.encoder_p50
+        whole = self.engine_mean + self.encoder_p50 + rest
+        busiest = max(self.engine_mean / workers, rest, whole / processors)
+        return int(USABLE * frame_ms / busiest)
+
+
+def load_avatar(config: Config, processors: float, clock: Clock) -> Iterator[Finding]:
+    try:
+        engine = load_named_engine(config.engine, worker_count(config.engine))
+    except (ValueError, OSError, ImportError, RuntimeError) as error:
+        yield broken(PART, f"engine {config.engine.name!r}: {error}", "mend [engine] in the configuration as it says")
+        return
+    yield good(PART, f"engine {config.engine.name!r}, look-ahead {config.engine.lookahead_ms} ms")
+    avatar = yield from presenters(config.engine)
+    if avatar is not None:
+        cost = measure(engine, avatar, config.video.start_bitrate, clock)
+        yield from speed(cost, config, processors, 1000 / engine.timing.frame_rate)
+
+
+def presenters(config: EngineConfig) -> Generator[Finding, None, Avatar | None]:
+    """Load them all; returns the last that could be."""
+    try:
+        known = presenters_of(config)
+    except ValueError as error:
+        yield broken(PART, f"no presenters: {error}", "mend engine.presenters, or install Lipcast again")
+        return None
+    avatar = None
+    for name in known.all:
+        try:
+            avatar = known.load(name)
+        except (ValueError, OSError) as error:
+            yield broken(PART, f"presenter {name!r}: {error}", "make the avatar again, or take its folder away")
+        else:
+            yield good(PART, f"presenter {name!r}, {avatar.width}×{avatar.height}")
+    if config.presenter and config.presenter not in known.all:
+        mend = f"set engine.presenter to one of: {', '.join(known.all)}"
+        yield broken(PART, f"the presenter offered first, {config.presenter!r}, does not exist", mend)
+    return avatar
+
+
+def speed(cost: Cost, config: Config, processors: float, budget: float) -> Iterator[Finding]:
+    """budget: ms between two frames."""
+    said = (
+        f"a frame costs {cost.engine_mean:.1f} ms to draw (p95 {cost.engine_p95:.1f}) and {cost.encoder_p50:.1f} ms"
+        f" to encode, of {budget:.0f} ms"
+    )
+    sessions = cost.sessions(worker_count(config.engine), processors, budget)
+    wanted = config.server.max_sessions
+    estimate = (
+        f"about {sessions} sessions at once with every picture in full, estimated for {processors:g} processors;"
+        f" {wanted} are allowed"
+    )
+    if cost.engine_p95 > budget:
+        yield broken(PART, said, "this machine is too slow for live sessions; `lipcast render` still works")
+    elif cost.engine_p95 + cost.encoder_p50 > 1000 * config.engine.margin_s:
+        margin = f"{1000 * config.engine.margin_s:g} ms"
+        yield care(PART, said, f"pictures may be late: raise engine.margin_ms above {margin}")
+    else:
+        yield good(PART, said)
+    if sessions < wanted:
+        mend = (
+            f"set server.max_sessions to {max(sessions, 1)}, or expect quick or late pictures when all places are taken"
+        )
+        yield care(PART, estimate, mend)
+    else:
+        yield good(PART, estimate)
+
+
+def measure(engine: Engine, avatar: Avatar, bitrate: int, clock: Clock) -> Cost:
+    """The cost of a presenter who talks without a pause."""
+    stream, encoder = engine.open(avatar), VideoEncoder("video/VP8", avatar.width, avatar.height, 25)
+    drawing, encoding = [], []
+    for chunk in synthetic_speech(engine.timing.samples_per_frame, WARM_UP_FRAMES + FRAMES):
+        started = clock()
+        frame = engine.step([(stream, chunk)])[0]
+        drawn = clock()
+        encoder.encode(frame.image, chunk.index, bitrate, key_frame=chunk.index == 0)
+        drawing.append(1000 * (drawn - started))
+        encoding.append(1000 * (clock() - drawn))
+    drawing, encoding = drawing[WARM_UP_FRAMES:], encoding[WARM_UP_FRAMES:]
+    return Cost(float(np.mean(drawing)), float(np.percentile(drawing, 95)), float(np.median(encoding)))

@@ -1,0 +1,54 @@
+"""What the server tells Prometheus. One registry per server, so that several can live in one process."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+LATENCY_BUCKETS_S = (0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.5, 1.0)
+JOIN_BUCKETS_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0)
+OFFSET_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.1)
+
+
+class Metrics:
+    """Every meter of the server, by name; names begin with lipcast_."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.sessions = self._gauge("sessions", "Sessions that are running.")
+        self.viewers = self._gauge("viewers", "Viewers of all sessions.")
+        self.joins = self._counter("joins", "Offers, by outcome.", "outcome")
+        self.ends = self._counter("session_ends", "Sessions that have ended, by reason.", "reason")
+        self.join_seconds = self._histogram("join_seconds", "Offer received → first frame sent.", JOIN_BUCKETS_S)
+        self.stage_seconds = self._histogram(
+            "mic_to_frame_seconds",
+            "Microphone packet received → frame sent, by stage; stage=total is the sum.",
+            LATENCY_BUCKETS_S,
+            "stage",
+        )
+        self.frames = self._counter("frames", "Frames sent.")
+        self.late_frames = self._counter("late_frames", "Frames not drawn in time: the picture before was held.")
+        self.degraded_frames = self._counter(
+            "degraded_frames", "Frames drawn the quick way, because a full picture would have been late."
+        )
+        self.av_offset_seconds = self._histogram(
+            "av_offset_seconds", "How far apart a unit's sound and picture left the server.", OFFSET_BUCKETS_S
+        )
+        self.jitter_buffer_seconds = self._histogram(
+            "jitter_buffer_seconds", "Sound in hand after a frame was taken.", LATENCY_BUCKETS_S
+        )
+        self.concealed_seconds = self._counter("concealed_seconds", "Sound invented for sound that was missing.")
+        self.tasks = self._gauge("tasks", "Tasks of the event loop, as /metrics is asked.")
+        self.dropped_datagrams = self._counter("dropped_datagrams", "Datagrams of strangers, malformed or too many.")
+
+    def render(self) -> bytes:
+        """The text that /metrics answers."""
+        return generate_latest(self.registry)
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(name, text, namespace="lipcast", registry=self.registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, namespace="lipcast", registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(name, text, labels, namespace="lipcast", buckets=buckets, registry=self.registry)

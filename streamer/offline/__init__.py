@@ -1,1 +1,0 @@
-"""From files to files, through the code of the live loop."""

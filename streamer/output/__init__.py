@@ -1,0 +1,1 @@
+"""Media out: encoded once for each rendition, sent to every receiver."""

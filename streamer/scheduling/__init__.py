@@ -1,0 +1,1 @@
+"""Which session's frame the engine draws when, and at what effort."""

@@ -1,0 +1,77 @@
+"""Several workers beside each other on one engine: each session's pictures come from one of them.
+
+Where a picture is computed on the CPU, calls on threads of their own serve two sessions sooner than one call for both:
+nobody waits for somebody else's picture, and what a call does between networks is done side by side too. On a GPU there
+is one worker, whose calls take several sessions together. Knows neither sound nor pictures, nor time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engines.api import Chunk, Engine, Frame, Stream
+from streamer.scheduling.engine_worker import Worker
+
+
+@dataclass(slots=True)
+class Assignment:
+    """Where a stream is drawn. running: its calls that have not returned; while there are any it stays."""
+
+    worker: Worker
+    running: int = 0
+
+
+class WorkerPool:
+    """`run` is a task of the server; sessions call `step` and `reset`, and `leave` when they end."""
+
+    def __init__(self, workers: Sequence[Worker]) -> None:
+        """workers: one or more, of the same engine, each with its own thread."""
+        self._workers = tuple(workers)
+        self._assignments: dict[int, Assignment] = {}  # by the stream's identity: drop_when_full by the sessions
+
+    @property
+    def engine(self) -> Engine:
+        return self._workers[0].engine
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for worker in self._workers:
+                tasks.create_task(worker.run())
+
+    async def step(self, stream: Stream, chunk: Chunk, due: float) -> Frame | None:
+        """As Worker.step. A stream's calls are in order: it changes its worker only when none is running."""
+        assignment = self._assign(stream)
+        assignment.running += 1
+        try:
+            return await assignment.worker.step(stream, chunk, due)
+        finally:
+            assignment.running -= 1
+
+    async def reset(self, stream: Stream) -> None:
+        """As Worker.reset."""
+        assignment = self._assign(stream)
+        assignment.running += 1
+        try:
+            await assignment.worker.reset(stream)
+        finally:
+            assignment.running -= 1
+
+    def leave(self, stream: Stream) -> None:
+        """The stream's session has ended."""
+        self._assignments.pop(id(stream), None)
+
+    def _assign(self, stream: Stream) -> Assignment:
+        """At the worker with the fewest streams; one that sits already moves only if that evens them out."""
+        assignment = self._assignments.get(id(stream))
+        if assignment is not None and assignment.running:
+            return assignment
+        others = [each.worker for each in self._assignments.values() if each is not assignment]
+        idlest = min(self._workers, key=others.count)
+        if assignment is None:
+            assignment = self._assignments[id(stream)] = Assignment(idlest)
+        elif others.count(assignment.worker) > others.count(idlest):
+            assignment.worker = idlest
+        return assignment

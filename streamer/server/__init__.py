@@ -1,0 +1,1 @@
+"""All sessions of one process: admission, lookup and end."""

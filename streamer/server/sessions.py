@@ -1,0 +1,293 @@
+"""All sessions of the server: admission, lookup, viewers and the end of each. Knows no HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import secrets
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+from engines.api import Avatar
+from streamer.clock import Clock
+from streamer.config import Config
+from streamer.errors import Full, Gone, NotFound, NotReady
+from streamer.metrics import Metrics
+from streamer.output.broadcast import Broadcast, Encoders
+from streamer.scheduling.worker_pool import WorkerPool
+from streamer.server.live_session import LiveSession, Viewer
+from streamer.server.session_ids import Address, new_address, watched_at
+from streamer.session.session import Session
+from streamer.webrtc.peer import Peer, PeerEvents
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 10  # when every place is taken
+REMEMBERED = 256  # sessions whose viewers are told that the speaker has left, rather than that nobody is there
+CLOSE_TIMEOUT_S = 5.0  # a connection that cannot say goodbye in this time is abandoned
+
+
+class Sessions:
+    """`tasks` owns every task that is started here; `encoders` are closed by `drain`."""
+
+    def __init__(
+        self,
+        config: Config,
+        pool: WorkerPool,
+        encoders: Encoders,
+        clock: Clock,
+        metrics: Metrics,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self._config = config
+        self._pool = pool
+        self._encoders = encoders
+        self._clock = clock
+        self._metrics = metrics
+        self._tasks = tasks
+        self._sessions: dict[str, LiveSession] = {}
+        self._watched: dict[str, LiveSession] = {}
+        self._left: deque[str] = deque(maxlen=REMEMBERED)  # watch ids of sessions that their speaker ended
+        self._joining = 0
+        self._draining = False
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def find(self, session_id: str) -> LiveSession:
+        if session_id not in self._sessions:
+            raise NotFound("no such session: it has ended, or the address is wrong")
+        return self._sessions[session_id]
+
+    def find_watched(self, watch_id: str) -> LiveSession:
+        if watch_id in self._watched:
+            return self._watched[watch_id]
+        if watch_id in self._left:
+            raise Gone("the speaker has left; ask them for a new link")
+        raise NotFound("nothing to watch here: nobody is speaking now, or the address is wrong")
+
+    def check_open(self) -> None:
+        """
+        Raises:
+            NotReady: the server is shutting down.
+        """
+        if self._draining:
+            raise NotReady("the server is shutting down", retry_after_s=RETRY_AFTER_S)
+
+    def check_room(self) -> None:
+        """
+        Raises:
+            NotReady: the server is shutting down.
+            Full: every place is taken.
+        """
+        self.check_open()
+        taken, places = len(self._sessions) + self._joining, self._config.server.max_sessions
+        if taken >= places:
+            raise Full(f"{taken} of {places} sessions are running; try again later", retry_after_s=RETRY_AFTER_S)
+
+    async def admit(self, previous: str | None) -> Address:
+        """Where a new session will be. One that still runs for the same speaker is ended first: its connection is
+        dead, or they would not come back, and it must not hold the place that the new one needs.
+
+        previous: the id of the speaker's last session, None if there was none.
+
+        Raises:
+            BadRequest, Full, NotReady
+        """
+        address = new_address(previous)
+        former = self._watched.get(address.watch_id)
+        if former is not None:
+            former.session.end("replaced")
+            await former.slot_released.wait()
+        self.check_room()
+        return address
+
+    async def join(self, offer: str, avatar: Avatar, address: Address) -> tuple[LiveSession, str]:
+        """Begin a session; returns it with the SDP answer.
+
+        Raises:
+            Full, NotReady, TooLarge, BadOffer
+        """
+        self.check_room()
+        self._joining += 1
+        try:
+            place, answer = await self._negotiate(offer, avatar, address)
+        finally:
+            self._joining -= 1
+        if self._draining:
+            await close(place.peer)
+            self.check_room()
+        self._sessions[place.id] = place
+        self._watched[place.watch_id] = place
+        self._metrics.sessions.set(len(self._sessions))
+        self._tasks.create_task(self._run(place), name=f"session {place.id[:6]}")
+        return place, answer
+
+    async def _negotiate(self, offer: str, avatar: Avatar, address: Address) -> tuple[LiveSession, str]:
+        config, frame_rate = self._config, self._pool.engine.timing.frame_rate
+        broadcast = Broadcast((avatar.width, avatar.height), frame_rate, config.video, config.audio, self._encoders)
+        session = Session(avatar, config, self._pool, broadcast, self._clock, self._metrics)
+        lost = partial(session.end, "connection-lost")
+        peer = self._connect(
+            session, "presenter", on_connected=session.connected, on_closed=lost, on_packet=session.hear
+        )
+        try:
+            answer = await peer.answer(offer, with_microphone=True)
+        except BaseException:
+            await close(peer)
+            raise
+        return LiveSession(address.id, address.watch_id, session, peer), answer
+
+    def _connect(
+        self,
+        session: Session,
+        name: str,
+        *,
+        on_connected: Callable[[], None],
+        on_closed: Callable[[], None],
+        on_packet: Callable[[int, bytes], None],
+    ) -> Peer:
+        """A connection whose pictures come from `session`; `name` tells the session's receivers apart."""
+        broadcast = session.broadcast
+
+        def connected() -> None:
+            broadcast.add(name, peer)
+            on_connected()
+
+        peer = Peer(
+            self._config.webrtc,
+            self._clock,
+            session.media,
+            PeerEvents(
+                on_packet=on_packet,
+                on_connected=connected,
+                on_closed=on_closed,
+                on_key_frame=lambda: broadcast.want_key_frame(peer.video_mime_type),
+                on_bitrate=lambda bitrate: broadcast.estimate(name, bitrate, self._clock.now()),
+                on_dropped_datagram=self._metrics.dropped_datagrams.inc,
+            ),
+        )
+        return peer
+
+    def leave(self, session_id: str) -> None:
+        """The speaker ends their session; its viewers need not wait for them.
+
+        Raises:
+            NotFound: it has ended already. Even then this makes sure that the viewers are told.
+        """
+        watch_id = watched_at(session_id)
+        if watch_id is not None:
+            self._left.append(watch_id)
+        self.find(session_id).session.end("left")
+
+    async def _run(self, place: LiveSession) -> None:
+        session = place.session
+        log.info("session begins", extra={"session": place.id[:6], "presenter": session.avatar.name})
+        try:
+            await session.run()
+        except Exception:  # the boundary: whatever broke this session must not end the others
+            log.exception("session broke", extra={"session": place.id[:6]})
+            session.end("error")
+        finally:
+            await self._leave(place)
+
+    async def _leave(self, place: LiveSession) -> None:
+        del self._sessions[place.id]
+        if self._watched.get(place.watch_id) is place:  # not one that has taken it over meanwhile
+            del self._watched[place.watch_id]
+        place.slot_released.set()
+        self._metrics.sessions.set(len(self._sessions))
+        self._metrics.ends.labels(place.session.end_reason).inc()
+        try:
+            await asyncio.gather(close(place.peer), *(self._remove_viewer(place, name) for name in list(place.viewers)))
+            place.session.broadcast.close()
+            # A connection is a ring of objects, with native memory hanging on it: without this it stays for minutes.
+            # What was there when the server got ready is frozen and not looked at, so it takes a few milliseconds.
+            gc.collect()
+        finally:
+            place.closed.set()
+        log.info("session ends", extra={"session": place.id[:6], "reason": place.session.end_reason})
+
+    async def watch(self, watch_id: str, offer: str) -> tuple[str, str]:
+        """Let somebody watch; returns the viewer's id and the SDP answer.
+
+        Raises:
+            Gone, NotFound, Full, TooLarge, BadOffer
+        """
+        place = self.find_watched(watch_id)
+        if len(place.viewers) >= self._config.server.max_viewers:
+            raise Full(f"{len(place.viewers)} people are watching; no more may", retry_after_s=RETRY_AFTER_S)
+        viewer_id = secrets.token_urlsafe(16)
+        peer = self._connect(
+            place.session,
+            viewer_id,
+            on_connected=lambda: None,
+            on_closed=lambda: self._lost(place, viewer_id),
+            on_packet=lambda *_: None,
+        )
+        viewer = place.viewers[viewer_id] = Viewer(viewer_id, peer)
+        self._metrics.viewers.inc()
+        try:
+            answer = await peer.answer(offer, with_microphone=False)
+        except BaseException:
+            await self._remove_viewer(place, viewer_id)
+            raise
+        if viewer_id not in place.viewers:
+            raise NotFound("the session ended in this very moment")
+        viewer.timer = self._tasks.create_task(self._expect(place, viewer_id), name=f"viewer {viewer_id[:6]}")
+        return viewer_id, answer
+
+    def _lost(self, place: LiveSession, viewer_id: str) -> None:
+        """The viewer's connection has closed by itself."""
+        self._tasks.create_task(self._remove_viewer(place, viewer_id))
+
+    async def _expect(self, place: LiveSession, viewer_id: str) -> None:
+        """Remove a viewer who asked and never connected."""
+        await self._clock.sleep_until(self._clock.now() + self._config.webrtc.connect_timeout_s)
+        if viewer_id not in place.session.broadcast.receivers:
+            self._lost(place, viewer_id)
+
+    async def stop_watching(self, watch_id: str, viewer_id: str) -> None:
+        """
+        Raises:
+            NotFound
+        """
+        place = self.find_watched(watch_id)
+        if viewer_id not in place.viewers:
+            raise NotFound("no such viewer: it has left already, or the address is wrong")
+        await self._remove_viewer(place, viewer_id)
+
+    async def _remove_viewer(self, place: LiveSession, viewer_id: str) -> None:
+        viewer = place.viewers.pop(viewer_id, None)
+        if viewer is not None:
+            if viewer.timer is not None:
+                viewer.timer.cancel()
+            self._metrics.viewers.dec()
+            place.session.broadcast.remove(viewer_id)
+            await close(viewer.peer)
+
+    async def drain(self) -> None:
+        """End every session and take no more."""
+        self._draining = True
+        running = list(self._sessions.values())
+        for place in running:
+            place.session.end("server-stopped")
+        for place in running:
+            await place.closed.wait()
+        self._encoders.close()
+
+
+async def close(peer: Peer) -> None:
+    """The connection's end, whatever happens to it: it must not take the server with it."""
+    for end in (peer.close, peer.abandon):
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await end()
+        except TimeoutError:
+            log.warning("a connection did not close in %s s", CLOSE_TIMEOUT_S)
+        except Exception:  # the boundary: this runs in tasks of the server
+            log.exception("a connection broke as it was closed")
+        else:
+            return

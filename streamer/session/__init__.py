@@ -1,0 +1,1 @@
+"""One presenter's session: its clockwork and its playout."""

@@ -1,0 +1,59 @@
+"""The bit rate follows the weakest receiver, seldom and in steps."""
+
+from __future__ import annotations
+
+import pytest
+
+from streamer.config import VideoConfig
+from streamer.output.bitrate import PATIENCE_DOWN_S, PATIENCE_UP_S, BitrateGovernor
+
+CONFIG = VideoConfig(start_bitrate=1_000_000, min_bitrate=200_000, max_bitrate=4_000_000)
+
+
+@pytest.mark.parametrize(
+    ("estimates", "bitrate"),
+    [
+        pytest.param([(0.0, 1_200_000)], 1_000_000, id="less than a quarter more"),
+        pytest.param([(0.0, 850_000)], 1_000_000, id="less than a quarter less"),
+        pytest.param([(0.0, 1_250_000)], 1_250_000, id="a quarter more"),
+        pytest.param([(0.0, 800_000)], 800_000, id="a quarter less"),
+        pytest.param([(0.0, 2_000_000), (1.0, 3_000_000)], 2_000_000, id="rising again too soon"),
+        pytest.param([(0.0, 2_000_000), (PATIENCE_UP_S, 3_000_000)], 3_000_000, id="rising again later"),
+        pytest.param([(0.0, 700_000), (0.5, 300_000)], 700_000, id="falling again too soon"),
+        pytest.param([(0.0, 700_000), (PATIENCE_DOWN_S, 300_000)], 300_000, id="falling is urgent"),
+        pytest.param([(0.0, 50_000)], 200_000, id="never below the least"),
+        pytest.param([(0.0, 90_000_000)], 4_000_000, id="never above the most"),
+    ],
+)
+def test_one_receiver(estimates: list[tuple[float, int]], bitrate: int) -> None:
+    governor = BitrateGovernor(CONFIG)
+    for now, estimate in estimates:
+        governor.estimate("only", estimate, now)
+    assert governor.bitrate == bitrate
+
+
+def test_it_starts_as_configured() -> None:
+    assert BitrateGovernor(CONFIG).bitrate == 1_000_000
+
+
+def test_the_weakest_receiver_decides_until_it_leaves() -> None:
+    governor = BitrateGovernor(CONFIG)
+    governor.estimate("strong", 3_000_000, 0.0)
+    governor.estimate("weak", 500_000, 10.0)
+    governor.estimate("strong", 3_000_000, 20.0)
+    assert governor.bitrate == 500_000
+    governor.forget("weak")
+    governor.estimate("strong", 3_000_000, 30.0)
+    assert governor.bitrate == 3_000_000
+
+
+def test_a_trembling_estimate_changes_nothing() -> None:
+    governor, rates = BitrateGovernor(CONFIG), set()
+    for step in range(200):
+        governor.estimate("only", 1_000_000 + (-1) ** step * 150_000, step * 0.5)
+        rates.add(governor.bitrate)
+    assert rates == {1_000_000}
+
+
+def test_forgetting_somebody_unknown_is_nothing() -> None:
+    BitrateGovernor(CONFIG).forget("nobody")

@@ -1,0 +1,294 @@
+"""A session on a fake clock: sound and picture leave together and on time, whatever the engine does."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+
+import pytest
+
+from streamer.config import Config, EngineConfig
+from streamer.session.session import GRACE_S, MAX_DRAWING
+from tests.sounds import silence, tone, voice
+from tests.streamer.session_harness import AUDIO_RATE, FRAME_S, QUICK, VIDEO_RATE, SessionHarness, frame_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
+
+MARGIN_S = QUICK.engine.margin_s
+EXACT = 1e-6  # seconds: the same moment
+
+
+def offsets(studio: SessionHarness) -> tuple[list[float], list[float]]:
+    """When sounds and pictures left, less when they were to: the same number for all of them if all is well."""
+    epoch = studio.session.media.epoch
+    sounds = [sent.at - epoch - sent.pts / AUDIO_RATE for sent in studio.receiver.sounds]
+    pictures = [sent.at - epoch - sent.pts / VIDEO_RATE for sent in studio.receiver.pictures]
+    return sounds, pictures
+
+
+async def test_every_unit_leaves_on_its_tick() -> None:
+    async with SessionHarness() as studio:
+        await studio.speak(voice(2.0))
+        sounds, pictures = offsets(studio)
+        assert max(map(abs, sounds)) < EXACT
+        assert max(map(abs, pictures)) < EXACT
+        assert [frame_of(sent) for sent in studio.receiver.pictures] == list(range(len(pictures)))
+        assert len(pictures) == 51
+        assert abs(len(sounds) - 2 * len(pictures)) <= 1
+        assert studio.session.late_frames == 0
+
+
+@pytest.mark.parametrize("lookahead", [0, 1, 2, 4])
+async def test_sound_and_picture_of_a_word_leave_together_lookahead_frames_after_it(lookahead: int) -> None:
+    async with SessionHarness(lookahead=lookahead) as studio:
+        await studio.speak(silence(10 * FRAME_S))
+        spoken = studio.session.frames  # the next frame to be taken from the microphone
+        await studio.speak(tone(3.5 * FRAME_S, 440, 0.8))  # coding twice delays it by 13 ms: within its frames
+        await studio.speak(silence(10.5 * FRAME_S))
+        word = [spoken + lookahead + place for place in range(4)]
+        seen, heard = studio.seen(), studio.heard()
+        assert [number for number, grey in seen.items() if grey > 100] == word
+        assert [place for place, peak in enumerate(heard) if peak > 0.4] == [
+            2 * number + part for number in word for part in (0, 1)
+        ]
+
+
+async def test_speech_is_heard_as_it_was_said() -> None:
+    async with SessionHarness() as studio:
+        await studio.speak(voice(1.0, level=0.6))
+        assert max(studio.heard()) == pytest.approx(0.6, abs=0.1)
+
+
+async def test_a_picture_a_little_late_is_still_shown_and_the_sound_does_not_wait() -> None:
+    late_s = GRACE_S / 2
+    async with SessionHarness(engine_s=MARGIN_S + late_s) as studio:
+        await studio.speak(voice(1.0))
+        sounds, pictures = offsets(studio)
+        assert max(map(abs, sounds)) < EXACT
+        assert pictures == pytest.approx([late_s] * len(pictures), abs=EXACT)
+        assert studio.session.late_frames == 0
+
+
+@pytest.mark.parametrize("margin_ms", [1.0, 20.0, 39.0])
+async def test_the_engine_has_all_of_the_margin(margin_ms: float) -> None:
+    config = Config(engine=EngineConfig(margin_ms=margin_ms))
+    async with SessionHarness(config, engine_s=margin_ms / 1000 - 0.001) as studio:
+        await studio.speak(voice(1.0))
+        sounds, pictures = offsets(studio)
+        assert max(map(abs, sounds)) < EXACT
+        assert max(map(abs, pictures)) < EXACT
+        places = [sent.pts for sent in studio.receiver.sounds]
+        assert places == sorted(places)
+
+
+async def test_a_picture_too_late_is_held_back_and_counted_and_the_sound_goes_on() -> None:
+    async with SessionHarness() as studio:
+        await studio.speak(voice(0.4))
+        shown = len(studio.receiver.pictures)
+        studio.engine_thread.cost = MARGIN_S + GRACE_S + 0.001
+        await studio.speak(voice(FRAME_S))
+        studio.engine_thread.cost = 0.001
+        await studio.speak(voice(0.4))
+        sounds, _ = offsets(studio)
+        numbers = [frame_of(sent) for sent in studio.receiver.pictures]
+        assert max(map(abs, sounds)) < EXACT
+        assert sorted(set(range(numbers[-1])) - set(numbers)) == [shown]
+        assert studio.session.late_frames == 1
+        assert studio.value("late_frames_total") == 1
+
+
+async def test_a_picture_that_would_be_late_is_drawn_the_quick_way_and_counted() -> None:
+    async with SessionHarness() as studio:
+        await studio.speak(voice(0.4))
+        assert (studio.session.degraded_frames, studio.session.late_frames) == (0, 0)
+        studio.engine_thread.cost = MARGIN_S + GRACE_S + 0.005
+        await studio.speak(voice(2.0))
+        quick, late = studio.session.degraded_frames, studio.session.late_frames
+        studio.engine_thread.cost = 0.005
+        await studio.speak(voice(4.0))
+        assert late >= 5  # the quick picture of this engine is no quicker
+        seen = studio.session.degraded_frames
+        assert seen > quick
+        await studio.speak(voice(1.0))
+        assert studio.session.degraded_frames == seen
+        assert studio.value("degraded_frames_total") == seen
+
+
+@pytest.mark.parametrize(("encoding_s", "quick"), [(0.0, False), (0.010, True)])
+async def test_a_full_picture_leaves_time_to_encode_it(encoding_s: float, quick: bool) -> None:
+    async with SessionHarness(engine_s=MARGIN_S + GRACE_S - 0.005) as studio:
+        studio.encoder_thread.cost = encoding_s
+        await studio.speak(voice(0.4))
+        assert (studio.session.degraded_frames > 0) == quick
+
+
+async def test_an_engine_that_is_stuck_is_given_no_more_and_the_sound_goes_on() -> None:
+    async with SessionHarness() as studio:
+        await studio.speak(voice(0.4))
+        studio.engine_thread.cost = float("inf")
+        calls, shown = studio.engine_thread.calls, len(studio.receiver.pictures)
+        await studio.speak(voice(1.0))
+        sounds, _ = offsets(studio)
+        assert studio.engine_thread.calls <= calls + MAX_DRAWING
+        assert len(studio.receiver.pictures) == shown
+        assert max(map(abs, sounds)) < EXACT
+        assert studio.session.late_frames >= 20
+
+
+async def test_while_the_encoder_is_stuck_no_more_pictures_wait_for_it_and_the_sound_goes_on() -> None:
+    async with SessionHarness() as studio:
+        await studio.speak(voice(0.4))
+        studio.encoder_thread.cost = float("inf")
+        calls, late = studio.engine_thread.calls, studio.session.late_frames
+        await studio.speak(voice(1.0))
+        sounds, _ = offsets(studio)
+        assert studio.engine_thread.calls <= calls + MAX_DRAWING
+        assert max(map(abs, sounds)) < EXACT
+        assert studio.session.late_frames >= late + 20
+
+
+@pytest.mark.parametrize("encoding_s", [1.1 * FRAME_S, 2.5 * FRAME_S, 10 * FRAME_S])
+async def test_where_the_encoder_is_too_slow_pictures_are_dropped_and_counted_and_do_not_fall_behind(
+    encoding_s: float,
+) -> None:
+    async with SessionHarness() as studio:
+        await studio.speak(voice(0.4))
+        studio.encoder_thread.cost = encoding_s
+        await studio.speak(voice(2.0))
+        studio.broadcast.want_key_frame("video/VP8")
+        await studio.speak(voice(1.0))
+        sounds, pictures = offsets(studio)
+        assert max(map(abs, sounds)) < EXACT
+        assert max(pictures) <= GRACE_S + encoding_s + EXACT
+        shown, late = studio.session.frames, studio.session.late_frames
+        assert shown >= 3.0 / encoding_s - 1
+        assert shown + late == pytest.approx(85, abs=MAX_DRAWING)
+        keys = [frame_of(sent) for sent in studio.receiver.pictures if sent.data[0] & 1 == 0]  # RFC 6386 section 9.1
+        assert keys[0] == 0
+        assert 60 <= keys[1] <= 60 + encoding_s / FRAME_S + 2
+
+
+async def test_a_session_ends_also_when_its_engine_is_stuck() -> None:
+    async with SessionHarness() as studio:
+        studio.engine_thread.cost = float("inf")
+        await studio.speak(voice(0.2))
+        studio.session.end("left")
+        await studio.clock.advance(FRAME_S)
+        assert studio.playing.done()
+
+
+@pytest.mark.parametrize("into_frame_s", [0.0, 0.01, 0.02, 0.03])
+async def test_after_an_interruption_nothing_said_before_it_leaves(into_frame_s: float) -> None:
+    async with SessionHarness() as studio:
+        await studio.speak(voice(1.0))
+        await studio.clock.advance(into_frame_s)
+        shown, sent = len(studio.receiver.pictures), len(studio.receiver.sounds)
+        interrupting = asyncio.ensure_future(studio.session.interrupt())
+        await studio.speak(voice(0.4))
+        assert interrupting.done()
+        after = [grey for number, grey in studio.seen().items()][shown:]
+        assert after
+        assert max(after) <= 2
+        assert max(studio.heard(sent + 1)) < 0.01
+        assert studio.receiver.flushes == 1
+
+
+async def test_after_an_interruption_the_next_sentence_is_heard_and_seen() -> None:
+    async with SessionHarness() as studio:
+        await studio.speak(voice(0.4))
+        await studio.ask(studio.session.interrupt())
+        await studio.speak(silence(0.4))
+        sent = len(studio.receiver.sounds)
+        await studio.speak(voice(0.4))
+        assert max(studio.heard(sent)) > 0.3
+        assert max(list(studio.seen().values())[-5:]) > 60
+
+
+async def test_while_muted_sound_and_mouth_are_still_and_pictures_go_on() -> None:
+    async with SessionHarness() as studio:
+        await studio.speak(voice(0.4))
+        await studio.ask(studio.session.mute(True))
+        shown, sent = len(studio.receiver.pictures), len(studio.receiver.sounds)
+        await studio.speak(voice(0.4))
+        seen = list(studio.seen().values())[shown:]
+        assert len(seen) == 10
+        assert max(seen) <= 2
+        assert max(studio.heard(sent + 1)) < 0.01
+        await studio.ask(studio.session.mute(False))
+        await studio.speak(voice(0.4))
+        assert max(list(studio.seen().values())[-5:]) > 60
+
+
+async def test_without_a_microphone_pictures_go_on_until_the_timer() -> None:
+    config = Config()
+    async with SessionHarness() as studio:
+        await studio.wait(config.webrtc.media_silence_timeout_s - 0.5)
+        assert studio.session.state == "live"
+        assert len(studio.receiver.pictures) == pytest.approx(25 * 9.5, abs=2)
+        await studio.wait(1.0)
+        assert studio.session.state == "ended"
+        assert studio.session.end_reason == "microphone-stopped"
+
+
+async def test_a_microphone_that_goes_on_keeps_the_session() -> None:
+    async with SessionHarness(dataclasses.replace(QUICK)) as studio:
+        for _ in range(3):
+            await studio.wait(5.0)
+            await studio.speak(voice(0.1))
+        assert studio.session.state == "live"
+
+
+async def test_a_peer_that_never_connects_is_given_up() -> None:
+    async with SessionHarness() as studio:
+        studio.session._connected_at = None
+        await studio.wait(Config().webrtc.connect_timeout_s - 1)
+        assert studio.session.state == "connecting"
+        await studio.wait(2)
+        assert studio.session.end_reason == "connect-timeout"
+
+
+async def test_the_first_reason_to_end_is_kept() -> None:
+    async with SessionHarness() as studio:
+        studio.session.end("first")
+        studio.session.end("second")
+        assert studio.session.end_reason == "first"
+
+
+async def test_a_stream_that_its_engine_refuses_ends_the_session_with_the_error() -> None:
+    async with SessionHarness() as studio:
+        await studio.speak(voice(0.2))
+        studio.engine.faulty = list(studio.engine.streams)
+        await studio.speak(voice(0.2))
+        error = studio.playing.exception()
+        assert isinstance(error, ExceptionGroup)
+        assert "a faulty stream" in repr(error)
+
+
+async def test_who_joins_later_sees_the_same_pictures() -> None:
+    async with SessionHarness() as studio:
+        await studio.speak(voice(0.4))
+        late = type(studio.receiver)(studio.clock.now)
+        studio.broadcast.add("late", late)
+        await studio.speak(voice(0.4))
+        assert late.pictures == studio.receiver.pictures[-len(late.pictures) :]
+        assert len(late.pictures) >= 9
+
+
+async def test_what_is_measured_adds_up() -> None:
+    async with SessionHarness(engine_s=0.005) as studio:
+        await studio.speak(voice(2.0))
+        stages = studio.session.stages
+        assert stages.engine == pytest.approx(0.005, abs=EXACT)
+        assert stages.release == pytest.approx(MARGIN_S, abs=EXACT)
+        assert studio.session.server_s == pytest.approx(stages.buffer + 3 * FRAME_S + MARGIN_S, abs=EXACT)
+        assert studio.value("frames_total") == len(studio.receiver.pictures)
+        assert studio.value("join_seconds_count") == 1
+        assert studio.value("av_offset_seconds_sum") == pytest.approx(0, abs=EXACT)
+
+
+async def test_lost_sound_is_counted() -> None:
+    async with SessionHarness() as studio:
+        await studio.speak(voice(0.4))
+        await studio.wait(0.2)
+        await studio.speak(voice(0.4))
+        assert studio.value("concealed_seconds_total") == pytest.approx(0.2, abs=0.1)
