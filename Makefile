@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test check format bench clean
+.PHONY: serve test check check-page format bench clean
 
 serve: .venv/base
 	$(BIN)/lipcast serve
@@ -14,6 +14,14 @@ check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The join page's types, by tsc over its JSDoc; needs npm.
+check-page: tests/browser/node_modules
+	tests/browser/node_modules/.bin/tsc -p streamer/web/jsconfig.json
+
+tests/browser/node_modules: tests/browser/package.json
+	npm --prefix tests/browser install --no-audit --no-fund --no-package-lock --silent
+	touch $@
 
 format: .venv/dev
 	$(BIN)/ruff check --fix .

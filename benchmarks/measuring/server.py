@@ -68,7 +68,7 @@ def running(url: str | None, arguments: list[str]) -> Iterator[Server]:
         yield Server(url.rstrip("/"), None)
         return
     port = free_port()
-    command = [sys.executable, "-m", "streamer", "serve", "--port", str(port), *arguments]
+    command = [sys.executable, "-m", "lipcast", "serve", "--port", str(port), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     server = Server(f"http://127.0.0.1:{port}", process.pid)
     try:

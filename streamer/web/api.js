@@ -5,13 +5,15 @@ const PATIENCE_MS = 8000; // an answer needs well under a second; longer means t
 
 /** An error as the server words it (RFC 9457), or as we word the server's silence (status 0). */
 export class Problem extends Error {
-  constructor({ title, detail = "", status = 0, retryAfter = null }) {
+  /** @param {{title: string, detail?: string, status?: number, retryAfter?: number | null, reason?: string}} told */
+  constructor({ title, detail = "", status = 0, retryAfter = null, reason = "" }) {
     super(title);
     this.name = "Problem";
     this.title = title;
     this.detail = detail;
     this.status = status;
     this.retryAfter = retryAfter; // ms, or null
+    this.reason = reason; // why a session is gone (status 410), as the server names it
   }
 
   /** Trying the same again may help: nobody answered, or the server said "not now". */
@@ -25,24 +27,65 @@ const UNREACHABLE = {
   detail: "Check that Lipcast is running and that this device is online.",
 };
 
-async function request(method, url, { body, signal, keepalive = false } = {}) {
-  const patience = AbortSignal.timeout(PATIENCE_MS);
+/**
+ * @param {string} method
+ * @param {string} url
+ * @param {{body?: object, signal?: AbortSignal | null, keepalive?: boolean}} [options]
+ * @returns {Promise<any>} the answer's JSON; null for 204
+ */
+async function request(method, url, { body, signal = null, keepalive = false } = {}) {
+  const deadline = withDeadline(signal, PATIENCE_MS);
+  /** @type {RequestInit} */
+  const options = {
+    method,
+    keepalive,
+    cache: "no-store",
+    headers: body ? { "Content-Type": "application/json" } : {},
+    body: body ? JSON.stringify(body) : undefined,
+    signal: deadline.signal,
+  };
   let response;
   try {
-    response = await fetch(url, {
-      method,
-      keepalive,
-      cache: "no-store",
-      headers: body ? { "Content-Type": "application/json" } : {},
-      body: body ? JSON.stringify(body) : undefined,
-      signal: signal ? AbortSignal.any([signal, patience]) : patience,
-    });
+    response = await fetch(url, options);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
+    if (!deadline.signal.aborted && !isNetworkError(error)) throw error; // a mistake of this page: not the server's
     throw new Problem(UNREACHABLE);
+  } finally {
+    deadline.clear();
   }
   if (!response.ok) throw await problemOf(response);
   return response.status === 204 ? null : response.json();
+}
+
+/**
+ * A signal that aborts with `signal` or after `ms`. AbortSignal.any would do it, but Safari before 17.4 and Firefox
+ * before 124 do not have it.
+ * @param {AbortSignal | null} signal
+ * @param {number} ms
+ */
+function withDeadline(signal, ms) {
+  const controller = new AbortController();
+  const abort = () => controller.abort(signal?.reason);
+  const timer = setTimeout(() => controller.abort(new DOMException("no answer in time", "TimeoutError")), ms);
+  if (signal?.aborted) abort();
+  signal?.addEventListener("abort", abort);
+  return {
+    signal: controller.signal,
+    clear() {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+    },
+  };
+}
+
+/**
+ * fetch() rejects with a TypeError when no answer came (Fetch standard, "network error"); so that a TypeError of our
+ * own is not taken for one, nothing else happens in the `try` around it.
+ * @param {unknown} error
+ */
+function isNetworkError(error) {
+  return error instanceof TypeError;
 }
 
 async function problemOf(response) {
@@ -55,6 +98,7 @@ async function problemOf(response) {
     detail: told.detail ?? `It answered ${response.status} ${response.statusText}`.trim() + ".",
     status: response.status,
     retryAfter,
+    reason: told.reason,
   });
 }
 

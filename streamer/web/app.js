@@ -34,13 +34,13 @@ let viewers = 0;
 let waiting = null; // {attempt, ms} while reconnecting
 
 /** For tests and benchmarks: what is going on, to read and not to change. */
-window.lipcast = Object.freeze({
+Object.assign(window, { lipcast: Object.freeze({
   get state() { return visit.state; },
   get pc() { return visit.call?.pc ?? null; },
   get session() { return visit.session; },
   get figures() { return feed.latest; },
   get videoElement() { return stage.video; },
-});
+}) });
 
 function begin() {
   if (isViewer) return visit.watch(watchId, { codec: prefs.get("codec") });
@@ -170,14 +170,19 @@ async function readCatalogue() {
   }
 }
 
+/** An event of the visit, by its detail. */
+function on(name, listener) {
+  visit.addEventListener(name, (event) => listener(/** @type {CustomEvent} */ (event).detail));
+}
+
 function wire() {
   form.addEventListener("join", begin);
   form.addEventListener("avatar", () => stage.showPresenter(form.avatar));
-  visit.addEventListener("state", showState);
-  visit.addEventListener("muted", showMuted);
-  visit.addEventListener("stream", (event) => stage.play(event.detail));
-  visit.addEventListener("report", (event) => takeReport(event.detail));
-  visit.addEventListener("waiting", (event) => { waiting = event.detail; showState(); });
+  on("state", showState);
+  on("muted", showMuted);
+  on("stream", (stream) => stage.play(stream));
+  on("report", takeReport);
+  on("waiting", (detail) => { waiting = detail; showState(); });
   for (const [id, action] of Object.entries({
     "again": begin, "back": () => visit.back(), "cancel": leave, "leave": leave,
     "mute": toggleMute, "interrupt": interrupt, "share": share,

@@ -22,8 +22,8 @@ export class Call {
   constructor({ iceServers, codec = "", microphone = null }) {
     this.pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
     this.report = null; // the newest RTCStatsReport
-    this.onstream = () => {};
-    this.onreport = () => {};
+    this.onstream = (/** @type {MediaStream} */ _stream) => {};
+    this.onreport = (/** @type {RTCStatsReport} */ _report, /** @type {number} */ _silent) => {};
     this.lost = new Promise((_, reject) => { this.#lose = reject; });
     this.lost.catch(() => {}); // nobody may be listening yet; whoever awaits it later still gets it
     this.#addAudio(microphone);

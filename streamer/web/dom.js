@@ -2,6 +2,10 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/**
+ * The element with that id. Typed as any: index.html says what each one is.
+ * @type {(id: string) => any}
+ */
 export const $ = (id) => document.getElementById(id);
 
 /** An element with properties (data-*, aria-* and role as attributes) and children. */

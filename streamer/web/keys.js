@@ -15,7 +15,7 @@ export function listen(actions) {
   });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-    if (event.target.closest?.(TYPING)) return;
+    if (event.target instanceof Element && event.target.closest(TYPING)) return;
     const key = event.key.toLowerCase();
     if (key.length === 1 && !prefs.get("shortcuts")) return;
     const action = (event.shiftKey && actions[`shift+${key}`]) || actions[key];
@@ -30,7 +30,7 @@ function show() {
   const isOn = prefs.get("shortcuts");
   $("shortcuts").checked = isOn;
   document.documentElement.dataset.shortcuts = isOn ? "on" : "off";
-  for (const control of document.querySelectorAll("[data-key]")) {
+  for (const control of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-key]"))) {
     if (isOn) control.setAttribute("aria-keyshortcuts", control.dataset.key);
     else control.removeAttribute("aria-keyshortcuts");
   }

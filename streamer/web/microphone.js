@@ -79,7 +79,7 @@ export class Microphone {
 
   constructor(stream) {
     this.stream = stream;
-    [this.track] = stream.getAudioTracks();
+    this.track = stream.getAudioTracks()[0];
     this.track.contentHint = "speech";
     this.onended = () => {};
     this.track.addEventListener("ended", () => this.onended());

@@ -10,19 +10,22 @@ const HEIGHT = 56;
 const whole = (value, unit) => (value === null || value === undefined ? "–" : `${Math.round(value)} ${unit}`);
 const tenth = (value, unit) => (value === null || value === undefined ? "–" : `${value.toFixed(1)} ${unit}`);
 
-/** id → [label, figures → text]; the ids are the data-testids "stat-…". */
+/**
+ * id → [label, figures → text]; the ids are the data-testids "stat-…".
+ * @type {Record<string, Record<string, [string, (figures: any) => string | number]>>}
+ */
 const GROUPS = {
-  "Picture": {
+  "Video": {
     "fps": ["Frame rate", (f) => tenth(f.fps, "fps")],
     "size": ["Size and codec", (f) => (f.width ? `${f.width} × ${f.height} ${f.codec ?? ""}` : "–")],
     "bitrate": ["Bit rate", (f) => whole(f.videoKbps, "kbit/s")],
     "decode": ["Decoding", (f) => tenth(f.decodeMs, "ms")],
     "freezes": ["Freezes", (f) => f.freezes ?? "–"],
   },
-  "Sound and sync": {
-    "av-offset": ["Sound against picture", (f) => offsetText(f.avOffsetMs)],
-    "audio-buffer": ["Sound buffer", (f) => whole(f.audioBufferMs, "ms")],
-    "video-buffer": ["Picture buffer", (f) => whole(f.videoBufferMs, "ms")],
+  "Audio and sync": {
+    "av-offset": ["Audio against video", (f) => offsetText(f.avOffsetMs)],
+    "audio-buffer": ["Audio buffer", (f) => whole(f.audioBufferMs, "ms")],
+    "video-buffer": ["Video buffer", (f) => whole(f.videoBufferMs, "ms")],
     "audio-bitrate": ["Bit rate", (f) => whole(f.audioKbps, "kbit/s")],
   },
   "Network": {
@@ -32,9 +35,9 @@ const GROUPS = {
   "Server": {
     "server": ["Microphone to frame", (f) => tenth(f.server?.server_ms.total, "ms")],
     "frames": ["Frames, of these late", (f) => (f.server ? `${f.server.frames}, ${f.server.late_frames}` : "–")],
-    "degraded": ["Frames drawn the quick way", (f) => f.server?.degraded_frames ?? "–"],
+    "degraded": ["Degraded frames", (f) => f.server?.degraded_frames ?? "–"],
     "jitter": ["Microphone buffer", (f) => whole(f.server?.jitter_buffer_ms, "ms")],
-    "concealed": ["Sound made up for loss", (f) => whole(f.server?.concealed_ms, "ms")],
+    "concealed": ["Audio concealed", (f) => whole(f.server?.concealed_ms, "ms")],
     "voice": ["Voice", (f) => (f.server ? (f.server.voiced ? "speaking" : "silent") : "–")],
     "viewers": ["Viewers", (f) => f.server?.viewers ?? "–"],
   },

@@ -38,6 +38,7 @@ export function curtain(state, { isViewer, failure, waiting }) {
 }
 
 function endedText(isViewer, failure) {
+  if (!isViewer && failure) return { title: failure.title, detail: sentence(failure.detail) };
   if (!isViewer) return { title: "You have left", detail: "The microphone is off and nothing is being sent." };
   if (!failure) return { title: "You stopped watching", detail: "The session may still be running." };
   return { title: "This session is over", detail: "The speaker has left. Ask them for a new link." };

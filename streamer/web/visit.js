@@ -8,7 +8,10 @@ import { next } from "./state.js";
 import { sentence } from "./texts.js";
 
 const UNKNOWN = 404; // the server knows no such session, or none that is running now
-const LEFT = 410; // the speaker has left for good
+const GONE = 410; // the session is over; a speaker is told the reason
+
+/** Ends that nobody should be rejoined after: the visitor sent nothing, or someone with the same link took over. */
+const FINAL_REASONS = ["idle", "replaced"];
 
 /**
  * Events: "state", "muted", "stream" (detail: MediaStream), "report" (detail: RTCStatsReport),
@@ -113,7 +116,7 @@ export class Visit extends EventTarget {
       await visit();
     } catch (error) {
       if (signal.aborted) return; // left: #finish has tidied
-      const isOver = this.isViewer && (error.status === UNKNOWN || error.status === LEFT);
+      const isOver = isFinal(error) || this.isViewer && (error.status === UNKNOWN || error.status === GONE);
       this.#finish(isOver ? "over" : "fail", error);
       if (!error.title) throw error; // ours, not the world's: show it in the console too
     }
@@ -129,6 +132,7 @@ export class Visit extends EventTarget {
         if (!(error instanceof CallLost)) throw error;
       }
       this.#enter("lost");
+      if (!this.isViewer) await this.#throwIfOver(signal);
       await this.#rejoin(choice, post, signal);
     }
   }
@@ -142,6 +146,16 @@ export class Visit extends EventTarget {
     const keeping = async (sdp) => (this.session = await post(sdp)); // known even if connecting fails: to be ended
     await this.call.open(keeping, signal);
     if (this.muted && !this.isViewer) await api.setMuted(this.session.url, true);
+  }
+
+  /** The server hung up on purpose: say why, and do not come back uninvited. */
+  async #throwIfOver(signal) {
+    try {
+      await api.readSession(this.session.url, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (isFinal(error)) throw error;
+    }
   }
 
   async #rejoin(choice, post, signal) {
@@ -204,6 +218,10 @@ export class Visit extends EventTarget {
   #emit(name, detail = null) {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
+}
+
+function isFinal(error) {
+  return error.status === GONE && FINAL_REASONS.includes(error.reason);
 }
 
 function wordsOf({ title = "Something went wrong", detail, message }) {

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { Problem, readConfig, readSession } from "./api.js";
 import { REJOIN, delay, sleep } from "./backoff.js";
 import { loudness } from "./microphone.js";
 import { STATES, isActive, next } from "./state.js";
@@ -203,4 +204,48 @@ test("the screen is kept on by one lock, however often that is asked", async () 
   assert.equal(locks.length, 1);
   keepAwake(false);
   assert.ok(locks.every((lock) => lock.isReleased));
+});
+
+test("a browser without AbortSignal.any and AbortSignal.timeout can talk to the server", async () => {
+  const { any, timeout } = AbortSignal;
+  AbortSignal.any = AbortSignal.timeout = undefined;
+  globalThis.fetch = async () => new Response('{"ice_servers": []}');
+  try {
+    const config = await readConfig(new AbortController().signal);
+    assert.deepEqual(config, { ice_servers: [] });
+  } finally {
+    Object.assign(AbortSignal, { any, timeout });
+  }
+});
+
+test("a network error is told as the server's silence", async () => {
+  globalThis.fetch = async () => { throw new TypeError("Failed to fetch"); };
+  await assert.rejects(readConfig(), (error) => error instanceof Problem && error.status === 0);
+});
+
+test("a mistake of the page itself is not told as the server's silence", async () => {
+  globalThis.fetch = async () => { throw new RangeError("ours"); };
+  await assert.rejects(readConfig(), RangeError);
+});
+
+test("who leaves while the server thinks hears of leaving, not of a silent server", async () => {
+  const leaving = new AbortController();
+  globalThis.fetch = (_url, { signal }) => new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
+  const asked = readConfig(leaving.signal);
+  leaving.abort(new Error("left"));
+  await assert.rejects(asked, /left/);
+});
+
+test("why a session is over reaches the problem, and the speaker is told it", async () => {
+  const body = { title: "This session is over", detail: "no audio for 120 s", reason: "idle" };
+  const headers = { "Content-Type": "application/problem+json" };
+  globalThis.fetch = async () => new Response(JSON.stringify(body), { status: 410, headers });
+  const failure = await readSession("/api/sessions/1").catch((error) => error);
+  assert.equal(failure.reason, "idle");
+  const shown = curtain("ended", { isViewer: false, failure, waiting: null });
+  assert.deepEqual(shown, {
+    kind: "done", again: "Join again", title: "This session is over", detail: "No audio for 120 s.",
+  });
 });

@@ -37,7 +37,7 @@ class ServerProcess:
         self.url = f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "streamer", "serve", "--port", str(self._port), "--config", str(self._config)]
+        command = [sys.executable, "-m", "lipcast", "serve", "--port", str(self._port), "--config", str(self._config)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         self.wait(lambda: self.status("/readyz") == 200, "ready")
