@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.measuring.flops import gflop
 from benchmarks.measuring.report import publish, surroundings
 from benchmarks.measuring.server import running
-from engines.api import Chunk, Engine, Frame
+from engines.api import Chunk, Engine, Frame, Step
 from engines.backends.api import Graph
 from engines.backends.batches import exact
 from engines.backends.choose import AUTO, INT8, opener
@@ -151,7 +151,7 @@ def engine_laps(engine: Engine, avatar: FaceAvatar, frames: int, sessions: int =
 
     def call() -> Sequence[Frame]:
         chunk: Chunk = next(chunks)
-        return engine.step([(stream, chunk) for stream in streams])
+        return engine.step([Step(stream, chunk) for stream in streams])
 
     return laps(call, frames)
 
@@ -185,7 +185,8 @@ def measure(folder: Path | None, presenter: str, threads: int, frames: int) -> d
         start("enrolment", lambda: diffusion.prepare(avatar))
         stream = diffusion.open(avatar)
         start(
-            "first frames", lambda: [diffusion.step([(stream, chunk)]) for chunk in synthetic_speech(640, FIRST_FRAMES)]
+            "first frames",
+            lambda: [diffusion.step([Step(stream, chunk)]) for chunk in synthetic_speech(640, FIRST_FRAMES)],
         )
         engines["diffusion"] = diffusion
         manifest = pack.manifest

@@ -15,9 +15,7 @@ from streamer.errors import ConfigError
 
 T = TypeVar("T")
 
-# What drawing and encoding take at their 95th percentile on two cores (docs/findings.md), with some to spare.
-ENGINE_MARGINS_MS = {"warp": 10.0, "diffusion": 36.0}
-OTHER_MARGIN_MS = 10.0
+AUTO_MARGIN_MS = -1.0  # as the engine says that it needs
 
 # As RFC 7064 and RFC 7065 write them, with a host that is a name or an IPv4 address: the WebRTC library takes no other.
 ICE_URL = re.compile(r"(stuns?|(?P<turn>turns?)):[^\s?:\[\]]+(:(?P<port>[0-9]{1,5}))?(?(turn)(\?transport=(udp|tcp))?)")
@@ -110,7 +108,7 @@ class VideoConfig:
 class EngineConfig:
     name: str = "diffusion"
     lookahead_ms: int = 80  # 0 to 160 in steps of one frame (40 ms)
-    margin_ms: float = 0.0  # from a chunk's end to its unit's release: for drawing and encoding; 0: as the engine needs
+    margin_ms: float = AUTO_MARGIN_MS  # from a chunk's end to its unit's release, for drawing and encoding
     max_batch: int = 4
     presenters: str = ""  # a folder of avatars; empty: those that ship and your own
     presenter: str = ""  # offered first; empty: the first by name
@@ -123,16 +121,18 @@ class EngineConfig:
         expect(
             self.lookahead_ms in range(0, 161, 40), "engine.lookahead_ms", self.lookahead_ms, "0, 40, 80, 120 or 160"
         )
-        expect(0 <= self.margin_ms < 40, "engine.margin_ms", self.margin_ms, "0 or more and less than a frame, 40 ms")
+        good = self.margin_ms == AUTO_MARGIN_MS or 0 <= self.margin_ms < 40
+        expect(
+            good, "engine.margin_ms", self.margin_ms, "0 to less than a frame, 40 ms, or -1 for what the engine needs"
+        )
         expect(1 <= self.max_batch <= 64, "engine.max_batch", self.max_batch, "1 to 64")
         expect(1 <= self.threads <= 64, "engine.threads", self.threads, "1 to 64")
         known = self.precision in ("auto", "int8", "float16", "bfloat16", "float32")
         expect(known, "engine.precision", self.precision, "auto, int8, float16, bfloat16 or float32")
 
-    @property
-    def margin_s(self) -> float:
-        """Seconds from a chunk's end to the release of its unit."""
-        return (self.margin_ms or ENGINE_MARGINS_MS.get(self.name, OTHER_MARGIN_MS)) / 1000
+    def margin_s(self, usual_cost_ms: float) -> float:
+        """Seconds from a chunk's end to the release of its unit. usual_cost_ms: what the engine says that it needs."""
+        return (usual_cost_ms if self.margin_ms == AUTO_MARGIN_MS else self.margin_ms) / 1000
 
 
 @dataclass(frozen=True, slots=True)

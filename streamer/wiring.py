@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.api import Avatar, Engine
+from engines.api import Avatar, Engine, Step
 from engines.loader import (
     ON_GPU,
     SHIPPED,
@@ -111,7 +111,7 @@ def warm_up(runtime: Runtime, presenter: str, now: Callable[[], float]) -> float
     taken = []
     for chunk in synthetic_speech(engine.timing.samples_per_frame, WARM_UP_FRAMES):
         began = now()
-        engine.step([(stream, chunk)])
+        engine.step([Step(stream, chunk)])
         taken.append(1000 * (now() - began))
     return float(np.percentile(taken[WARM_UP_FRAMES // 2 :], FULL_PERCENT))
 

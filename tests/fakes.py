@@ -17,7 +17,7 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api import Avatar, Chunk, Frame, Stream, Timing
+from engines.api import Avatar, Chunk, ChunkOrder, Effort, Frame, OutputSpec, Picture, Step, Stream, Timing, check_steps
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -154,18 +154,23 @@ class FakeStream:
         self.lookahead = lookahead
         self.heard: list[int] = []  # indices of chunks
         self.resets = 0
+        self.closed = False
+        self.order = ChunkOrder()
         self._levels = [0] * lookahead
-        self._drawn = -lookahead
 
     def reset(self) -> None:
         self.resets += 1
+        self.order.reset()
         self._levels = [0] * self.lookahead
 
-    def draw(self, chunk: Chunk) -> Frame:
+    def draw(self, chunk: Chunk, effort: Effort) -> Frame:
+        self.order.advance(chunk)
         self.heard.append(chunk.index)
         self._levels.append(loudness(chunk.samples))
-        self._drawn += 1
-        return Frame(np.full(self.size, self._levels.pop(0), np.uint8), self._drawn - 1, degraded=chunk.hurry)
+        level, index = self._levels.pop(0), chunk.index - self.lookahead
+        if effort is Effort.LISTEN:
+            return Frame(index)
+        return Frame(index, Picture(np.full(self.size, level, np.uint8)), degraded=effort is Effort.QUICK)
 
 
 class FakeEngine:
@@ -176,6 +181,7 @@ class FakeEngine:
 
     def __init__(self, lookahead_frames: int = 2) -> None:
         self.timing = Timing(lookahead_frames)
+        self.output = OutputSpec(usual_cost_ms=10.0)
         self.streams: list[FakeStream] = []
         self.prepared: list[Avatar] = []
         self.batches: list[int] = []
@@ -189,18 +195,25 @@ class FakeEngine:
         self.streams.append(FakeStream(avatar, self.timing.lookahead_frames))
         return self.streams[-1]
 
-    def step(self, batch: Sequence[tuple[Stream, Chunk]]) -> list[Frame]:
-        self.batches.append(len(batch))
-        for stream, chunk in batch:
-            if stream in self.faulty:
+    def step(self, steps: Sequence[Step]) -> list[Frame]:
+        self.batches.append(len(steps))
+        for step in steps:
+            if step.stream in self.faulty:
                 raise self.fault
-            if chunk.samples.shape != (self.timing.samples_per_frame,) or chunk.samples.dtype != np.float32:
-                raise ValueError(f"a chunk of {chunk.samples.shape} {chunk.samples.dtype}")
-        return [self._draw(stream, chunk) for stream, chunk in batch]
+            self.timing.checked(step.chunk)
+        check_steps(self.output, steps, [own(step.stream).order for step in steps])
+        return [own(step.stream).draw(step.chunk, step.effort) for step in steps]
 
-    def _draw(self, stream: Stream, chunk: Chunk) -> Frame:
-        assert isinstance(stream, FakeStream)
-        return stream.draw(chunk)
+    def reset(self, stream: Stream) -> None:
+        own(stream).reset()
+
+    def close(self, stream: Stream) -> None:
+        own(stream).closed = True
+
+
+def own(stream: Stream) -> FakeStream:
+    assert isinstance(stream, FakeStream)
+    return stream
 
 
 def loudness(samples: NDArray[np.float32]) -> int:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmarks.measuring.sound import SAMPLE_RATE, TestSound
 from benchmarks.measuring.traces import Trace
-from engines.api import Chunk, Engine
+from engines.api import Chunk, Engine, Step
 from engines.face.avatar import FaceAvatar
 
 
@@ -53,8 +53,8 @@ def drawn_openness(engine: Engine, avatar: FaceAvatar, sound: TestSound, phase_s
     times, values = [], []
     for index in range(count):
         chunk = samples[index * timing.samples_per_frame :][: timing.samples_per_frame]
-        frame = engine.step([(stream, Chunk(np.ascontiguousarray(chunk), index))])[0]
+        frame = engine.step([Step(stream, Chunk(np.ascontiguousarray(chunk), index))])[0]
         if frame.index >= 0:
             times.append(phase_s + frame.index / timing.frame_rate)
-            values.append(openness(frame.image, box))
+            values.append(openness(frame.rgb, box))
     return Trace(np.asarray(times), np.asarray(values))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.api import Engine
+from engines.api import Engine, Step
 from engines.face.avatar import FaceAvatar
 from engines.face.composite import Windows, mask_in_window
 from streamer.audio.synthetic_speech import synthetic_speech
@@ -21,7 +21,7 @@ def change_outside(engine: Engine, avatar: FaceAvatar) -> int:
     worst = 0
     for place, chunk in enumerate(synthetic_speech(engine.timing.samples_per_frame, TALK)):
         loop = place % len(avatar.loop)
-        drawn = engine.step([(stream, chunk)])[0].image
+        drawn = engine.step([Step(stream, chunk)])[0].rgb
         left, top = windows.origin(loop)
         to_window = windows.to_window(avatar, loop)
         free = np.ones(drawn.shape[:2], bool)

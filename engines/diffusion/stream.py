@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api import Chunk, Frame
+from engines.api import Chunk, ChunkOrder, Effort, Frame, Picture
 from engines.diffusion.conditions import Condition
 from engines.diffusion.finish import Finish, Parts, Question
 from engines.face.avatar import FaceAvatar
@@ -61,12 +61,13 @@ class DiffusionStream:
 
     __slots__ = (
         "_avatar", "_drafts", "_encoder", "_finish", "_late", "_lookahead", "_position", "_small", "_structurist",
-        "_windows",
+        "_windows", "order",
     )  # fmt: skip
 
     def __init__(self, avatar: FaceAvatar, encoder: LipEncoderStream, shared: Shared) -> None:
         self._avatar = avatar
         self._encoder = encoder
+        self.order = ChunkOrder()
         self._finish = Finish(shared.parts, shared.size, shared.latent)
         self._lookahead = shared.lookahead
         self._position = 0
@@ -85,28 +86,33 @@ class DiffusionStream:
     def reset(self) -> None:
         """Forget all sound heard so far: the next frame shows a closed mouth; the idle loop goes on."""
         self._encoder.reset()
+        self.order.reset()
         self._finish.reset()
         self._drafts.clear()
 
-    def hear(self, chunk: Chunk, conditions: Condition) -> Question | None:
-        """Hear a chunk; what the network is to draw for it, or None where it is not asked: at rest, in a hurry, or
-        where the mouth has hardly moved."""
+    def hear(self, chunk: Chunk, effort: Effort, conditions: Condition) -> Question | None:
+        """Hear a chunk; what the network is to draw for it, or None where it is not asked: at rest, with less than
+        full effort, or where the mouth has hardly moved."""
+        self.order.advance(chunk)
         motion = self._encoder.step(chunk.samples)
         loop = self._position % len(self._avatar.loop)
         self._position += 1
         if not motion.coefficients.any():
             self._drafts.append(Draft(motion, loop, degraded=False))
             return None
+        if effort is Effort.LISTEN:  # its mouth is drawn later, if a kernel that looks ahead still needs it
+            self._drafts.append(Draft(motion, loop, degraded=True))
+            return None
         still, moved = self._avatar.loop[loop], self._moved(loop, motion)
         structure, drawn = self._small.draw(still, moved), self._structurist.paint(still, moved)
         wanted = self._finish.moved(structure)
-        self._drafts.append(Draft(motion, loop, chunk.hurry and wanted, drawn))
-        if chunk.hurry or not wanted:
+        self._drafts.append(Draft(motion, loop, effort is not Effort.FULL and wanted, drawn))
+        if effort is not Effort.FULL or not wanted:
             return None
         self._finish.begin(conditions.calibration)
         return self._finish.ask(structure, motion, conditions.feeds(loop, motion))
 
-    def draw(self, chunk: Chunk, question: Question | None, picture: Floats | None) -> Frame:
+    def draw(self, chunk: Chunk, effort: Effort, question: Question | None, picture: Floats | None) -> Frame:
         """The frame that is due now that chunk was heard. picture: the network's answer, (3, S, S) in [0, 1]."""
         latest = self._drafts[-1]
         if question is not None and picture is not None:
@@ -118,23 +124,26 @@ class DiffusionStream:
         else:
             difference = self._finish.hold(latest.motion)
         index = chunk.index - self._lookahead
+        if effort is Effort.LISTEN:
+            return Frame(index)
         if difference is None:  # the first frames of a kernel that looks ahead
-            return Frame(self._avatar.loop[(self._position - 1 - self._late) % len(self._avatar.loop)].copy(), index)
+            still = self._avatar.loop[(self._position - 1 - self._late) % len(self._avatar.loop)]
+            return Frame(index, Picture(still.copy(), changed=self._windows.nothing))
         draft = self._drafts[0]
-        return Frame(self._composed(draft, difference), index, degraded=draft.degraded)
+        return Frame(index, self._composed(draft, difference), degraded=draft.degraded)
 
-    def _composed(self, draft: Draft, difference: Floats) -> NDArray[np.uint8]:
+    def _composed(self, draft: Draft, difference: Floats) -> Picture:
         still: NDArray[np.uint8] = self._avatar.loop[draft.loop]
         picture: NDArray[np.uint8] = still.copy()
         if draft.at_rest and not difference.any():
-            return picture
+            return Picture(picture, changed=self._windows.nothing)
         drawn = draft.drawn
         if drawn is None:
             drawn = self._structurist.paint(still, self._moved(draft.loop, draft.motion))
         to_window = self._windows.to_window(self._avatar, draft.loop)
         mask = mask_in_window(self._avatar.face.mask, to_window, *drawn.shape[:2])
         blend(picture, add_difference(drawn, difference, to_window), mask, self._windows.origin(draft.loop))
-        return picture
+        return Picture(picture, changed=self._windows.box(draft.loop))
 
     def _moved(self, loop: int, motion: LipMotion) -> Moved:
         """The mouth in the window of a frame of the loop."""

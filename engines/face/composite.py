@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.api import Box
 from engines.face.avatar import FaceAvatar
 
 Affine = NDArray[np.float64]
@@ -32,6 +33,15 @@ class Windows:
         """Left and top of the rectangle in that frame of the loop."""
         left, top = self._origins[frame]
         return int(left), int(top)
+
+    def box(self, frame: int) -> Box:
+        """The rectangle in that frame of the loop."""
+        return Box(*self.origin(frame), self.width, self.height)
+
+    @property
+    def nothing(self) -> Box:
+        """What changes where the loop is shown as it is."""
+        return Box(0, 0, 0, 0)
 
     def to_window(self, avatar: FaceAvatar, frame: int) -> Affine:
         """(2, 3): crop coordinates to coordinates of the rectangle."""

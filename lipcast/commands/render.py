@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from engines.api import Avatar, Chunk, Engine, Frame
+from engines.api import Avatar, Chunk, Engine, Frame, Step
 from lipcast.commands.errors import OfflineError
 from lipcast.commands.files import expect_free, whole_file
 from lipcast.commands.hearing import hear, piece_size, until_drawn
@@ -106,7 +106,7 @@ def film(play: RenderInputs, path: Path, words: TextIO, clock: Clock) -> list[fl
         movie.describe(play.sound.path.stem, NOTICE)
         pieces = recorded(play.sound.pieces(size), movie)
         for frame, seconds in drawn(play, hear(pieces, size, play.vad_aggressiveness), clock):
-            movie.picture(frame.image)
+            movie.picture(frame.rgb)
             engine_s.append(seconds)
             progress.show(len(engine_s))
     return engine_s
@@ -123,6 +123,6 @@ def drawn(play: RenderInputs, chunks: Iterable[Chunk], clock: Clock) -> Iterator
     stream = play.engine.open(play.avatar)
     for chunk in until_drawn(chunks, play.engine.timing):
         started = clock()
-        frame = play.engine.step([(stream, chunk)])[0]
+        frame = play.engine.step([Step(stream, chunk)])[0]
         if frame.index >= 0:
             yield frame, clock() - started

@@ -3,7 +3,7 @@ call. A pool of such workers serves them all.
 
 Knows neither sound nor pictures, only who is due when. A free engine takes all that waits and waits for no more: while
 it works the next batch gathers by itself, larger the more sessions there are. Where a full picture would come too late,
-it asks for a degraded one (see Chunk.hurry, and load_control.py for when). An engine that breaks ends the sessions
+it asks for a degraded one (Effort.QUICK; load_control.py says when). An engine that breaks ends the sessions
 of that call and no others: each of them is told by the exception that its `step` raises.
 """
 
@@ -13,9 +13,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from engines.api import Chunk, Engine, Frame, Stream
+from engines.api import Chunk, Effort, Engine, Frame, Step, Stream
 from streamer.scheduling.load_control import FrameRequest, LoadControl
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ class Job:
     stream: Stream
     chunk: Chunk
     due: float
+    listen: bool
     done: asyncio.Future[Frame | None]
 
 
@@ -57,16 +58,16 @@ class Worker:
         finally:
             self._thread.shutdown(wait=True)
 
-    async def step(self, stream: Stream, chunk: Chunk, due: float) -> Frame | None:
+    async def step(self, stream: Stream, chunk: Chunk, due: float, listen: bool = False) -> Frame | None:
         """The frame that the engine draws on hearing `chunk`; None if the stream was reset meanwhile.
 
-        due: when it must be drawn, on the clock.
+        due: when it must be drawn, on the clock. listen: only hear it, draw nothing.
 
         Raises:
             whatever the engine raised for this stream; other streams are not touched by it.
         """
         done: asyncio.Future[Frame | None] = asyncio.get_running_loop().create_future()
-        self._jobs.append(Job(stream, chunk, due, done))
+        self._jobs.append(Job(stream, chunk, due, listen, done))
         self._wake.set()
         return await done
 
@@ -75,7 +76,7 @@ class Worker:
         for job in [job for job in self._jobs if job.stream is stream]:
             self._jobs.remove(job)
             settle(job.done, None)
-        await asyncio.get_running_loop().run_in_executor(self._thread, stream.reset)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self.engine.reset, stream)
 
     def _next_batch(self) -> list[Job]:
         """The most urgent jobs, one of each stream: a stream's chunks are heard in order. Nobody waits for the jobs of
@@ -104,14 +105,11 @@ class Worker:
 
     async def _call(self, batch: list[Job]) -> list[Frame]:
         started = self._clock()
-        wanted = [FrameRequest(id(job.stream), job.due, job.chunk.voiced) for job in batch]
+        wanted = [FrameRequest(id(job.stream), job.due, job.chunk.voiced and not job.listen) for job in batch]
         full = self._load_control.plan(wanted, started)
-        pairs = [
-            (job.stream, job.chunk if drawn else replace(job.chunk, hurry=True))
-            for job, drawn in zip(batch, full, strict=True)
-        ]
+        steps = [Step(job.stream, job.chunk, effort_of(job, drawn)) for job, drawn in zip(batch, full, strict=True)]
         try:
-            frames = await asyncio.get_running_loop().run_in_executor(self._thread, self.engine.step, pairs)
+            frames = await asyncio.get_running_loop().run_in_executor(self._thread, self.engine.step, steps)
         finally:
             self.seconds += self._clock() - started
         if len(frames) != len(batch):
@@ -126,6 +124,12 @@ class Worker:
             return
         for job in batch:
             await self._run_batch([job])
+
+
+def effort_of(job: Job, drawn: bool) -> Effort:
+    if job.listen:
+        return Effort.LISTEN
+    return Effort.FULL if drawn else Effort.QUICK
 
 
 def settle(future: asyncio.Future[Frame | None], frame: Frame | None) -> None:

@@ -41,12 +41,12 @@ class WorkerPool:
             for worker in self._workers:
                 tasks.create_task(worker.run())
 
-    async def step(self, stream: Stream, chunk: Chunk, due: float) -> Frame | None:
+    async def step(self, stream: Stream, chunk: Chunk, due: float, listen: bool = False) -> Frame | None:
         """As Worker.step. A stream's calls are in order: it changes its worker only when none is running."""
         assignment = self._assign(stream)
         assignment.running += 1
         try:
-            return await assignment.worker.step(stream, chunk, due)
+            return await assignment.worker.step(stream, chunk, due, listen)
         finally:
             assignment.running -= 1
 
@@ -62,6 +62,7 @@ class WorkerPool:
     def leave(self, stream: Stream) -> None:
         """The stream's session has ended."""
         self._assignments.pop(id(stream), None)
+        self.engine.close(stream)
 
     def _assign(self, stream: Stream) -> Assignment:
         """At the worker with the fewest streams; one that sits already moves only if that evens them out."""

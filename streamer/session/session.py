@@ -56,6 +56,7 @@ class Session:
         self._pool = pool
         self._clock = clock
         self._metrics = metrics
+        self.margin_s = config.engine.margin_s(pool.engine.output.usual_cost_ms)
         self._stream = pool.engine.open(avatar)
         self._drawing = 0
         self._created_at = clock.now()
@@ -130,7 +131,7 @@ class Session:
 
     async def _tick(self, drawings: asyncio.TaskGroup) -> None:
         index = 0
-        margin = self._config.engine.margin_s
+        margin = self.margin_s
         self.media.epoch = self._clock.now() + margin
         while True:
             due = self.media.due(index * self.frame_s)
@@ -142,6 +143,7 @@ class Session:
                 drawings.create_task(self._draw(unit, heard.chunk))
             else:
                 self._late()
+                drawings.create_task(self._listen(unit, heard.chunk))
             packets = await self.broadcast.encode_sound(unit.sound)
             drawings.create_task(self._send_sound(unit, packets))
             index += 1
@@ -163,9 +165,13 @@ class Session:
         finally:
             self._drawing -= 1
 
+    async def _listen(self, unit: Unit, chunk: Chunk) -> None:
+        """Have the chunk heard without a frame: lips of later frames need it."""
+        await self._pool.step(self._stream, chunk, unit.due + GRACE_S, listen=True)
+
     async def _show(self, unit: Unit, frame: Frame) -> None:
         drawn_at = self._clock.now()
-        pictures = await self.broadcast.encode_picture(frame.image, unit.index, lambda: self._in_time(unit))
+        pictures = await self.broadcast.encode_picture(frame.rgb, unit.index, lambda: self._in_time(unit))
         if pictures is None:
             self._late()
             return
@@ -187,7 +193,7 @@ class Session:
 
     def _sent(self, unit: Unit, to_somebody: bool) -> None:
         now = self._clock.now()
-        self._note_stage("release", now - unit.due + self._config.engine.margin_s)
+        self._note_stage("release", now - unit.due + self.margin_s)
         if to_somebody:
             if self.frames == 0:
                 self._metrics.join_seconds.observe(now - self._created_at)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.measuring.outside import change_outside
-from engines.api import Chunk, Frame, Stream
+from engines.api import Frame, Step
 from engines.face.avatar import FaceAvatar, load_avatar
 from engines.loader import load_engine
 from engines.warp.engine import WarpEngine
@@ -24,10 +24,10 @@ def avatar(tmp_path: Path) -> FaceAvatar:
 class Smudged(WarpEngine):
     """Draws as its like, and changes a pixel in the corner by two levels."""
 
-    def step(self, batch: Sequence[tuple[Stream, Chunk]]) -> list[Frame]:
-        frames = super().step(batch)
+    def step(self, steps: Sequence[Step]) -> list[Frame]:
+        frames = super().step(steps)
         for frame in frames:
-            frame.image[0, 0] ^= 2
+            frame.rgb[0, 0] ^= 2
         return frames
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.api import Avatar, Chunk, Engine
+from engines.api import Avatar, Chunk, Engine, Step
 from engines.loader import ENGINES, SHIPPED, Presenters, load_engine
 from engines.speech.api import SAMPLE_RATE
 from tests.sounds import voice
@@ -27,7 +27,7 @@ def talk(engine: Engine, avatar: Avatar, speaker: int, wait: Callable[[], Any]) 
     sound[: 2 * speaker * engine.timing.samples_per_frame] = 0
     for index, samples in enumerate(sound.reshape(-1, engine.timing.samples_per_frame)):
         wait()
-        shown.append(engine.step([(stream, Chunk(samples, index))])[0].image)
+        shown.append(engine.step([Step(stream, Chunk(samples, index))])[0].rgb)
     return shown
 
 

@@ -24,12 +24,12 @@ def test_words_win_over_the_configuration() -> None:
     )
 
 
-def test_the_engine_can_be_said_and_has_a_margin_of_its_own() -> None:
+def test_the_engine_can_be_named_and_declares_its_own_margin() -> None:
     plain, other = (
         with_engine(Config(), parser().parse_args(["serve", *words])).engine for words in ([], ["--engine", "warp"])
     )
     assert (plain, other.name, other.lookahead_ms) == (Config().engine, "warp", plain.lookahead_ms)
-    assert other.margin_s < plain.margin_s < 0.04
+    assert other.margin_s(10.0) == plain.margin_s(10.0) == 0.01
 
 
 @pytest.mark.parametrize("words", [["serve", "--port", "70000"], ["serve", "--config", "/nowhere/config.toml"]])

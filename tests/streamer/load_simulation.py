@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from engines.api import Chunk
+from engines.api import Chunk, Effort, Step
 from streamer.scheduling.engine_worker import Worker
 from tests.fakes import FakeAvatar, FakeClock, FakeEngine, FakeExecutor
 
@@ -32,10 +32,10 @@ class CostlyExecutor(FakeExecutor):
         self.sizes: list[int] = []
 
     def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        pairs: Sequence[tuple[Any, Chunk]] = args[0]
-        full = sum(chunk.voiced and not chunk.hurry for _, chunk in pairs)
-        self.sizes.append(len(pairs))
-        self.cost = (self.of_full(full) if full else 0.0) + self.quick_s * (len(pairs) - full) + self.stall
+        steps: Sequence[Step] = args[0]
+        full = sum(step.chunk.voiced and step.effort is Effort.FULL for step in steps)
+        self.sizes.append(len(steps))
+        self.cost = (self.of_full(full) if full else 0.0) + self.quick_s * (len(steps) - full) + self.stall
         self.stall = 0.0
         return super().submit(call, *args, **kwargs)
 

@@ -108,7 +108,7 @@ def test_every_kind_of_value_is_read(tmp_path: Path) -> None:
         ("[engine]\nlookahead_ms = 50", "engine.lookahead_ms = 50"),
         ("[engine]\nlookahead_ms = 200", "engine.lookahead_ms = 200"),
         ("[engine]\nmargin_ms = 40.0", "engine.margin_ms = 40.0"),
-        ("[engine]\nmargin_ms = -1", "engine.margin_ms = -1"),
+        ("[engine]\nmargin_ms = -2", "engine.margin_ms = -2"),
         ("[engine]\nthreads = 0", "engine.threads = 0"),
         ("[engine]\nmax_batch = 0", "engine.max_batch = 0"),
         ("[log]\nlevel = 'loud'", "log.level = 'loud'"),

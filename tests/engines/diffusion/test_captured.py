@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
-from engines.api import Chunk
+from engines.api import Chunk, Step
 from engines.backends.api import RowGraph
 from engines.backends.batches import Batches
 from engines.diffusion.captured import open_captured
@@ -43,7 +43,7 @@ def shown(pack: Pack, cast: list[FaceAvatar]) -> Pictures:
     engine = DiffusionEngine(LevelEncoder(0), Batches(pack.frame_steps, COSTS), enrol_by(pack.encode, 32))
     streams = [engine.open(avatar) for avatar in cast]
     chunks = [Chunk(np.full(FRAME_SAMPLES, level, np.float32), index) for index, level in enumerate(LEVELS)]
-    return np.array([[frame.image for frame in engine.step([(own, chunk) for own in streams])] for chunk in chunks])
+    return np.array([[frame.rgb for frame in engine.step([Step(own, chunk) for own in streams])] for chunk in chunks])
 
 
 def test_rows_of_several_presenters_are_drawn_as_on_onnx_runtime(miniature: Path, cast: list[FaceAvatar]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.api import Chunk, Engine, Frame
+from engines.api import Chunk, Effort, Engine, Frame, Step
 from engines.backends.choose import PLANS, TENSORRT
 from engines.diffusion.pack import PackError
 from engines.loader import ENGINES, GPU_BATCHES, UnknownEngine, gpu_batches, load_engine
@@ -34,9 +34,9 @@ def voice(frames: int) -> list[Chunk]:
     return [Chunk(chunk, index) for index, chunk in enumerate(samples)]
 
 
-def talk(engine: Engine, chunks: list[Chunk]) -> list[Frame]:
+def talk(engine: Engine, chunks: list[Chunk], effort: Effort = Effort.FULL) -> list[Frame]:
     stream = engine.open(AVATAR)
-    return [engine.step([(stream, chunk)])[0] for chunk in chunks]
+    return [engine.step([Step(stream, chunk, effort)])[0] for chunk in chunks]
 
 
 def test_an_unknown_engine_is_told_who_exists() -> None:
@@ -77,17 +77,16 @@ def test_a_pack_makes_the_mouth_move_and_keeps_the_rest(miniature: Path) -> None
     assert engine.timing == warp.timing
     drawn, warped = (talk(each, voice(25)) for each in (engine, warp))
     assert [frame.index for frame in drawn] == list(range(-2, 23))
-    assert not np.array_equal(drawn[-1].image, warped[-1].image)
+    assert not np.array_equal(drawn[-1].rgb, warped[-1].rgb)
     corner = np.s_[:20, :20]
     for one, other in zip(drawn, warped, strict=True):
-        np.testing.assert_array_equal(one.image[corner], other.image[corner])
+        np.testing.assert_array_equal(one.rgb[corner], other.rgb[corner])
 
 
-def test_in_a_hurry_it_shows_what_warp_shows(miniature: Path) -> None:
-    hurried = [dataclasses.replace(chunk, hurry=True) for chunk in voice(25)]
+def test_quick_frames_are_those_of_warp(miniature: Path) -> None:
     engine, warp = load_engine("diffusion", 2, miniature, threads=1), load_engine("warp", 2)
-    for one, other in zip(talk(engine, hurried), talk(warp, hurried), strict=True):
-        np.testing.assert_array_equal(one.image, other.image)
+    for one, other in zip(talk(engine, voice(25), Effort.QUICK), talk(warp, voice(25)), strict=True):
+        np.testing.assert_array_equal(one.rgb, other.rgb)
 
 
 def test_sessions_together_see_what_each_sees_alone(miniature: Path) -> None:
@@ -95,6 +94,6 @@ def test_sessions_together_see_what_each_sees_alone(miniature: Path) -> None:
     alone = talk(engine, voice(25))
     streams = [engine.open(AVATAR) for _ in range(3)]
     for chunk, expected in zip(voice(25), alone, strict=True):
-        for frame in engine.step([(stream, chunk) for stream in streams]):
+        for frame in engine.step([Step(stream, chunk) for stream in streams]):
             # Sums are taken in another order in batches of another size: the last bit may differ.
-            assert np.abs(frame.image.astype(int) - expected.image).max() <= 1
+            assert np.abs(frame.rgb.astype(int) - expected.rgb).max() <= 1

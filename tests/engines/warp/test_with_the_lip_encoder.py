@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.api import Chunk
+from engines.api import Chunk, Step
 from engines.speech.api import FRAME_SAMPLES, SAMPLE_RATE
 from engines.speech.loader import load_lip_encoder
 from engines.warp.engine import WarpEngine, WarpStream
@@ -38,7 +38,7 @@ def moved(engine: WarpEngine, stream: WarpStream, sound: NDArray[np.float32], st
     """By how much each frame differs from the loop's."""
     changes = []
     for index, samples in enumerate(sound.reshape(-1, FRAME_SAMPLES), start):
-        image = engine.step([(stream, Chunk(samples, index))])[0].image
+        image = engine.step([Step(stream, Chunk(samples, index))])[0].rgb
         changes.append(float(np.abs(image.astype(int) - AVATAR.loop[index % tiny.FRAMES]).mean()))
     return changes
 
@@ -61,5 +61,5 @@ def test_reset_closes_the_mouth_on_the_next_frame(engine: WarpEngine) -> None:
     quiet = np.zeros(15 * FRAME_SAMPLES, np.float32)
     spoken = np.concatenate([quiet, vowel(8)])
     assert max(moved(engine, stream, spoken, 0)[-3:]) > OPEN
-    stream.reset()
+    engine.reset(stream)
     assert max(moved(engine, stream, quiet, len(spoken) // FRAME_SAMPLES)) < CLOSED

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.api import Chunk, Frame, Stream
+from engines.api import Frame, Step
 from lipcast.commands.errors import OfflineError
 from lipcast.commands.files import whole_file
 from lipcast.commands.render import RenderInputs, RenderJob, film, render
@@ -27,10 +27,10 @@ from tests.sounds import silence, tone, voice
 class StoppingEngine(FakeEngine):
     """Ctrl-C is pressed in the middle."""
 
-    def step(self, batch: Sequence[tuple[Stream, Chunk]]) -> list[Frame]:
+    def step(self, steps: Sequence[Step]) -> list[Frame]:
         if len(self.batches) == 5:
             raise KeyboardInterrupt
-        return super().step(batch)
+        return super().step(steps)
 
 
 @pytest.fixture(scope="module")

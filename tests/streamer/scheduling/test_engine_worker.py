@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import numpy as np
 import pytest
 
-from engines.api import Chunk, Frame, Stream
+from engines.api import Chunk, Frame, Step, Stream
 from streamer.scheduling.engine_worker import Worker
 from tests.fakes import FakeAvatar, FakeClock, FakeEngine, FakeExecutor, FakeStream, settle
 
@@ -52,7 +52,7 @@ async def test_a_chunk_becomes_a_frame(bench: Bench) -> None:
     await bench.clock.advance(COST_S)
     frame = asked.result()
     assert frame is not None
-    assert frame.image[0, 0, 0] == 127
+    assert frame.rgb[0, 0, 0] == 127
 
 
 async def test_a_streams_chunks_are_heard_in_order(bench: Bench) -> None:
@@ -128,8 +128,8 @@ async def test_an_engine_that_breaks_ends_that_calls_sessions_and_serves_the_nex
 
 
 class LossyEngine(FakeEngine):
-    def step(self, batch: Sequence[tuple[Stream, Chunk]]) -> list[Frame]:
-        return super().step(batch)[1:]
+    def step(self, steps: Sequence[Step]) -> list[Frame]:
+        return super().step(steps)[1:]
 
 
 async def test_an_engine_that_loses_frames_is_broken() -> None:

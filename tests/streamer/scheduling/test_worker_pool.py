@@ -39,7 +39,7 @@ class Bench:
         """One chunk of each; returns the sizes of the calls that it took."""
         before = len(self.engine.batches)
         for stream in streams:
-            self.ask(stream)
+            self.ask(stream, len(stream.heard))
         await self.clock.advance(1)
         return sorted(self.engine.batches[before:])
 
@@ -75,12 +75,12 @@ async def test_who_is_left_alone_is_joined_by_others(bench: Bench) -> None:
 async def test_a_stream_that_is_being_drawn_stays_where_it_is(bench: Bench) -> None:
     one, two, three = bench.open(3)
     await bench.draw(one, two, three)
-    asked = [bench.ask(three, index) for index in range(3)]
+    asked = [bench.ask(three, index) for index in (1, 2, 3)]
     await settle()
     bench.pool.leave(two)  # from now on its place is the emptier one
-    asked.append(bench.ask(three, 3))
+    asked.append(bench.ask(three, 4))
     await bench.clock.advance(1)
-    assert three.heard == [0, 0, 1, 2, 3]
+    assert three.heard == [0, 1, 2, 3, 4]
     assert all(one.done() for one in asked)
 
 

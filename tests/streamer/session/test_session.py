@@ -9,12 +9,13 @@ import pytest
 
 from streamer.config import Config, EngineConfig
 from streamer.session.session import GRACE_S, MAX_DRAWING
+from tests.fakes import FakeEngine
 from tests.sounds import silence, tone, voice
 from tests.streamer.session_harness import AUDIO_RATE, FRAME_S, QUICK, VIDEO_RATE, SessionHarness, frame_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
-MARGIN_S = QUICK.engine.margin_s
+MARGIN_S = QUICK.engine.margin_s(FakeEngine().output.usual_cost_ms)
 EXACT = 1e-6  # seconds: the same moment
 
 
@@ -129,7 +130,9 @@ async def test_an_engine_that_is_stuck_is_given_no_more_and_the_sound_goes_on() 
         calls, shown = studio.engine_thread.calls, len(studio.receiver.pictures)
         await studio.speak(voice(1.0))
         sounds, _ = offsets(studio)
-        assert studio.engine_thread.calls <= calls + MAX_DRAWING
+        assert studio.encoder_thread.calls <= calls + MAX_DRAWING
+        heard = studio.engine.streams[0].heard
+        assert heard == list(range(len(heard)))  # every chunk, in order
         assert len(studio.receiver.pictures) == shown
         assert max(map(abs, sounds)) < EXACT
         assert studio.session.late_frames >= 20
@@ -139,10 +142,12 @@ async def test_while_the_encoder_is_stuck_no_more_pictures_wait_for_it_and_the_s
     async with SessionHarness() as studio:
         await studio.speak(voice(0.4))
         studio.encoder_thread.cost = float("inf")
-        calls, late = studio.engine_thread.calls, studio.session.late_frames
+        calls, late = studio.encoder_thread.calls, studio.session.late_frames
         await studio.speak(voice(1.0))
         sounds, _ = offsets(studio)
-        assert studio.engine_thread.calls <= calls + MAX_DRAWING
+        assert studio.encoder_thread.calls <= calls + MAX_DRAWING
+        heard = studio.engine.streams[0].heard
+        assert heard == list(range(len(heard)))  # every chunk, in order
         assert max(map(abs, sounds)) < EXACT
         assert studio.session.late_frames >= late + 20
 

@@ -17,7 +17,7 @@ pytest.importorskip("onnx")
 
 from safetensors.numpy import load_file
 
-from engines.api import Chunk, Engine, Frame
+from engines.api import Chunk, Engine, Frame, Step
 from engines.backends.batches import exact
 from engines.backends.onnxruntime import open_onnx
 from engines.diffusion.conditions import AT_REST, as_input
@@ -65,14 +65,14 @@ def chunk(level: float, index: int) -> Chunk:
 
 def talk(engine: Engine, levels: list[float] = LEVELS) -> list[Frame]:
     stream = engine.open(AVATAR)
-    return [engine.step([(stream, chunk(level, index))])[0] for index, level in enumerate(levels)]
+    return [engine.step([Step(stream, chunk(level, index))])[0] for index, level in enumerate(levels)]
 
 
 def test_the_mouth_is_drawn_and_the_rest_of_the_picture_is_the_presenter_s(engine: DiffusionEngine) -> None:
     late = engine.timing.lookahead_frames - LOOKAHEAD
     drawn, warped = talk(engine), talk(WarpEngine(LevelEncoder(LOOKAHEAD)))
     assert [frame.index for frame in drawn] == [frame.index - late for frame in warped]
-    one, other = drawn[4].image, warped[4 - late].image
+    one, other = drawn[4].rgb, warped[4 - late].rgb
     assert (one != other).any()
     corner = np.s_[:20, :20]
     np.testing.assert_array_equal(one[corner], other[corner])
@@ -89,9 +89,9 @@ def test_a_session_is_repeatable_and_a_batch_draws_what_single_steps_draw(engine
     alone = talk(engine)
     streams = [engine.open(AVATAR) for _ in range(2)]
     for index, level in enumerate(LEVELS):
-        for frame in engine.step([(stream, chunk(level, index)) for stream in streams]):
+        for frame in engine.step([Step(stream, chunk(level, index)) for stream in streams]):
             # Sums are taken in another order in batches of another size: the last bit may differ.
-            assert np.abs(frame.image.astype(int) - alone[index].image).max() <= 1
+            assert np.abs(frame.rgb.astype(int) - alone[index].rgb).max() <= 1
 
 
 def test_what_is_known_of_a_presenter_is_read_again_and_not_made_again(pack: Sd15Pack, enroller: Enroller) -> None:
