@@ -23,7 +23,6 @@ import numpy as np
 
 from benchmarks.measuring.flops import gflop
 from benchmarks.measuring.report import publish, surroundings
-from benchmarks.measuring.server import running
 from engines.api import Chunk, Engine, Frame, Step
 from engines.backends.api import Graph
 from engines.backends.batches import exact
@@ -41,6 +40,7 @@ from engines.motion import LipMotion
 from engines.speech.api import LipEncoder
 from engines.speech.loader import load_lip_encoder
 from engines.warp.engine import WarpEngine
+from scripts.tools.server_process import running
 from streamer.audio.synthetic_speech import synthetic_speech
 
 FRAME_MS = 40.0

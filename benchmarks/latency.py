@@ -31,14 +31,14 @@ import numpy as np
 from benchmarks.measuring import browser
 from benchmarks.measuring.browser import Seen
 from benchmarks.measuring.client import Client, joined
-from benchmarks.measuring.mouth import Box, mouth_box
 from benchmarks.measuring.relay import Loss, Relay
 from benchmarks.measuring.report import publish, surroundings
-from benchmarks.measuring.server import Server, running
 from benchmarks.measuring.sound import TestSound, make_sound, write_wav
 from benchmarks.measuring.summary import SETTLE_S, summarise
 from benchmarks.measuring.traces import Trace
 from engines.loader import SHIPPED, Presenters
+from scripts.tools.mouth_box import Box, mouth_box
+from scripts.tools.server_process import Server, running
 from streamer.config import EngineConfig
 
 INTERRUPT_EVERY_S = browser.INTERRUPT_EVERY_MS / 1000

@@ -3,7 +3,8 @@
 Usage: python -m benchmarks.lips [--speech FOLDER] [--corpus FOLDER] [--clips 240] [--weights FILE] [--json FILE]
 
 --speech: recordings with phone times (*.wav and *.phone.json, as published with pocketsphinx).
---corpus: a folder written by scripts.lips.corpus; its held-out voices and synthesiser are the synthetic truth.
+--corpus: a folder written by scripts.training.speech.corpus; its held-out voices and synthesiser
+    are the synthetic truth.
 """
 
 from __future__ import annotations
@@ -39,14 +40,14 @@ from engines.motion import LipMotion
 from engines.speech.lips import motions
 from engines.speech.mouth import canonical_mouth
 from engines.speech.trained import DELAY_STEP_MS, LARGEST_DELAY_MS, WEIGHTS, TrainedEncoder, load_trained
-from scripts.lips import acoustics
-from scripts.lips.clips import Clip, plain_clip
-from scripts.lips.coefficients import coefficients
-from scripts.lips.curves import RATE, articulate, loudness_effort
-from scripts.lips.phones import parse_set
-from scripts.lips.segments import split
-from scripts.lips.utterance import Utterance, load
-from scripts.lips.voices import HELD_OUT_SYNTHESISERS, is_held_out_voice
+from scripts.training.speech import acoustics
+from scripts.training.speech.clips import Clip, plain_clip
+from scripts.training.speech.coefficients import coefficients
+from scripts.training.speech.curves import RATE, articulate, loudness_effort
+from scripts.training.speech.phones import parse_set
+from scripts.training.speech.segments import split
+from scripts.training.speech.utterance import Utterance, load
+from scripts.training.speech.voices import HELD_OUT_SYNTHESISERS, is_held_out_voice
 
 Samples = NDArray[np.float32]
 Results = dict[str, float | int | str | dict[str, float]]
@@ -261,7 +262,7 @@ def main() -> None:
         default=Path("../shared/speech"),
         help="real recordings with phone times (default %(default)s)",
     )
-    parser.add_argument("--corpus", type=Path, help="of scripts.lips.build, for held-out voices")
+    parser.add_argument("--corpus", type=Path, help="of scripts.training.speech.build, for held-out voices")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="of the lip encoder (default: those that ship)")
     parser.add_argument("--clips", type=int, default=240, help="of each held-out group")
     parser.add_argument("--json", type=Path)

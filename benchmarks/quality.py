@@ -34,7 +34,6 @@ from benchmarks.measuring.likeness import (
     sharpness,
     ssim,
 )
-from benchmarks.measuring.lip_marks import LipMarks, openings
 from benchmarks.measuring.outside import change_outside
 from benchmarks.measuring.painters import Network, painters
 from benchmarks.measuring.report import publish, surroundings
@@ -43,8 +42,9 @@ from benchmarks.measuring.truth import HELD, Clip, load_clip, render_clip, save_
 from engines.backends.choose import INT8
 from engines.diffusion.pack import SHIPPED, Pack, load_pack
 from engines.loader import Presenters, load_engine
-from scripts.heads.model import load_facekit
-from scripts.mouths.region import Region, build_region
+from scripts.training.heads.model import load_facekit
+from scripts.training.landmarks.detector import LipMarks, openings
+from scripts.training.mouth_data.region import Region, build_region
 
 SEED = 2026
 PCLD_BAR, CALMER_BAR, PCLD_LOSS_BAR = 0.90, 3.0, 0.01

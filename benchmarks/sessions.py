@@ -23,9 +23,9 @@ import numpy as np
 from benchmarks.latency import add_engine_arguments, engine_words, server_arguments
 from benchmarks.measuring.counter import Counter
 from benchmarks.measuring.report import publish, surroundings
-from benchmarks.measuring.server import Server, running
 from benchmarks.measuring.sound import TestSound, make_sound
 from engines.loader import SHIPPED, Presenters
+from scripts.tools.server_process import Server, running
 
 WARM_UP_JOINS = 20
 AT_ONCE = 2  # people who come and go side by side

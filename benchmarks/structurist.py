@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 
 from benchmarks.measuring.report import publish, surroundings
 from engines.motion import COEFFICIENTS, LipMotion
-from scripts.heads.model import load_facekit
-from scripts.mouths.carried import CarriedLandmarks
-from scripts.mouths.motions import free, random_motion, speech, unspoken
-from scripts.mouths.person import random_person
-from scripts.mouths.plan import Who
-from scripts.mouths.region import Region, build_region
-from scripts.mouths.sample import Subject, enrol, sample, spoken
-from scripts.mouths.sitting import LIPS, Sitting, Stance, swayed
-from scripts.mouths.texture import paint_skin
+from scripts.training.heads.model import load_facekit
+from scripts.training.mouth_data.person import random_person
+from scripts.training.mouth_data.photo_session import LIPS, Sitting, Stance, swayed
+from scripts.training.mouth_data.plan import Who
+from scripts.training.mouth_data.region import Region, build_region
+from scripts.training.mouth_data.sample import Subject, enrol, sample, spoken
+from scripts.training.mouth_data.texture import paint_skin
+from scripts.training.mouth_data.warped_landmarks import CarriedLandmarks
+from scripts.training.speech.random_motions import free, random_motion, speech, unspoken
 
 YAWS = (0, 10, 25)  # degrees, to either side by turns
 SPEECH_FRAMES = 100  # of a clip of invented speech

@@ -14,24 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.async_api import Page, Route, async_playwright
 
-from benchmarks.measuring.mouth import Box
 from benchmarks.measuring.relay import Relay
 from benchmarks.measuring.traces import Trace
+from scripts.tools.chromium import FLAGS, chromium_path
+from scripts.tools.mouth_box import Box
 
 HERE = Path(__file__).parent
-CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-)
 INTERRUPT_EVERY_MS = 4_300
 INTERRUPTS = 10  # after the calm part
 PART = 300_000  # numbers fetched from the page at a time
@@ -51,17 +39,6 @@ class Seen:
     burst: float | None  # when every packet was lost for a while
     join_to_first_frame_s: float
     stats: dict[str, Any]
-
-
-def chromium_path() -> str:
-    """
-    Raises:
-        RuntimeError: there is no Chromium; the message says how to get one.
-    """
-    for path in CHROMIUM:
-        if Path(path).exists():
-            return path
-    raise RuntimeError("no Chromium found in /usr/bin: install Debian's package chromium")
 
 
 @asynccontextmanager

@@ -25,9 +25,10 @@ from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtp import RtpPacket
 
-from benchmarks.measuring.mouth import Box, openness
+from benchmarks.measuring.mouth import openness
 from benchmarks.measuring.relay import Relay
 from benchmarks.measuring.sound import SAMPLE_RATE, TestSound
+from scripts.tools.mouth_box import Box
 
 PACKET = 960  # samples: 20 ms
 VIDEO_CODEC = "video/VP8"

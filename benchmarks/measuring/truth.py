@@ -15,11 +15,11 @@ from safetensors.numpy import load_file, save_file
 
 from benchmarks.structurist import seat
 from engines.motion import LipMotion
-from scripts.mouths.motions import speech
-from scripts.mouths.plan import Who
-from scripts.mouths.region import Region
-from scripts.mouths.sample import Sample, Subject, sample
-from scripts.mouths.sitting import Stance
+from scripts.training.mouth_data.photo_session import Stance
+from scripts.training.mouth_data.plan import Who
+from scripts.training.mouth_data.region import Region
+from scripts.training.mouth_data.sample import Sample, Subject, sample
+from scripts.training.speech.random_motions import speech
 
 YAWS = (0.0, 8.0, -8.0, 16.0, -16.0)  # degrees, of one identity after the other
 SWAY = ((1.2, 2.9), (0.8, 3.7), (0.6, 4.3))  # of yaw, pitch, roll: degrees, and seconds of a period

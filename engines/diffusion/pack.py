@@ -34,8 +34,8 @@ MANIFEST, FRAME_STEP, FRAME_STEP_INT8, ENCODE, WEIGHTS, CARD = (
 )
 FILES = (FRAME_STEP, FRAME_STEP_INT8, ENCODE, WEIGHTS, CARD)
 BATCHES = (1, 2, 4)  # rows of a frame step that the engine asks for
-MEND = "fetch the pack again, or make it with scripts/embedded"
-OTHER_FORMAT = "install the Lipcast that belongs to it, or make the pack again with scripts/embedded"
+MEND = "fetch the pack again, or make it with scripts/training/diffusion"
+OTHER_FORMAT = "install the Lipcast that belongs to it, or make the pack again with scripts/training/diffusion"
 MORE_RANGE = 'on a GPU set engine.precision = "bfloat16"'
 
 

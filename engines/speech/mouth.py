@@ -1,6 +1,6 @@
 """Opening and width of the canonical head's mouth from the coefficients. Knows no sound.
 
-The table is measured on the ICT head by scripts/lips/mouth_table.py; the head's shapes are
+The table is measured on the ICT head by scripts/training/speech/mouth_table.py; the head's shapes are
 linear, so it is exact there.
 """
 
@@ -22,7 +22,8 @@ SHUTTING, SHUT = 0.15, 0.4
 TUCKING, TUCKED = 0.45, 0.7  # likewise in f v, and the lower lip under the teeth: rarer, and taken for breath and noise
 FULL_TUCK = 0.65  # mouthRollLower
 PRESSED = 0.20  # mouthRollLower of pressed lips: those of p b m are not tucked too, as a mean of p b m and f v would be
-OFTENER = 1.8  # so much oftener than speech has them training hears f v, beside p b m (scripts/lips/batches.py, RARE)
+# Training hears f v so much oftener than speech has them, beside p b m (RARE of scripts/training/speech/batches.py).
+OFTENER = 1.8
 TUCK_APERTURE = 0.018  # in distances between the eyes: 1.6 mm are left for the breath
 # A network trained on squares rounds lips too little where it is unsure: by least squares mouthPucker lacks a factor of
 # 1.09 over voices, 1.13 over a synthesiser and 1.09 over a person, none of whom it has heard; most roundings are found

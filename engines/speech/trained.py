@@ -115,7 +115,9 @@ def load_trained(lookahead_ms: int, weights: Path = WEIGHTS) -> TrainedEncoder:
             f"look-ahead must be 0 to {LARGEST_DELAY_MS} ms in steps of {DELAY_STEP_MS}, not {lookahead_ms}"
         )
     if not weights.exists():
-        raise FileNotFoundError(f"{weights} is missing: reinstall, or build it with scripts/lips (see its model card)")
+        raise FileNotFoundError(
+            f"{weights} is missing: reinstall, or build it with scripts/training/speech (see its model card)"
+        )
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 pytest.importorskip("scipy", reason="the truth is rendered with scipy and numba: install the train extra")
 pytest.importorskip("numba", reason="the truth is rendered with scipy and numba: install the train extra")
 
-from benchmarks.measuring.lip_marks import LipMarks, openings
 from benchmarks.measuring.painters import Network, finished, painters
 from benchmarks.measuring.showing import save_sheet, save_video
 from benchmarks.measuring.truth import HELD, Clip, load_clip, save_clip
@@ -23,6 +22,7 @@ from benchmarks.quality import MEASURES, SEED, BenchmarkOptions, bars, compare, 
 from engines.diffusion.finish import Parts
 from engines.diffusion.noise_sensor import Prior
 from engines.diffusion.temporal_filter import Kernel
+from scripts.training.landmarks.detector import LipMarks, openings
 from tests.engines.diffusion.graphs import SIZE, FakeEncode, FakeFrameStep
 from tests.engines.face import tiny_avatar as tiny
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from benchmarks.measuring.browser import CHROMIUM, FLAGS
-from benchmarks.measuring.mouth import Box, mouth_box
 from engines.face.avatar import FaceAvatar, load_avatar
 from engines.loader import SHIPPED
+from scripts.tools.chromium import CHROMIUM, FLAGS
+from scripts.tools.mouth_box import Box, mouth_box
 from tests.browser import drawn_presenter
 from tests.browser.serving import ServerProcess
 from tests.browser.visitor import PAUSE_S, VOICE_S, BrowserUsers, visiting

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measuring.server import free_port
+from scripts.tools.server_process import free_port
 
 PATIENCE_S = 60.0  # a busy machine may take long; nothing here measures how long
 CONFIG = """

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Route
 
-from benchmarks.measuring.mouth import Box
+from scripts.tools.mouth_box import Box
 from tests.browser.serving import ServerProcess
 from tests.browser.visitor import BrowserUsers, visiting
 

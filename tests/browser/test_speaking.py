@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
-from benchmarks.measuring.mouth import Box, openness
+from benchmarks.measuring.mouth import openness
 from engines.face.avatar import FaceAvatar
+from scripts.tools.mouth_box import Box
 from tests.browser.serving import ServerProcess
 from tests.browser.visitor import PAUSE_S, VOICE_S, BrowserUsers, Seen, Visitor, visiting
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
-from benchmarks.measuring.mouth import Box
+from scripts.tools.mouth_box import Box
 
 VOICE_S, PAUSE_S = 1.4, 1.1  # what every visitor's microphone hears, over and over
 OBSERVER = Path(__file__).with_name("observer.js")

@@ -30,7 +30,7 @@ KINDS = {
 }
 LICENCE = re.compile(r"^license:\s*(\S+)", re.MULTILINE)
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-FETCH = "python -m scripts.fetch_weights --out FOLDER fetches a standard set"
+FETCH = "python -m scripts.tools.fetch_weights --out FOLDER fetches a standard set"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,7 +1,7 @@
 """The canonical mouth and face that are fitted to portraits, as they ship. Knows nothing of portraits.
 
-Derived from the ICT face model by scripts/canonical_mouth.py. Lengths are in inter-ocular distances of the mean head;
-x to the right in the picture, y down, z towards the viewer; the origin is the middle of the lips.
+Derived from the ICT face model by scripts/tools/canonical_mouth.py. Lengths are in inter-ocular distances of the mean
+head; x to the right in the picture, y down, z towards the viewer; the origin is the middle of the lips.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def write_miniature(folder: Path, model: Model = MODEL) -> Path:
     import torch
 
     from engines.diffusion.frame_step import FrameStep
-    from scripts.embedded.export import Words, write_pack
+    from scripts.training.diffusion.export import Words, write_pack
 
     torch.manual_seed(7)
     frame_step = FrameStep(model)

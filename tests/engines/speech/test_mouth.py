@@ -105,7 +105,7 @@ def test_lips_hardly_parted_rest_in_silence(silence: float, jaw: float, left: fl
 def test_table_is_what_the_head_model_measures() -> None:
     if not FACEKIT.is_dir():
         pytest.skip("needs ICT-FaceKit beside the repository, in ../shared/ict_facekit")
-    from scripts.lips.mouth_table import measure
+    from scripts.training.speech.mouth_table import measure
 
     shipped = Path("engines/speech/canonical_mouth.json").read_text()
     assert measure(FACEKIT) == json.loads(shipped)

@@ -1,0 +1,96 @@
+"""Render a presenter: python -m scripts.tools.render_presenter mira --out engines/presenters
+
+Finished frames stay under --work, so that a stopped run goes on where it was. The same look, seed and samples give
+the same pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.face.avatar import load_avatar
+from scripts.training.heads.camera import Camera, frame_face
+from scripts.training.heads.figure import Figure
+from scripts.training.heads.frame_pose import Moment
+from scripts.training.heads.idle import Idle, idle, resting
+from scripts.training.heads.model import OUTER_EYE_CORNERS, HeadModel, load_facekit
+from scripts.training.heads.people import LOOKS
+
+FRAME_RATE = 25
+DISTANCE = 110.0  # centimetres from the eyes to the camera
+EYE_SPAN, EYE_ROW = 126.0, 212.0  # pixels between the outer corners of the eyes, and the row they lie on
+CAVITY = (30, 12, 11)
+
+
+def main() -> None:
+    arguments = _arguments()
+    work: Path = arguments.work / f"{arguments.look}-{arguments.frames}-{arguments.samples}-{arguments.step}"
+    work.mkdir(parents=True, exist_ok=True)
+    _choose_renderer(arguments.variant, arguments.threads)
+
+    look = LOOKS[arguments.look]
+    figure = Figure(HeadModel(load_facekit(arguments.facekit), look.identity.coefficients()), look)
+    camera = portrait_camera(figure)
+    loop = idle(arguments.frames, FRAME_RATE, look.seed, resting(look.smile))
+    from scripts.training.heads.film import Shot, film
+
+    scatter = np.array(look.skin.scatter) * camera.focal / DISTANCE
+    frames = film(Shot(figure, camera, loop, scatter, arguments.samples, arguments.step, work))
+    _write(arguments.out / look.name, figure, camera, loop, frames, arguments.crf)
+
+
+def portrait_camera(figure: Figure) -> Camera:
+    """Frames the resting face of a figure."""
+    model = figure.model
+    return frame_face(model.neutral[model.landmarks68[list(OUTER_EYE_CORNERS)]], DISTANCE, EYE_SPAN, EYE_ROW)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("look", choices=sorted(LOOKS))
+    parser.add_argument("--facekit", type=Path, default=Path("../shared/ict_facekit"), help="the face model's folder")
+    parser.add_argument("--out", type=Path, default=Path("engines/presenters"))
+    parser.add_argument("--work", type=Path, default=Path("build/presenters"), help="finished frames are kept here")
+    parser.add_argument("--frames", type=int, default=200)
+    parser.add_argument("--step", type=int, default=5, help="every so many frames one is traced whole; 1: all are")
+    parser.add_argument("--samples", type=int, default=12, help="paths a pixel")
+    parser.add_argument("--crf", type=int, default=14, help="H.264 quality of the loop, lower is better")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--variant", default="llvm_ad_rgb", help="of Mitsuba; scalar_rgb needs no LLVM but is slow")
+    return parser.parse_args()
+
+
+def _choose_renderer(variant: str, threads: int) -> None:
+    """Must precede the import of whatever builds scenes."""
+    import drjit
+    import mitsuba
+
+    mitsuba.set_variant(variant)
+    drjit.set_thread_count(threads)
+
+
+def _write(folder: Path, figure: Figure, camera: Camera, loop: Idle, frames: list[NDArray[np.uint8]], crf: int) -> None:
+    from scripts.training.heads.mouth_plates import plates
+    from scripts.training.heads.presenter import crop_of, geometry, seam, without_shimmer, write
+
+    rest = Moment(expression=loop.rest)
+    moments = [loop.moment(number) for number in range(loop.frames)]
+    face, residual = geometry(figure, camera, rest, moments)
+    face |= plates(figure, camera, crop_of(figure, camera, rest), rest, samples=48)
+    face["cavity"] = np.array(CAVITY, np.uint8)
+    write(folder, figure.look, without_shimmer(frames, figure, camera, moments), face, crf)
+    size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+    last, usual, most = seam(load_avatar(folder).loop)
+    print(
+        f"{folder}: {len(frames)} frames, {size:.2f} MB; the alignment is within {residual[0]:.2f} pixels at the lips, "
+        f"{residual[1]:.2f} everywhere; as decoded the seam is {last:.2f} grey levels, other frames {usual:.2f} to "
+        f"{most:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Train the embedded model from nothing, stage by stage, each going on from its last checkpoint.
+
+    python -m scripts.training.diffusion.train autoencoder --mouths FOLDER --out build/embedded
+    python -m scripts.training.diffusion.train denoiser    --mouths FOLDER --out build/embedded
+    python -m scripts.training.diffusion.train few-step    --mouths FOLDER --out build/embedded
+    python -m scripts.training.diffusion.train adversarial --mouths FOLDER --out build/embedded
+
+A stage begins from what the stage before it left in the folder. Stopped, or given more steps, it goes on; the learning
+rate falls until the last step. --half computes in bfloat16: faster where the processor has it, slower where it has not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from engines.diffusion.architecture import Model
+from engines.diffusion.frame_step import FrameStep
+from scripts.training.diffusion import adversarial, autoencoder, denoiser, few_step
+from scripts.training.diffusion.dataset import Mouths
+from scripts.training.diffusion.objective import Lesson, Setting
+from scripts.training.diffusion.run import Pace, Run, load_mean, train
+
+JUDGED = 96  # unseen samples by which progress is told
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """name: of its checkpoint; after: of the one it begins from; rate: the highest learning rate; parts: trained.
+
+    steps: of 32 samples, by default: so that all stages together take some 70 minutes on one core.
+    """
+
+    name: str
+    after: str | None
+    lesson: Callable[[Setting], Lesson]
+    rate: float
+    steps: int
+    parts: tuple[str, ...]
+
+
+STAGES = {
+    stage.name: stage
+    for stage in (
+        Stage("autoencoder", None, autoencoder.lesson, 1.5e-3, 1800, ("encoder", "decoder")),
+        Stage("denoiser", "autoencoder", denoiser.lesson, 8e-4, 1500, ("image_encoder", "resampler", "unet")),
+        Stage("few-step", "denoiser", few_step.lesson, 4e-4, 2000, ("image_encoder", "resampler", "unet", "decoder")),
+        Stage("adversarial", "few-step", adversarial.lesson, 2e-4, 900, ("decoder",)),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a stage works. most: samples of the dataset to use, None for all."""
+
+    mouths: Path
+    out: Path
+    device: torch.device
+    most: int | None = None
+
+    def checkpoint(self, stage: str) -> Path:
+        return self.out / f"{stage}.pt"
+
+
+def run_stage(stage: Stage, model: Model, pace: Pace, place: Place) -> None:
+    """Train one stage to its last step.
+
+    Raises:
+        FileNotFoundError: the dataset or the checkpoint of the stage before is not there.
+        ValueError: the dataset's pictures are of another size.
+    """
+    torch.manual_seed(0)
+    network = FrameStep(model).to(place.device, memory_format=torch.channels_last)
+    mouths, unseen = Mouths(place.mouths, "train", place.most), Mouths(place.mouths, "val", JUDGED)
+    if mouths.size != model.architecture.size:
+        raise ValueError(f"expected mouths of {model.architecture.size} pixels, found {mouths.size} in {place.mouths}")
+    place.out.mkdir(parents=True, exist_ok=True)
+    own = place.checkpoint(stage.name)
+    if stage.after is not None and not own.exists():
+        before = place.checkpoint(stage.after)
+        if not before.exists():
+            raise FileNotFoundError(f"{before} is not there: run the stage {stage.after} first")
+        load_mean(network, before)
+    lesson = stage.lesson(Setting(network, mouths, pace, model.sampling.strength, place.device))
+    run = Run.begin(network, [network.get_submodule(part) for part in stage.parts], stage.rate)
+    run.beside = lesson.beside
+    if own.exists():
+        run.resume(own)
+        print(f"{stage.name}: going on from step {run.step} of {pace.steps}", file=sys.stderr)
+    if run.step >= pace.steps:
+        return
+    train(run, pace, own, lesson.losses, _judge(stage, run, unseen, place))
+    if stage.name == "autoencoder":
+        _finish_autoencoder(run, own, mouths, place)
+
+
+def _judge(stage: Stage, run: Run, unseen: Mouths, place: Place) -> Callable[[], str]:
+    """By the running mean of the weights, which is what comes of a stage."""
+
+    def judge() -> str:
+        network = run.network
+        assert isinstance(network, FrameStep)
+        own = {name: value.clone() for name, value in network.state_dict().items()}
+        network.load_state_dict(run.mean)
+        verdict = (autoencoder if stage.name == "autoencoder" else few_step).judge(network, unseen, place.device)
+        network.load_state_dict(own)
+        return verdict
+
+    return judge
+
+
+def _finish_autoencoder(run: Run, checkpoint: Path, mouths: Mouths, place: Place) -> None:
+    """Measure the latents of the weights that go on, once."""
+    network: nn.Module = run.network
+    assert isinstance(network, FrameStep)
+    network.load_state_dict(run.mean)
+    autoencoder.measure(network, mouths, place.device)
+    run.mean = {name: value.clone() for name, value in network.state_dict().items()}
+    run.save(checkpoint)
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    words.add_argument("stage", choices=STAGES)
+    words.add_argument("--mouths", type=Path, required=True, help="a dataset of scripts.training.mouth_data.build")
+    words.add_argument("--out", type=Path, required=True, help="the folder of the checkpoints")
+    words.add_argument("--steps", type=int, help="in all, earlier runs included; instead of the stage's own")
+    words.add_argument("--batch", type=int, default=32)
+    words.add_argument("--rate", type=float, help="the highest learning rate, instead of the stage's own")
+    words.add_argument("--half", action="store_true", help="compute in bfloat16")
+    words.add_argument("--threads", type=int, default=2)
+    words.add_argument("--device", default="cpu")
+    options = words.parse_args()
+    torch.set_num_threads(options.threads)
+    stage = STAGES[options.stage]
+    pace = Pace(options.steps or stage.steps, options.batch, options.rate or stage.rate, options.half)
+    try:
+        run_stage(stage, Model(), pace, Place(options.mouths, options.out, torch.device(options.device)))
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

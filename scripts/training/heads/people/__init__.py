@@ -1,0 +1,11 @@
+"""The presenters that ship, a module each: plain values."""
+
+from __future__ import annotations
+
+from scripts.training.heads.appearance import Look
+from scripts.training.heads.people.helen import HELEN
+from scripts.training.heads.people.kofi import KOFI
+from scripts.training.heads.people.mira import MIRA
+from scripts.training.heads.people.noor import NOOR
+
+LOOKS: dict[str, Look] = {look.name: look for look in (MIRA, KOFI, HELEN, NOOR)}

@@ -1,0 +1,158 @@
+"""Batches of clips for training: which clips, cut where, in what further voice and tempo. Knows no losses.
+
+What is drawn here is new each time that a clip is drawn: there are far fewer clips than draws.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engines.motion import VISEMES
+from engines.speech.features import MELS
+from scripts.training.speech.network import DELAYS, HOPS, PHASES, STRIDE
+
+TUCK_SHARE = 0.5  # of the clips are drawn by how much f and v they hold: the rarest gesture that is seen
+PEOPLE_SHARE = 0.5  # of the clips are of people, where there are any
+NOBODY = -1  # the number of what no person said
+TRACT = 0.05  # deviation of the logarithm of a further warp of the mel axis
+TILT = 0.15  # deviation of a further colour, in units of the features
+TEMPO, LARGEST_TEMPO = 0.08, 0.16  # deviation of the logarithm of a further tempo, and the most
+CHUNKS = 168  # of a clip that are heard at once: 8 s at the quickest tempo
+FROM_THE_START = 0.5  # of the clips are heard from their first moment, the others from some other
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """features: (batch, chunks, 168); delay: (batch,); of every 20 ms, two steps a chunk, coefficients:
+    (batch, steps, 14) and viseme: (batch, steps)."""
+
+    features: Tensor
+    delay: Tensor
+    coefficients: Tensor
+    viseme: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut:
+    """Which frames of each clip are heard and shown: start, delay (in 20 ms) and rate, 1 as it was, are (batch,)."""
+
+    start: np.ndarray
+    rate: np.ndarray
+    delay: np.ndarray
+    chunks: int
+
+    def heard(self) -> np.ndarray:
+        """Frames of the features, (batch, HOPS chunks): at another rate some are left out or come twice."""
+        return self._frames(np.arange(HOPS * self.chunks)[None])
+
+    def shown(self) -> np.ndarray:
+        """Frames of the labels, (batch, steps); -1: before anything was heard."""
+        when = STRIDE * np.arange(1, PHASES * self.chunks + 1) - 2 - 2 * self.delay[:, None]
+        return np.where(when >= 0, self._frames(when), -1)
+
+    def _frames(self, when: np.ndarray) -> np.ndarray:
+        return self.start[:, None] + (self.rate[:, None] * when).astype(int)
+
+
+def _shares(talker: np.ndarray, tucks: np.ndarray) -> np.ndarray:
+    """How likely each clip is drawn, (clips,): people's and the others' have each a share, and tucks draw.
+
+    talker: (clips,) a number for each person, NOBODY for synthesisers. Who said little is heard more often than that
+    alone would give, by the square root: it is other voices that are lacking.
+    """
+    drawn = np.zeros(len(tucks))
+    people = talker != NOBODY
+    _, which, clips = np.unique(talker, return_inverse=True, return_counts=True)
+    weight = np.where(people, clips[which] ** -0.5, 1.0)
+    for group, share in ((people, PEOPLE_SHARE), (~people, 1 - PEOPLE_SHARE)):
+        if group.any():
+            even, tucking = group * weight, group * weight * tucks
+            here = (1 - TUCK_SHARE) * even / even.sum() + TUCK_SHARE * tucking / max(tucking.sum(), 1e-9)
+            drawn += share * here / here.sum()
+    return drawn
+
+
+class Clips:
+    """Clips of a folder, in memory as they are on disk (half precision); without a pattern all but what is held out."""
+
+    def __init__(self, folder: Path, pattern: str = "[!h]*.npz") -> None:
+        paths = sorted(path for path in folder.glob(pattern) if ".part" not in path.name)
+        if not paths:
+            raise FileNotFoundError(f"no clips in {folder}: run scripts.training.speech.dataset first")
+        packs = [dict(np.load(path)) for path in paths]
+        self.features = np.concatenate([p["features"] for p in packs])
+        self.coefficients = np.concatenate([p["coefficients"] for p in packs])
+        self.viseme = np.concatenate([p["viseme"] for p in packs])
+        talker = np.repeat([_talker(path) for path in paths], [len(p["viseme"]) for p in packs])
+        self.people = talker != NOBODY
+        tucks = (self.viseme == VISEMES.index("FF")).mean(axis=1)
+        self._bounds = np.cumsum(_shares(talker, tucks))
+
+    def share_of(self, rows: np.ndarray) -> float:
+        """How likely a drawn clip is one of rows, (clips,) of bool."""
+        return float(np.diff(self._bounds, prepend=0)[rows].sum())
+
+    def batch(self, size: int, draw: np.random.Generator) -> Batch:
+        """Random clips, each cut and delayed at random, half of them by 80 ms, in another voice and tempo."""
+        rows = np.searchsorted(self._bounds, draw.uniform(0, self._bounds[-1], size))
+        delay = np.where(draw.random(size) < 0.45, 4, draw.integers(0, DELAYS, size))
+        rate = np.exp(np.clip(draw.normal(0, TEMPO, size), -LARGEST_TEMPO, LARGEST_TEMPO))
+        latest = self.features.shape[1] - np.ceil(rate * HOPS * CHUNKS).astype(int)
+        start = draw.integers(0, np.where(draw.random(size) < FROM_THE_START, HOPS, latest))
+        return self._cut(rows, Cut(start, rate, delay, CHUNKS), draw)
+
+    def all(self) -> Batch:
+        """Every clip as it is, with 80 ms of look-ahead."""
+        rows = np.arange(len(self.features))
+        chunks = self.features.shape[1] // HOPS - 1
+        return self._cut(rows, Cut(0 * rows, np.ones(len(rows)), np.full(len(rows), 4), chunks))
+
+    def _cut(self, rows: np.ndarray, cut: Cut, spoil: np.random.Generator | None = None) -> Batch:
+        features = self.features[rows[:, None], cut.heard()].astype(np.float32)
+        if spoil:
+            features = _another_voice(features, spoil)
+            _mask(features, spoil)
+        shown = cut.shown()
+        spoken = shown >= 0
+        when = np.maximum(shown, 0)
+        coefficients = self.coefficients[rows[:, None], when].astype(np.float32) * spoken[..., None]
+        viseme = np.where(spoken, self.viseme[rows[:, None], when], VISEMES.index("sil"))
+        return Batch(
+            torch.from_numpy(features.reshape(len(rows), cut.chunks, -1)),
+            torch.from_numpy(cut.delay),
+            torch.from_numpy(coefficients),
+            torch.from_numpy(viseme.astype(np.int64)),
+        )
+
+
+def _talker(path: Path) -> int:
+    """The number of the person whose clips a file holds: each has a file of the corpus to themselves."""
+    found = re.search(r"people(\d+)", path.name)
+    return int(found[1]) if found else NOBODY
+
+
+def _another_voice(features: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """Move the bands of each clip along the spectrum and tilt them a little: clips are drawn many times."""
+    factors = np.exp(draw.normal(0, TRACT, len(features)))
+    where = np.clip(np.arange(MELS) * factors[:, None], 0, MELS - 1)
+    move = np.maximum(0, 1 - np.abs(where[:, None, :] - np.arange(MELS)[:, None])).astype(np.float32)
+    knots = draw.normal(0, TILT, (len(features), 4))
+    colour = np.stack([np.interp(np.arange(MELS), np.linspace(0, MELS - 1, 4), k) for k in knots])
+    features[..., :MELS] = features[..., :MELS] @ move + colour[:, None].astype(np.float32)
+    return features
+
+
+def _mask(features: np.ndarray, draw: np.random.Generator) -> None:
+    """Hide a few bands and moments (SpecAugment): no single band may decide."""
+    for clip in features:
+        low = int(draw.integers(0, 36))
+        clip[:, low : low + int(draw.integers(0, 7))] = 0
+        for _ in range(2):
+            start = int(draw.integers(0, len(clip)))
+            clip[start : start + int(draw.integers(0, 6))] = 0
