@@ -17,7 +17,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain
@@ -48,46 +47,41 @@ class Voice(MediaStreamTrack):
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting: deque[Samples] = deque()  # bounded: `say` waits
+        # Not `_waiting`: the base class keeps its listeners' futures there.
+        self._unsaid: Samples = np.zeros(0, np.int16)  # at most LONGEST_WAITING_S and one block: `say` waits
         self._room = asyncio.Event()
-        self._place = 0
+        self._sent = 0  # samples
         self._began: float | None = None
 
     async def say(self, samples: Samples) -> None:
         """Speak (n,) samples at 48 kHz after what waits already; returns when little waits."""
-        self._waiting.append(samples)
+        self._unsaid = np.concatenate([self._unsaid, samples])
         while self.waiting_s > LONGEST_WAITING_S:
             self._room.clear()
             await self._room.wait()
 
     def hush(self) -> None:
         """Drop what waits."""
-        self._waiting.clear()
+        self._unsaid = self._unsaid[:0]
         self._room.set()
 
     @property
     def waiting_s(self) -> float:
-        return sum(map(len, self._waiting)) / RATE
+        return len(self._unsaid) / RATE
 
     async def recv(self) -> av.AudioFrame:
         if self._began is None:
             self._began = time.monotonic()
-        await asyncio.sleep(max(0.0, self._began + (self._place + PACKET) / RATE - time.monotonic()))
+        await asyncio.sleep(max(0.0, self._began + (self._sent + PACKET) / RATE - time.monotonic()))
         frame = av.AudioFrame.from_ndarray(self._take().reshape(1, -1), format="s16", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = RATE, self._place, Fraction(1, RATE)
-        self._place += PACKET
+        frame.sample_rate, frame.pts, frame.time_base = RATE, self._sent, Fraction(1, RATE)
+        self._sent += PACKET
         return frame
 
     def _take(self) -> Samples:
         taken = np.zeros(PACKET, np.int16)
-        filled = 0
-        while filled < PACKET and self._waiting:
-            first = self._waiting.popleft()
-            part = first[: PACKET - filled]
-            taken[filled : filled + len(part)] = part
-            filled += len(part)
-            if len(part) < len(first):
-                self._waiting.appendleft(first[len(part) :])
+        said, self._unsaid = self._unsaid[:PACKET], self._unsaid[PACKET:]
+        taken[: len(said)] = said
         self._room.set()
         return taken
 

@@ -76,6 +76,26 @@ def test_a_source_that_is_ahead_waits_and_an_interruption_drops_what_waits() -> 
     assert asyncio.run(tell()) == (True, 0.0)
 
 
+def test_a_coroutine_may_listen_to_the_end_of_a_voice() -> None:
+    """The base class keeps what its listeners still do; nothing of a voice's own may stand in that place."""
+    ends: list[str] = []
+
+    async def stop() -> None:
+        voice, heard = Voice(), asyncio.Event()
+
+        async def ended() -> None:
+            ends.append("ended")
+            heard.set()
+
+        voice.on("ended", ended)
+        await voice.say(np.ones(PACKET, np.int16))
+        voice.stop()
+        await heard.wait()
+
+    asyncio.run(stop())
+    assert ends == ["ended"]
+
+
 def test_raw_samples_come_as_they_are_written_even_half_ones() -> None:
     sound = (tone(0.05, rate=24_000) * 32767).astype("<i2").tobytes()
     reading, writing = os.pipe()

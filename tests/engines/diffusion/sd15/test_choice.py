@@ -83,7 +83,9 @@ def test_models_of_the_hub_s_cache_are_found_by_name(
     assert choose(find([str(folder), "madebyollin/taesd"]), LIVE).tiny is not None
     with pytest.raises(WeightsMissing, match=r"h94/IP-Adapter: no such folder, and no model .* `hf download h94/IP-A"):
         find(["h94/IP-Adapter"])
-    with pytest.raises(WeightsMissing, match=r"/nowhere: no such folder or file; python -m scripts\.fetch_weights"):
+    with pytest.raises(
+        WeightsMissing, match=r"/nowhere: no such folder or file; python -m scripts\.tools\.fetch_weights"
+    ):
         find(["/nowhere"])
 
 
