@@ -41,6 +41,7 @@ __all__ = [
     "UnknownPresenter",
     "gpu_batches",
     "load_engine",
+    "user_cache",
     "user_presenters",
 ]  # fmt: skip
 
@@ -56,10 +57,15 @@ def user_presenters() -> Path:
     return (Path(data) if data else Path.home() / ".local" / "share") / "lipcast" / "presenters"
 
 
-def kept_enrolments() -> Path:
-    """Where enrolments for the packs of users are kept: ~/.cache/lipcast/enrolled, or in $XDG_CACHE_HOME."""
+def user_cache() -> Path:
+    """The folder of files that can be made again: ~/.cache/lipcast, or in $XDG_CACHE_HOME."""
     cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "lipcast" / "enrolled"
+    return (Path(cache) if cache else Path.home() / ".cache") / "lipcast"
+
+
+def kept_enrolments() -> Path:
+    """Where enrolments for the packs of users are kept."""
+    return user_cache() / "enrolled"
 
 
 def gpu_batches(max_batch: int) -> tuple[int, ...]:
@@ -71,11 +77,11 @@ def gpu_batches(max_batch: int) -> tuple[int, ...]:
     return GPU_BATCHES[:needed]
 
 
-class UnknownEngine(Exception):
+class UnknownEngine(LookupError):
     """The message names the engines that exist."""
 
 
-class UnknownPresenter(Exception):
+class UnknownPresenter(LookupError):
     """The message names the presenters that exist."""
 
 

@@ -22,7 +22,7 @@ COMPILE = "compile it on this machine with `lipcast pack compile`"
 OpenGraph = Callable[[Path, int, int], Graph]  # file, rows of a batch, threads → a graph; raises GraphError
 
 
-class UnknownBackend(Exception):
+class UnknownBackend(LookupError):
     """The message names the backends that exist, or what one of them can do."""
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lipcast.commands.errors import OfflineError
+from lipcast.commands.errors import CommandError
 
 CONSENT = (
     "Whoever is seen must agree to speak words of others as an AI-generated presenter.\n"
@@ -63,10 +63,10 @@ def _add_folder(words: argparse.ArgumentParser) -> None:
 
 
 def create_avatar(options: argparse.Namespace) -> int:
-    from lipcast.commands.avatars import RenderJob, create
+    from lipcast.commands.avatars import AvatarJob, create
     from streamer.clock import MonotonicClock
 
-    order = RenderJob(
+    job = AvatarJob(
         name=options.name,
         source=options.file,
         consent=_consent(options.consent),
@@ -75,7 +75,7 @@ def create_avatar(options: argparse.Namespace) -> int:
         landmarks=options.landmarks,
         model=options.model,
     )
-    folder = create(order, options.force, sys.stderr, MonotonicClock().now)
+    folder = create(job, options.force, sys.stderr, MonotonicClock().now)
     sys.stderr.write(f"{folder}: the avatar is made; look at {folder / 'preview.jpg'}\n")
     return 0
 
@@ -83,14 +83,14 @@ def create_avatar(options: argparse.Namespace) -> int:
 def _consent(given: str | None) -> str:
     """
     Raises:
-        OfflineError: nobody has said that the person agrees.
+        CommandError: nobody has said that the person agrees.
     """
     if given is None and sys.stdin.isatty():
         sys.stderr.write(CONSENT)
         sys.stderr.flush()
         given = sys.stdin.readline()
     if not (given or "").strip():
-        raise OfflineError('an avatar needs the consent of whoever is seen; say who agreed with --consent "…"')
+        raise CommandError('an avatar needs the consent of whoever is seen; say who agreed with --consent "…"')
     return str(given).strip()
 
 
@@ -131,6 +131,6 @@ def import_avatar(options: argparse.Namespace) -> int:
 
 
 def _own(options: argparse.Namespace) -> Path:
-    from lipcast.commands.wiring import user_presenters
+    from engines.loader import user_presenters
 
     return options.presenters or user_presenters()

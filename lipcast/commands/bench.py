@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lipcast.commands.errors import OfflineError
+from lipcast.commands.errors import CommandError
 
 TREE = Path(__file__).parents[2]
 QUESTIONS = {
@@ -26,10 +26,10 @@ def bench(question: str, words: Sequence[str], tree: Path = TREE) -> int:
     """Its exit status. words: the benchmark's own.
 
     Raises:
-        OfflineError: there are no benchmarks beside this installation.
+        CommandError: there are no benchmarks beside this installation.
     """
     if not (tree / "benchmarks" / f"{question}.py").is_file():
-        raise OfflineError(
+        raise CommandError(
             f"expected the benchmarks in {tree / 'benchmarks'}, and they are not there: they come with the source tree;"
             " install Lipcast from a clone, with pip install -e '.[dev]'"
         )

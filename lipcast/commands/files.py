@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lipcast.commands.errors import OfflineError
+from lipcast.commands.errors import CommandError
 
 
 @contextmanager
@@ -15,16 +15,16 @@ def whole_file(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to; it takes the name `path` when all went well and vanishes when not.
 
     Raises:
-        OfflineError: nothing can be written there.
+        CommandError: nothing can be written there.
     """
     if path.is_dir():
-        raise OfflineError(f"{path}: is a folder; give the name of a file in it")
+        raise CommandError(f"{path}: is a folder; give the name of a file in it")
     try:
         # In the same folder, so that the rename stays inside one file system and is atomic.
         scratch = tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent)
     except OSError as error:
         mend = "give a folder that exists and may be written to"
-        raise OfflineError(f"{path}: cannot be written ({error.strerror}); {mend}") from error
+        raise CommandError(f"{path}: cannot be written ({error.strerror}); {mend}") from error
     with scratch as folder:
         fresh = Path(folder) / path.name
         yield fresh
@@ -34,7 +34,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 def expect_free(path: Path, force: bool) -> None:
     """
     Raises:
-        OfflineError: there is a file already, and nobody said that it may go.
+        CommandError: there is a file already, and nobody said that it may go.
     """
     if path.exists() and not force:
-        raise OfflineError(f"{path}: exists already; give another name, or --force to overwrite it")
+        raise CommandError(f"{path}: exists already; give another name, or --force to overwrite it")

@@ -1,7 +1,7 @@
-"""An MP4 of pictures and their sound: H.264 and AAC, both from 0 s. Knows no engine.
+"""An MP4 of frames and their audio: H.264 and AAC, both from 0 s. Knows no engine.
 
-Sound and picture share one timeline: picture t is shown from t / frame rate, sample s is heard at s / 48000. The AAC
-encoder's priming and H.264's reordering are taken back by the file's edit lists.
+Both share one timeline: frame t is shown from t / frame rate, sample s is heard at s / 48000. The AAC encoder's
+priming and H.264's reordering are taken back by the file's edit lists.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from lipcast.commands.errors import OfflineError
-from lipcast.commands.sound_file import SAMPLE_RATE, Samples
+from lipcast.commands.audio_file import Samples
+from lipcast.commands.errors import CommandError
+from streamer.audio.opus import SAMPLE_RATE
 
 QUALITY = {"crf": "18", "preset": "medium"}  # 18: no difference is seen beside the original
 BITRATES = {1: 128_000, 2: 192_000}  # bit/s of AAC by channels: transparent for speech
@@ -30,16 +31,16 @@ class Movie:
     """A context: the file is complete once it is left without an error.
 
     Raises:
-        OfflineError: H.264 cannot hold pictures of an odd width or height.
+        CommandError: H.264 cannot hold frames of an odd width or height.
     """
 
     def __init__(self, path: Path, size: tuple[int, int], frame_rate: int, channels: int) -> None:
         if size[0] % 2 or size[1] % 2:
-            raise OfflineError(f"pictures of {size[0]}×{size[1]} pixels: H.264 needs an even width and height")
+            raise CommandError(f"frames of {size[0]}×{size[1]} pixels: H.264 needs an even width and height")
         self._container = av.open(str(path), "w", format="mp4", options={"movflags": "faststart"})
         self._video = self._add_video(size, frame_rate)
         self._audio = self._add_audio(channels)
-        self._pictures = 0
+        self._frames = 0
         self._samples = 0
 
     def __enter__(self) -> Self:
@@ -56,10 +57,10 @@ class Movie:
             self._container.close()
 
     def describe(self, title: str, comment: str) -> None:
-        """What players show about the file; before the first sound or picture."""
+        """What players show about the file; before the first audio or frame."""
         self._container.metadata.update({"title": title, "comment": comment})
 
-    def sound(self, samples: Samples) -> None:
+    def audio(self, samples: Samples) -> None:
         """(n, channels) float32 in [-1, 1] at 48 kHz: the next n samples."""
         frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="flt", layout=LAYOUTS[samples.shape[1]])
         frame.sample_rate = SAMPLE_RATE
@@ -68,14 +69,14 @@ class Movie:
         self._samples += len(samples)
         self._container.mux(self._audio.encode(frame))
 
-    def picture(self, image: NDArray[np.uint8]) -> None:
-        """(height, width, 3) RGB: the next picture."""
+    def frame(self, image: NDArray[np.uint8]) -> None:
+        """(height, width, 3) RGB: the next frame."""
         frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(
             format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
         )
-        frame.pts = self._pictures
+        frame.pts = self._frames
         frame.time_base = Fraction(1, int(self._video.codec_context.framerate))
-        self._pictures += 1
+        self._frames += 1
         self._container.mux(self._video.encode(frame))
 
     def _add_video(self, size: tuple[int, int], frame_rate: int) -> VideoStream:

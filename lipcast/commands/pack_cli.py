@@ -94,8 +94,7 @@ def _batch(text: str) -> int:
 
 
 def build_sd15(options: argparse.Namespace) -> int:
-    from lipcast.commands.packs import build
-    from lipcast.commands.wiring import PackOrder
+    from lipcast.commands.packs import PackJob, build
 
     parts = {
         "adapter": options.adapter,
@@ -105,8 +104,8 @@ def build_sd15(options: argparse.Namespace) -> int:
         "accepted": options.accept_faceid_licence,
     }
     settings = {name: getattr(options, name) for name in SETTINGS}
-    order = PackOrder(tuple(options.weights), options.out, settings, parts)
-    folder = build(order, options.force, sys.stderr)
+    job = PackJob(tuple(options.weights), options.out, settings, parts)
+    folder = build(job, options.force, sys.stderr)
     sys.stderr.write(f"{folder}: the pack is built; look at it with `lipcast pack show {folder}`, and use it with ")
     sys.stderr.write(f"`lipcast serve --pack {folder} --backend pytorch-cuda` on a machine with an NVIDIA GPU\n")
     return 0
@@ -120,8 +119,8 @@ def show_pack(options: argparse.Namespace) -> int:
 
 
 def compile_pack(options: argparse.Namespace) -> int:
+    from engines.loader import GPU_BATCHES, gpu_batches
     from lipcast.commands.packs import compile_pack as run
-    from lipcast.commands.wiring import GPU_BATCHES, gpu_batches
 
     batches = tuple(options.batch or gpu_batches(options.max_batch or GPU_BATCHES[-1]))
     run(options.folder, batches, options.precision, sys.stderr)

@@ -1,25 +1,28 @@
-"""A sound file and a presenter → a video file, through the engine that serves the live loop. Knows no command line."""
+"""An audio file and a presenter → a video file, through the engine that serves live sessions. Knows no command line."""
 
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
+
 from engines.api import Avatar, Chunk, Engine, Frame, Step
-from lipcast.commands.errors import OfflineError
+from lipcast.commands.audio_file import AudioFile, Samples, chunks_of, open_audio, piece_size, until_drawn
+from lipcast.commands.errors import CommandError
 from lipcast.commands.files import expect_free, whole_file
-from lipcast.commands.hearing import hear, piece_size, until_drawn
 from lipcast.commands.movie import Movie
 from lipcast.commands.progress import Progress
-from lipcast.commands.report import Report
-from lipcast.commands.sound_file import Samples, Sound, open_sound
-from lipcast.commands.wiring import load_cast
-from streamer.config import Config
+from streamer.config import Config, EngineConfig
+from streamer.wiring import load_engine_of, presenters_of
 
-NOTICE = "The picture is AI-generated: a virtual presenter whose lips follow the sound. Made with Lipcast."
+NOTICE = "The picture is AI-generated: a virtual presenter whose lips follow the audio. Made with Lipcast."
+PACKAGES = ("lipcast", "av", "numpy", "onnxruntime", "opencv-python-headless")  # whose versions a report names
 
 Clock = Callable[[], float]  # monotonic seconds
 
@@ -37,92 +40,160 @@ class RenderJob:
     def check(self) -> None:
         """
         Raises:
-            OfflineError: the files named cannot be what they are named for.
+            CommandError: the files named cannot be what they are named for.
         """
         if self.out.suffix.lower() != ".mp4":
-            raise OfflineError(f"{self.out}: the video is an MP4 file; give a name that ends in .mp4")
+            raise CommandError(f"{self.out}: the video is an MP4 file; give a name that ends in .mp4")
         if self.out.exists() and self.audio.exists() and self.out.samefile(self.audio):
-            raise OfflineError(f"{self.out}: is the sound file itself; give the video another name")
+            raise CommandError(f"{self.out}: is the audio file itself; give the video another name")
         expect_free(self.out, self.force)
         if self.report is not None and not self.report.parent.is_dir():
-            raise OfflineError(f"{self.report}: there is no folder {self.report.parent}; make it first")
+            raise CommandError(f"{self.report}: there is no folder {self.report.parent}; make it first")
 
 
-def render(order: RenderJob, config: Config, words: TextIO, clock: Clock) -> Report:
-    """Write the video, then the report; `words` is told of the progress.
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a rendering took. audio_s: seconds of the file; elapsed_s: of the whole rendering; engine_s: of the engine,
+    for each frame; skipped_packets: of the file, which could not be decoded."""
 
-    Raises:
-        OfflineError, AvatarError: nothing has been written then, and no part of a file is left behind.
-    """
-    order.check()
-    sound = open_sound(order.audio)
-    engine, avatar = load_cast(config.engine, order.presenter)
-    if sound.clipped:
-        words.write(f"{order.audio}: {sound.clipped} samples beyond full scale are clipped; record more quietly\n")
-    started = clock()
-    with whole_file(order.out) as fresh:
-        engine_s = film(RenderInputs(engine, avatar, sound, config.audio.vad_aggressiveness), fresh, words, clock)
-    report = Report(
-        engine=config.engine.name,
-        avatar=avatar.name,
-        lookahead_ms=1000 * engine.timing.lookahead_frames // engine.timing.frame_rate,
-        sound_s=sound.seconds,
-        clipped_samples=sound.clipped,
-        elapsed_s=clock() - started,
-        engine_s=tuple(engine_s),
-    )
-    if order.report is not None:
-        with whole_file(order.report) as fresh:
-            fresh.write_text(json.dumps(report.body(), indent=2) + "\n", encoding="utf-8")
-    return report
+    engine: str
+    avatar: str
+    lookahead_ms: int
+    audio_s: float
+    clipped_samples: int
+    skipped_packets: int
+    elapsed_s: float
+    engine_s: tuple[float, ...]
+
+    @property
+    def frames(self) -> int:
+        return len(self.engine_s)
+
+    @property
+    def frames_per_second(self) -> float:
+        return self.frames / max(self.elapsed_s, 1e-9)
+
+    @property
+    def engine_ms(self) -> tuple[float, float]:
+        """The median and the 95th percentile."""
+        p50, p95 = np.percentile(np.array(self.engine_s) * 1000, (50, 95))
+        return float(p50), float(p95)
+
+    def body(self) -> dict[str, object]:
+        """The report as JSON."""
+        p50, p95 = self.engine_ms
+        return {
+            "frames": self.frames,
+            "seconds": round(self.audio_s, 3),
+            "engine": self.engine,
+            "avatar": self.avatar,
+            "lookahead_ms": self.lookahead_ms,
+            "clipped_samples": self.clipped_samples,
+            "skipped_packets": self.skipped_packets,
+            "elapsed_seconds": round(self.elapsed_s, 3),
+            "fps": round(self.frames_per_second, 1),
+            "engine_ms_per_frame": {"p50": round(p50, 2), "p95": round(p95, 2)},
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        }
+
+    def sentence(self) -> str:
+        p50, p95 = self.engine_ms
+        return (
+            f"{self.frames} frames, {self.audio_s:.1f} s, in {self.elapsed_s:.1f} s"
+            f" ({self.frames_per_second:.0f} frames/s; the engine {p50:.1f} ms a frame, p95 {p95:.1f} ms)"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class RenderInputs:
-    """Who says what."""
+    """What a video is made of, loaded."""
 
     engine: Engine
     avatar: Avatar
-    sound: Sound
+    audio: AudioFile
     vad_aggressiveness: int
 
     @property
     def frames(self) -> int:
-        return -(-self.sound.length // self.piece_size)
+        return -(-self.audio.length // self.piece_size)
 
     @property
     def piece_size(self) -> int:
         return piece_size(self.engine.timing.frame_rate)
 
 
-def film(play: RenderInputs, path: Path, words: TextIO, clock: Clock) -> list[float]:
+def render(job: RenderJob, config: Config, log: TextIO, clock: Clock) -> Report:
+    """Write the video, then the report; `log` is told of warnings and progress.
+
+    Raises:
+        CommandError, AvatarError, PackError, LookupError: nothing has been written then, and no part of a file is left
+            behind.
+    """
+    job.check()
+    audio = open_audio(job.audio)
+    engine, avatar = load_engine_and_avatar(config.engine, job.presenter)
+    log.writelines(f"{line}\n" for line in audio.warnings())
+    started = clock()
+    with whole_file(job.out) as fresh:
+        engine_s = film(RenderInputs(engine, avatar, audio, config.audio.vad_aggressiveness), fresh, log, clock)
+    report = Report(
+        engine=config.engine.name,
+        avatar=avatar.name,
+        lookahead_ms=1000 * engine.timing.lookahead_frames // engine.timing.frame_rate,
+        audio_s=audio.seconds,
+        clipped_samples=audio.clipped,
+        skipped_packets=audio.skipped,
+        elapsed_s=clock() - started,
+        engine_s=tuple(engine_s),
+    )
+    if job.report is not None:
+        with whole_file(job.report) as fresh:
+            fresh.write_text(json.dumps(report.body(), indent=2) + "\n", encoding="utf-8")
+    return report
+
+
+def load_engine_and_avatar(config: EngineConfig, presenter: str) -> tuple[Engine, Avatar]:
+    """The configuration's engine and a presenter; an empty name is the one offered first.
+
+    Raises:
+        UnknownEngine, UnknownBackend, UnknownPresenter, AvatarError, PackError: with what exists and the fix.
+    """
+    engine, presenters = load_engine_of(config), presenters_of(config)
+    return engine, presenters.load(presenter or config.presenter or next(iter(presenters.all)))
+
+
+def film(inputs: RenderInputs, path: Path, log: TextIO, clock: Clock) -> list[float]:
     """Write the video to `path`; the seconds that the engine took for each frame."""
-    size, frame_rate = play.piece_size, play.engine.timing.frame_rate
+    size, frame_rate = inputs.piece_size, inputs.engine.timing.frame_rate
     engine_s = []
     with (
-        Movie(path, (play.avatar.width, play.avatar.height), frame_rate, play.sound.channels) as movie,
-        Progress(play.frames, frame_rate, words, clock) as progress,
+        Movie(path, (inputs.avatar.width, inputs.avatar.height), frame_rate, inputs.audio.channels) as movie,
+        Progress(inputs.frames, frame_rate, log, clock) as progress,
     ):
-        movie.describe(play.sound.path.stem, NOTICE)
-        pieces = recorded(play.sound.pieces(size), movie)
-        for frame, seconds in drawn(play, hear(pieces, size, play.vad_aggressiveness), clock):
-            movie.picture(frame.rgb)
+        movie.describe(inputs.audio.path.stem, NOTICE)
+        pieces = recorded(inputs.audio.pieces(size), movie)
+        for frame, seconds in drawn(inputs, chunks_of(pieces, size, inputs.vad_aggressiveness), clock):
+            movie.frame(frame.rgb)
             engine_s.append(seconds)
             progress.show(len(engine_s))
     return engine_s
 
 
 def recorded(pieces: Iterable[Samples], movie: Movie) -> Iterator[Samples]:
+    """The pieces, each written to the movie as it passes."""
     for piece in pieces:
-        movie.sound(piece)
+        movie.audio(piece)
         yield piece
 
 
-def drawn(play: RenderInputs, chunks: Iterable[Chunk], clock: Clock) -> Iterator[tuple[Frame, float]]:
+def drawn(inputs: RenderInputs, chunks: Iterable[Chunk], clock: Clock) -> Iterator[tuple[Frame, float]]:
     """Frame t for chunk t, from 0 on, and the seconds that the engine took."""
-    stream = play.engine.open(play.avatar)
-    for chunk in until_drawn(chunks, play.engine.timing):
-        started = clock()
-        frame = play.engine.step([Step(stream, chunk)])[0]
-        if frame.index >= 0:
-            yield frame, clock() - started
+    stream = inputs.engine.open(inputs.avatar)
+    try:
+        for chunk in until_drawn(chunks, inputs.engine.timing):
+            started = clock()
+            frame = inputs.engine.step([Step(stream, chunk)])[0]
+            if frame.index >= 0:
+                yield frame, clock() - started
+    finally:
+        inputs.engine.close(stream)

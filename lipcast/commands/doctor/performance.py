@@ -9,11 +9,10 @@ import numpy as np
 
 from engines.api import Avatar, Engine, Step
 from lipcast.commands.doctor.finding import Finding, broken, care, good
-from lipcast.commands.wiring import load_named_engine
 from streamer.audio.synthetic_speech import synthetic_speech
 from streamer.config import Config, EngineConfig
 from streamer.output.video_encoder import VideoEncoder
-from streamer.wiring import presenters_of, worker_count
+from streamer.wiring import load_engine_of, presenters_of, worker_count
 
 PART = "Engine"
 FRAMES = 50  # two seconds of talking
@@ -43,8 +42,8 @@ class Cost:
 
 def load_avatar(config: Config, processors: float, clock: Clock) -> Iterator[Finding]:
     try:
-        engine = load_named_engine(config.engine, worker_count(config.engine))
-    except (ValueError, OSError, ImportError, RuntimeError) as error:
+        engine = load_engine_of(config.engine, worker_count(config.engine))
+    except (LookupError, ValueError, OSError, ImportError, RuntimeError) as error:
         yield broken(PART, f"engine {config.engine.name!r}: {error}", "mend [engine] in the configuration as it says")
         return
     yield good(PART, f"engine {config.engine.name!r}, look-ahead {config.engine.lookahead_ms} ms")

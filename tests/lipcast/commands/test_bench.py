@@ -8,7 +8,7 @@ import pytest
 
 from lipcast.cli import main
 from lipcast.commands.bench import QUESTIONS, TREE, bench
-from lipcast.commands.errors import OfflineError
+from lipcast.commands.errors import CommandError
 
 
 def test_every_question_is_a_benchmark_and_the_other_way_round() -> None:
@@ -32,5 +32,5 @@ def test_an_unknown_question_is_refused(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_without_the_source_tree_it_says_where_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(OfflineError, match="they come with the source tree"):
+    with pytest.raises(CommandError, match="they come with the source tree"):
         bench("latency", [], tmp_path)

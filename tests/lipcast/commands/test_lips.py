@@ -14,7 +14,7 @@ import pytest
 from engines.motion import COEFFICIENTS, VISEMES
 from engines.speech.lips import motions
 from engines.speech.loader import load_lip_encoder
-from lipcast.commands.errors import OfflineError
+from lipcast.commands.errors import CommandError
 from lipcast.commands.lips import STDOUT, lips, write_lips
 from streamer.audio.resample import Resampler
 from streamer.config import Config
@@ -92,7 +92,7 @@ def test_a_single_sample_is_one_row(tmp_path: Path) -> None:
 
 
 def test_nan_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(OfflineError, match="NaN"):
+    with pytest.raises(CommandError, match="NaN"):
         of(tmp_path, np.array([0, np.nan, 0], np.float32), codec="pcm_f32le")
 
 

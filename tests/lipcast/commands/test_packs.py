@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
 import pytest
 
 from lipcast.cli import main, parser, with_engine
-from lipcast.commands.packs import ProgressPrinter, show
+from lipcast.commands.packs import show
 from streamer.config import Config, EngineConfig, load_config
 from streamer.wiring import load_runtime
 from tests.engines.diffusion.miniature import write_miniature
@@ -65,12 +64,12 @@ def test_a_video_is_rendered_with_it_and_the_presenter_enrolled_once(pack: Path,
     assert len(list((tmp_path / "cache" / "lipcast" / "enrolled").glob("*.safetensors"))) == 1
 
 
-def test_a_server_s_stage_is_set_with_it(pack: Path, config: str) -> None:
+def test_a_server_loads_it(pack: Path, config: str) -> None:
     options = parser().parse_args(["serve", "--config", config, "--pack", str(pack)])
     own = with_engine(load_config(options.config), options)
     assert (own.engine.name, own.engine.pack) == ("diffusion", str(pack))
-    stage = load_runtime(own)
-    assert stage.load_avatar("tiny").name == "tiny"
+    runtime = load_runtime(own)
+    assert runtime.load_avatar("tiny").name == "tiny"
 
 
 def test_the_words_win_over_the_configuration(config: str) -> None:
@@ -123,11 +122,3 @@ def test_without_a_gpu_nothing_is_compiled(pack: Path, capsys: pytest.CaptureFix
     assert main(["pack", "compile", str(pack), "--batch", "1"]) == 1
     assert capsys.readouterr().err.startswith("lipcast: ")
     assert not list(pack.rglob("*.plan"))
-
-
-def test_no_step_is_told_twice_in_a_row() -> None:
-    words = io.StringIO()
-    teller = ProgressPrinter(words)
-    for line in ("one", "one", "two", "one"):
-        teller(line)
-    assert words.getvalue() == "one\ntwo\none\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from lipcast.commands.progress import Progress
+from lipcast.commands.progress import Progress, ProgressPrinter
 
 
 class Terminal(io.StringIO):
@@ -60,3 +60,11 @@ def test_the_end_is_told_even_just_after_a_line() -> None:
         progress.show(95)
         progress.show(100)
     assert text.getvalue().splitlines()[-1].startswith("100 %")
+
+
+def test_no_step_is_printed_twice_in_a_row() -> None:
+    out = io.StringIO()
+    printer = ProgressPrinter(out)
+    for line in ("one", "one", "two", "one"):
+        printer(line)
+    assert out.getvalue() == "one\ntwo\none\n"

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from engines.api import Frame, Step
-from lipcast.commands.errors import OfflineError
+from engines.loader import UnknownEngine, UnknownPresenter
+from lipcast.commands.audio_file import open_audio
+from lipcast.commands.errors import CommandError
 from lipcast.commands.files import whole_file
-from lipcast.commands.render import RenderInputs, RenderJob, film, render
-from lipcast.commands.report import Report
-from lipcast.commands.sound_file import open_sound
+from lipcast.commands.render import RenderInputs, RenderJob, Report, film, render
 from streamer.config import Config, EngineConfig
 from tests.engines.face import tiny_avatar
 from tests.fakes import FakeAvatar, FakeClock, FakeEngine
@@ -43,12 +43,12 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 def played(folder: Path, engine: FakeEngine, audio: Path) -> Path:
     out = folder / "talk.mp4"
-    film(RenderInputs(engine, FakeAvatar(), open_sound(audio), 2), out, io.StringIO(), FakeClock().now)
+    film(RenderInputs(engine, FakeAvatar(), open_audio(audio), 2), out, io.StringIO(), FakeClock().now)
     return out
 
 
-def rendered(order: RenderJob, config: Config) -> Report:
-    return render(order, config, io.StringIO(), FakeClock().now)
+def rendered(job: RenderJob, config: Config) -> Report:
+    return render(job, config, io.StringIO(), FakeClock().now)
 
 
 @pytest.mark.parametrize("lookahead", [0, 2, 4])
@@ -67,7 +67,7 @@ def test_every_started_frame_of_sound_has_its_picture(tmp_path: Path) -> None:
     assert engine.streams[0].heard == list(range(13))
 
 
-def test_the_sound_stays_what_it_was(tmp_path: Path) -> None:
+def test_the_audio_stays_what_it_was(tmp_path: Path) -> None:
     stereo = np.stack([voice(1.0), voice(1.0, level=0.1)], axis=1)
     out = sound_of(played(tmp_path, FakeEngine(), write(tmp_path / "a.wav", stereo, codec="pcm_f32le")))
     error = np.abs(out[: len(stereo)] - stereo).mean(axis=0) / np.abs(stereo).mean(axis=0)
@@ -83,9 +83,9 @@ def test_colours_come_through(tmp_path: Path) -> None:
 
 def test_a_whole_rendering_moves_the_mouth_in_speech_and_rests_it_in_silence(tmp_path: Path, config: Config) -> None:
     audio = write(tmp_path / "a.wav", np.concatenate([silence(0.8), voice(0.8), silence(0.8)]))
-    order = RenderJob(audio, tmp_path / "talk.mp4", "tiny", tmp_path / "report.json")
-    report = rendered(order, config)
-    pictures = pictures_of(order.out).astype(int)
+    job = RenderJob(audio, tmp_path / "talk.mp4", "tiny", tmp_path / "report.json")
+    report = rendered(job, config)
+    pictures = pictures_of(job.out).astype(int)
     loop = [pictures[index % 4] for index in range(len(pictures))]
     left, top, side = (int(value) for value in tiny_avatar.CROP)
     moved = np.abs(pictures - loop)[:, top : top + side, left : left + side].mean(axis=(1, 2, 3))
@@ -117,30 +117,30 @@ def test_clipping_is_told(tmp_path: Path, config: Config) -> None:
 
 def test_an_unknown_presenter_is_answered_with_those_that_exist(tmp_path: Path, config: Config) -> None:
     audio = write(tmp_path / "a.wav", tone(0.1))
-    with pytest.raises(OfflineError, match="no presenter 'ana'; there are: tiny"):
+    with pytest.raises(UnknownPresenter, match="no presenter 'ana'; there are: tiny"):
         rendered(RenderJob(audio, tmp_path / "talk.mp4", "ana"), config)
 
 
 def test_an_unknown_engine_is_answered_with_those_that_exist(tmp_path: Path, config: Config) -> None:
     audio = write(tmp_path / "a.wav", tone(0.1))
     wrong = replace(config, engine=replace(config.engine, name="magic"))
-    with pytest.raises(OfflineError, match=r"no engine 'magic'; there are: .*warp"):
+    with pytest.raises(UnknownEngine, match=r"no engine 'magic'; there are: .*warp"):
         rendered(RenderJob(audio, tmp_path / "talk.mp4"), wrong)
 
 
 def test_a_video_that_exists_is_kept_unless_forced(tmp_path: Path, config: Config) -> None:
     audio, out = write(tmp_path / "a.wav", tone(0.1)), tmp_path / "talk.mp4"
     out.write_text("dear")
-    with pytest.raises(OfflineError, match="exists already; give another name, or --force"):
+    with pytest.raises(CommandError, match="exists already; give another name, or --force"):
         rendered(RenderJob(audio, out), config)
     assert out.read_text() == "dear"
     rendered(RenderJob(audio, out, force=True), config)
     assert len(pictures_of(out)) == 3
 
 
-def test_the_sound_file_is_never_overwritten(tmp_path: Path, config: Config) -> None:
+def test_the_audio_file_is_never_overwritten(tmp_path: Path, config: Config) -> None:
     audio = write(tmp_path / "a.mp4", tone(0.1), codec="aac")
-    with pytest.raises(OfflineError, match="is the sound file itself"):
+    with pytest.raises(CommandError, match="is the audio file itself"):
         rendered(RenderJob(audio, audio, force=True), config)
 
 
@@ -155,18 +155,18 @@ def test_the_sound_file_is_never_overwritten(tmp_path: Path, config: Config) -> 
 def test_an_output_that_cannot_be_is_refused(tmp_path: Path, config: Config, out: str, words: str) -> None:
     (tmp_path / "folder.mp4").mkdir()
     audio = write(tmp_path / "a.wav", tone(0.1))
-    with pytest.raises(OfflineError, match=words):
+    with pytest.raises(CommandError, match=words):
         rendered(RenderJob(audio, tmp_path / out, force=True), config)
 
 
 def test_stopping_leaves_no_part_of_a_file(tmp_path: Path) -> None:
-    play = RenderInputs(StoppingEngine(), FakeAvatar(), open_sound(write(tmp_path / "a.wav", tone(1.0))), 2)
+    inputs = RenderInputs(StoppingEngine(), FakeAvatar(), open_audio(write(tmp_path / "a.wav", tone(1.0))), 2)
     with pytest.raises(KeyboardInterrupt), whole_file(tmp_path / "talk.mp4") as fresh:
-        film(play, fresh, io.StringIO(), FakeClock().now)
+        film(inputs, fresh, io.StringIO(), FakeClock().now)
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
 
 
 def test_pictures_of_odd_size_are_refused_in_words(tmp_path: Path) -> None:
-    play = RenderInputs(FakeEngine(), FakeAvatar(width=63), open_sound(write(tmp_path / "a.wav", tone(0.1))), 2)
-    with pytest.raises(OfflineError, match=r"63×48 pixels: H\.264 needs an even width and height"):
-        film(play, tmp_path / "talk.mp4", io.StringIO(), FakeClock().now)
+    inputs = RenderInputs(FakeEngine(), FakeAvatar(width=63), open_audio(write(tmp_path / "a.wav", tone(0.1))), 2)
+    with pytest.raises(CommandError, match=r"63×48 pixels: H\.264 needs an even width and height"):
+        film(inputs, tmp_path / "talk.mp4", io.StringIO(), FakeClock().now)

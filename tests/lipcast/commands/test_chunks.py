@@ -1,11 +1,11 @@
-"""A file's sound is heard as the live loop hears a microphone's."""
+"""Chunks of an audio file are those that the live loop makes of a microphone."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from engines.api import Chunk, Timing
-from lipcast.commands.hearing import hear, piece_size, until_drawn
+from lipcast.commands.audio_file import chunks_of, piece_size, until_drawn
 from streamer.audio.resample import Resampler
 from streamer.audio.vad import VoiceActivity
 from tests.sounds import Samples, silence, voice
@@ -19,7 +19,7 @@ def columns(samples: Samples) -> list[Samples]:
 
 
 def test_pieces_become_the_chunks_of_the_whole() -> None:
-    chunks = list(hear(columns(SPOKEN), SIZE, 2))
+    chunks = list(chunks_of(columns(SPOKEN), SIZE, 2))
     assert [chunk.index for chunk in chunks] == list(range(40))
     np.testing.assert_allclose(
         np.concatenate([chunk.samples for chunk in chunks]), Resampler().decimate(SPOKEN), atol=1e-6
@@ -27,22 +27,22 @@ def test_pieces_become_the_chunks_of_the_whole() -> None:
 
 
 def test_voice_is_noticed_as_in_the_live_loop() -> None:
-    chunks = list(hear(columns(SPOKEN), SIZE, 2))
+    chunks = list(chunks_of(columns(SPOKEN), SIZE, 2))
     live = VoiceActivity(2)
     assert [chunk.voiced for chunk in chunks] == [live.hear(chunk.samples) for chunk in chunks]
     assert {chunk.voiced for chunk in chunks} == {False, True}
 
 
 def test_a_short_piece_ends_in_silence() -> None:
-    [chunk] = hear([np.ones((960, 1), np.float32)], SIZE, 2)
+    [chunk] = chunks_of([np.ones((960, 1), np.float32)], SIZE, 2)
     assert chunk.samples.shape == (640,)
     assert abs(chunk.samples[-100:]).max() == 0
 
 
 def test_both_channels_are_heard() -> None:
     left = np.stack([voice(0.04), silence(0.04)], axis=1)
-    [chunk] = hear([left], SIZE, 2)
-    [whole] = hear(columns(voice(0.04)), SIZE, 2)
+    [chunk] = chunks_of([left], SIZE, 2)
+    [whole] = chunks_of(columns(voice(0.04)), SIZE, 2)
     np.testing.assert_allclose(chunk.samples, whole.samples / 2, atol=1e-6)
 
 
