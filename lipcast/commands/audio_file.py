@@ -134,7 +134,7 @@ def chunks_of(pieces: Iterable[Samples], size: int, vad_aggressiveness: int) -> 
         mono = np.zeros(size, np.float32)
         piece.mean(axis=1, out=mono[: len(piece)])
         chunk = resampler.chunk(mono, voiced=False)
-        yield Chunk(chunk.samples, chunk.index, voice.hear(chunk.samples))
+        yield Chunk(chunk.samples, chunk.index, voice.hear(mono))
 
 
 def until_drawn(chunks: Iterable[Chunk], timing: Timing) -> Iterator[Chunk]:

@@ -36,6 +36,10 @@ class Resampler:
         """(3 n,) samples at 48 kHz → the next chunk, n samples at 16 kHz."""
         return Chunk(self.decimate(samples), self._next(), voiced)
 
+    def flush(self) -> None:
+        """Forget the audio before; chunks go on being counted."""
+        self._tail = np.zeros(TAPS - 1, np.float32)
+
     def decimate(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         joined = np.concatenate([self._tail, samples])
         self._tail = joined[len(joined) - (TAPS - 1) :]

@@ -1,4 +1,4 @@
-"""Is somebody speaking? webrtcvad over 20 ms pieces, with a little hangover. Knows nothing of time but counts it."""
+"""Voice activity: webrtcvad over pieces of 20 ms, with a little hangover. Counts time by samples alone."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import webrtcvad
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 16_000  # Hz
-PIECE = 320  # samples: 20 ms, a length that webrtcvad takes
+SAMPLE_RATE = 48_000  # Hz
+PIECE = 960  # samples: 20 ms, a length that webrtcvad takes
 HANGOVER = 5  # pieces (100 ms): the ends of words are soft
 
 
@@ -27,11 +27,11 @@ class VoiceActivity:
 
     @property
     def quiet_ms(self) -> int:
-        """How long nobody has spoken."""
+        """For how long there has been no voice."""
         return self._quiet_pieces * 20
 
     def hear(self, samples: NDArray[np.float32]) -> bool:
-        """(n,) float32 at 16 kHz; is there voice in it or just before it?"""
+        """(n,) float32 at 48 kHz; is there voice in it or just before it?"""
         pcm = np.clip(samples * 32767, -32768, 32767).astype(np.int16)
         pcm = np.concatenate([self._rest, pcm])
         whole = len(pcm) - len(pcm) % PIECE

@@ -178,18 +178,18 @@ async def post_session(request: Request) -> Response:
 
 
 def session_body(place: LiveSession) -> dict[str, Any]:
-    session, timing = place.session, place.session.timing
+    session, timing, report = place.session, place.session.timing, place.session.report()
     frame_ms = 1000 / timing.frame_rate
     stages = session.stages
     return {
         "state": session.state,
-        "muted": session.microphone.muted,
-        "voiced": session.microphone.voiced,
+        "muted": report.muted,
+        "voiced": report.voiced,
         "frames": session.frames,
         "late_frames": session.late_frames,
         "degraded_frames": session.degraded_frames,
-        "concealed_ms": round(session.microphone.concealed_samples / 48),
-        "jitter_buffer_ms": round(session.microphone.buffer.depth_ms, 1),
+        "concealed_ms": round(report.concealed_s * 1000),
+        "jitter_buffer_ms": round(report.buffered_s * 1000, 1),
         "server_ms": {
             "buffer": round(stages.buffer * 1000, 1),
             "chunk": frame_ms,

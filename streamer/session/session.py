@@ -14,6 +14,8 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from engines.api import Avatar, Chunk, Frame
+from streamer.audio.input import InputReport, PulledAudio
+from streamer.audio.resample import Resampler
 from streamer.audio.rtp_input import RtpInput
 from streamer.clock import Clock, MediaClock
 from streamer.config import Config
@@ -65,8 +67,10 @@ class Session:
         self.avatar = avatar
         self.broadcast = broadcast
         self.media = MediaClock(clock.now())
-        self.microphone = RtpInput(config.audio, timing.frame_rate)
-        self.playout = Playout(timing.lookahead_frames, 48_000 // timing.frame_rate)
+        self.microphone = RtpInput(config.audio)
+        self._resampler = Resampler()
+        self._samples_per_frame = 48_000 // timing.frame_rate
+        self.playout = Playout(timing.lookahead_frames, self._samples_per_frame)
         self.stages = Stages()
         self._encoding = LatencyQuantile()  # seconds of a picture's
         self.frames = 0
@@ -90,6 +94,10 @@ class Session:
         self._heard_at = self._clock.now()
         self.microphone.packet(timestamp, payload, self._heard_at)
 
+    def report(self) -> InputReport:
+        """The microphone's state."""
+        return self.microphone.report(self._clock.now())
+
     def connected(self) -> None:
         self._connected_at = self._heard_at = self._clock.now()
 
@@ -105,12 +113,13 @@ class Session:
 
     def interrupt(self) -> Awaitable[None]:
         """Stop now; stay silent until the speaker pauses."""
-        self.microphone.stop()
+        self.microphone.interrupt()
         return self._flush()
 
     async def _flush(self) -> None:
         self.playout.flush()
         self.broadcast.flush()
+        self._resampler.flush()
         await self._pool.reset(self._stream)
 
     async def run(self) -> None:
@@ -136,11 +145,12 @@ class Session:
         while True:
             due = self.media.due(index * self.frame_s)
             await self._clock.sleep_until(due - margin)
-            heard = self.microphone.pull()
-            self._note_sound(heard.concealed)
-            unit = self.playout.unit(heard.sound, due)
+            heard = self.microphone.pull(self._samples_per_frame, self._clock.now())
+            self._note_sound(heard)
+            chunk = self._resampler.chunk(heard.samples, heard.voiced)
+            unit = self.playout.unit(heard.samples, due)
             if self._drawing < MAX_DRAWING:
-                drawings.create_task(self._draw(unit, heard.chunk))
+                drawings.create_task(self._draw(unit, chunk))
             else:
                 self._late()
                 drawings.create_task(self._listen(unit, heard.chunk))
@@ -211,14 +221,12 @@ class Session:
         self.late_frames += 1
         self._metrics.late_frames.inc()
 
-    def _note_sound(self, concealed: int) -> None:
-        now = self._clock.now()
-        depth = self.microphone.buffer.depth_ms / 1000
-        age = self.microphone.newest_age(now)
-        self.media.shift(self.microphone.clock_shift(now))
-        self._note_stage("buffer", depth + min(age, self.frame_s))
-        self._metrics.jitter_buffer_seconds.observe(depth)
-        self._metrics.concealed_seconds.inc(concealed / 48_000)
+    def _note_sound(self, heard: PulledAudio) -> None:
+        report = self.report()
+        self.media.shift(report.clock_shift_s)
+        self._note_stage("buffer", report.buffered_s + min(report.idle_s, self.frame_s))
+        self._metrics.jitter_buffer_seconds.observe(report.buffered_s)
+        self._metrics.concealed_seconds.inc(heard.concealed / 48_000)
 
     def _note_stage(self, stage: str, seconds: float) -> None:
         self.stages.note(stage, seconds)

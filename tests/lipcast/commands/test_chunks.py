@@ -29,7 +29,7 @@ def test_pieces_become_the_chunks_of_the_whole() -> None:
 def test_voice_is_noticed_as_in_the_live_loop() -> None:
     chunks = list(chunks_of(columns(SPOKEN), SIZE, 2))
     live = VoiceActivity(2)
-    assert [chunk.voiced for chunk in chunks] == [live.hear(chunk.samples) for chunk in chunks]
+    assert [chunk.voiced for chunk in chunks] == [live.hear(piece[:, 0]) for piece in columns(SPOKEN)]
     assert {chunk.voiced for chunk in chunks} == {False, True}
 
 

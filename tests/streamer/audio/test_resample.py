@@ -55,3 +55,12 @@ def test_chunks_are_counted_and_carry_their_voicing() -> None:
 def test_silence_stays_silence() -> None:
     quiet: Samples = np.zeros(FRAME, np.float32)
     assert not Resampler().decimate(quiet).any()
+
+
+def test_after_a_flush_nothing_of_the_audio_before_is_left() -> None:
+    resampler = Resampler()
+    resampler.chunk(np.ones(1920, np.float32), voiced=True)
+    resampler.flush()
+    chunk = resampler.chunk(np.zeros(1920, np.float32), voiced=False)
+    assert not chunk.samples.any()
+    assert chunk.index == 1

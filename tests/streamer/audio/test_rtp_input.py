@@ -1,19 +1,21 @@
-"""The microphone: sound and chunk of one frame belong together; mute and stop silence both."""
+"""The microphone as an audio input: voiced or not, muted, interrupted, and what its report says."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from streamer.audio.rtp_input import LONGEST_HOLD_FRAMES, PAUSE_MS, MicFrame, RtpInput
+from streamer.audio.input import PulledAudio
+from streamer.audio.rtp_input import LONGEST_HOLD, PAUSE_MS, RtpInput
 from streamer.config import AudioConfig
 from tests.sounds import level_db, opus_packets, silence, voice
 
 FRAME = 1920
+LONGEST_HOLD_FRAMES = LONGEST_HOLD // FRAME
 
 
 def microphone() -> RtpInput:
-    return RtpInput(AudioConfig(), frame_rate=25)
+    return RtpInput(AudioConfig())
 
 
 class Speaker:
@@ -23,45 +25,45 @@ class Speaker:
         self.microphone = heard_by
         self.timestamp = 12_345
 
-    def say(self, sound: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[MicFrame]:
+    def say(self, sound: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[PulledAudio]:
         packets, heard = opus_packets(sound), []
         for index, packet in enumerate(packets):
             self.microphone.packet(self.timestamp, packet, now=0.0)
             self.timestamp += 960
             if index % 2:
-                heard.append(self.microphone.pull())
+                heard.append(self.microphone.pull(FRAME, now=0.0))
         return heard
 
 
-def audible(heard: list[MicFrame]) -> list[bool]:
-    return [level_db(one.sound) > -60 for one in heard]
+def audible(heard: list[PulledAudio]) -> list[bool]:
+    return [level_db(one.samples) > -60 for one in heard]
 
 
-def test_a_frame_is_sound_at_48_khz_and_a_chunk_at_16_khz() -> None:
+def test_a_pull_is_whole_at_48_khz_and_belongs_to_no_turn() -> None:
     one = Speaker(microphone()).say(voice(0.4))[-1]
-    assert (one.sound.shape, one.chunk.samples.shape) == ((FRAME,), (640,))
-    assert abs(level_db(one.sound) - level_db(one.chunk.samples)) < 2
-    assert one.chunk.index == 9
-    assert one.chunk.voiced
+    assert one.samples.shape == (FRAME,)
+    assert one.voiced
     assert one.concealed == 0
+    assert one.turn is None
 
 
 def test_speech_is_voiced_and_silence_is_not() -> None:
     speaker = Speaker(microphone())
-    assert speaker.say(voice(1.0))[-1].chunk.voiced
-    assert not speaker.say(silence(1.0))[-1].chunk.voiced
-    assert not speaker.microphone.voiced
+    assert speaker.say(voice(1.0))[-1].voiced
+    assert speaker.microphone.report(0.0).voiced
+    assert not speaker.say(silence(1.0))[-1].voiced
+    assert not speaker.microphone.report(0.0).voiced
 
 
-def test_mute_silences_sound_and_chunk_at_once() -> None:
+def test_mute_silences_at_once() -> None:
     speaker = Speaker(microphone())
     speaker.say(voice(0.4))
     speaker.microphone.mute(True)
     one = speaker.say(voice(0.04))[0]
-    assert not one.sound.any()
-    assert not one.chunk.samples.any()
-    assert not one.chunk.voiced
-    assert not speaker.microphone.voiced
+    assert not one.samples.any()
+    assert not one.voiced
+    report = speaker.microphone.report(0.0)
+    assert (report.muted, report.voiced) == (True, False)
 
 
 def test_unmuted_it_is_heard_again_without_delay() -> None:
@@ -73,26 +75,26 @@ def test_unmuted_it_is_heard_again_without_delay() -> None:
     assert speaker.microphone.buffer.depth_ms <= 20
 
 
-def test_stop_ignores_the_rest_of_the_sentence() -> None:
+def test_interruption_ignores_the_rest_of_the_sentence() -> None:
     speaker = Speaker(microphone())
     speaker.say(voice(0.4))
-    speaker.microphone.stop()
+    speaker.microphone.interrupt()
     assert not any(audible(speaker.say(voice(1.0))))
     speaker.say(silence(PAUSE_MS / 1000 + 0.4))
     assert any(audible(speaker.say(voice(0.2))))
 
 
-def test_stop_in_silence_does_not_swallow_the_next_word() -> None:
+def test_interruption_in_silence_does_not_swallow_the_next_word() -> None:
     speaker = Speaker(microphone())
     speaker.say(silence(1.0))
-    speaker.microphone.stop()
+    speaker.microphone.interrupt()
     assert any(audible(speaker.say(voice(0.2))))
 
 
-def test_stop_gives_in_to_a_microphone_that_is_never_quiet() -> None:
+def test_interruption_ends_for_a_microphone_that_is_never_quiet() -> None:
     speaker = Speaker(microphone())
     speaker.say(voice(0.4))
-    speaker.microphone.stop()
+    speaker.microphone.interrupt()
     heard = audible(speaker.say(voice(0.04 * (LONGEST_HOLD_FRAMES + 5))))
     assert not any(heard[: LONGEST_HOLD_FRAMES - 1])
     assert all(heard[LONGEST_HOLD_FRAMES:])
@@ -102,22 +104,22 @@ def test_missing_sound_is_counted_while_somebody_sends_and_not_after() -> None:
     speaker = Speaker(microphone())
     speaker.say(voice(0.4))
     for _ in range(100):
-        speaker.microphone.pull()
-    assert 0.4 * 48_000 <= speaker.microphone.concealed_samples <= 0.6 * 48_000
+        speaker.microphone.pull(FRAME, now=0.0)
+    assert 0.4 <= speaker.microphone.report(0.0).concealed_s <= 0.6
 
 
 def test_before_the_first_packet_nothing_is_counted() -> None:
     mic = microphone()
     for _ in range(10):
-        assert not mic.pull().sound.any()
-    assert mic.concealed_samples == 0
-    assert mic.newest_age(5.0) == float("inf")
+        assert not mic.pull(FRAME, now=0.0).samples.any()
+    report = mic.report(5.0)
+    assert (report.concealed_s, report.idle_s) == (0, float("inf"))
 
 
 def test_the_age_of_the_newest_packet() -> None:
     mic = microphone()
     mic.packet(0, opus_packets(voice(0.02))[0], now=7.0)
-    assert mic.newest_age(7.5) == 0.5
+    assert mic.report(7.5).idle_s == 0.5
     assert mic.packets == 1
 
 
@@ -131,6 +133,6 @@ def test_a_voice_that_was_held_up_is_in_time_again_within_five_seconds(stall_s: 
             arriving = [*held, *arriving]
         for place in arriving:
             mic.packet(960 * place, packets[place], now=0.0)
-        mic.pull()
+        mic.pull(FRAME, now=0.0)
         if index == held.stop + 250:
-            assert mic.buffer.depth_ms <= 20
+            assert mic.report(0.0).buffered_s <= 0.020

@@ -8,8 +8,8 @@ import pytest
 from streamer.audio.vad import HANGOVER, PIECE, VoiceActivity
 from tests.sounds import silence, tone, voice
 
-RATE = 16_000
-CHUNK = 640
+RATE = 48_000
+CHUNK = 1920
 
 
 def heard(activity: VoiceActivity, samples: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[bool]:

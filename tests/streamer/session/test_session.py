@@ -297,3 +297,16 @@ async def test_lost_sound_is_counted() -> None:
         await studio.wait(0.2)
         await studio.speak(voice(0.4))
         assert studio.value("concealed_seconds_total") == pytest.approx(0.2, abs=0.1)
+
+
+@pytest.mark.parametrize("said", [0.0, 0.4])
+async def test_silence_that_nobody_lost_is_not_counted_as_concealed(said: float) -> None:
+    """Neither the time before the first packet nor a pause of seconds: only what concealment bridged."""
+    async with SessionHarness() as studio:
+        if said:
+            await studio.speak(voice(said))
+        await studio.wait(5.0)
+        counted = studio.value("concealed_seconds_total")
+        assert counted == pytest.approx(studio.session.report().concealed_s)
+        assert counted is not None
+        assert counted <= (0.5 if said else 0.0)
