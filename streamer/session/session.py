@@ -153,7 +153,7 @@ class Session:
                 drawings.create_task(self._draw(unit, chunk))
             else:
                 self._late()
-                drawings.create_task(self._listen(unit, heard.chunk))
+                drawings.create_task(self._listen(unit, chunk))
             packets = await self.broadcast.encode_sound(unit.sound)
             drawings.create_task(self._send_sound(unit, packets))
             index += 1
