@@ -25,9 +25,9 @@ from benchmarks.measuring.flops import gflop
 from benchmarks.measuring.report import publish, surroundings
 from engines.api import Chunk, Engine, Frame, Step
 from engines.backends.api import Graph
-from engines.backends.batches import exact
-from engines.backends.choose import AUTO, INT8, opener
-from engines.diffusion.conditions import enrol_by
+from engines.backends.batch_planner import linear_cost
+from engines.backends.registry import AUTO, INT8, opener
+from engines.diffusion.conditioning import precompute_by
 from engines.diffusion.engine import DiffusionEngine
 from engines.diffusion.finish import Finish, Parts
 from engines.diffusion.pack import FRAME_STEP, SHIPPED, Pack, load_pack
@@ -181,7 +181,9 @@ def measure(folder: Path | None, presenter: str, threads: int, frames: int) -> d
         print(f"no pack in {SHIPPED}: measuring warp alone", file=sys.stderr)
     engines: dict[str, Engine] = {"warp": WarpEngine(lip_encoder)}
     if pack is not None:
-        diffusion = DiffusionEngine(lip_encoder, exact(pack.frame_steps), enrol_by(pack.encode, pack.manifest.size))
+        diffusion = DiffusionEngine(
+            lip_encoder, linear_cost(pack.frame_steps), precompute_by(pack.encode, pack.manifest.size)
+        )
         start("enrolment", lambda: diffusion.prepare(avatar))
         stream = diffusion.open(avatar)
         start(

@@ -39,7 +39,7 @@ from benchmarks.measuring.painters import Network, painters
 from benchmarks.measuring.report import publish, surroundings
 from benchmarks.measuring.showing import save_sheet, save_video
 from benchmarks.measuring.truth import HELD, Clip, load_clip, render_clip, save_clip
-from engines.backends.choose import INT8
+from engines.backends.registry import INT8
 from engines.diffusion.pack import SHIPPED, Pack, load_pack
 from engines.loader import Presenters, load_engine
 from scripts.training.heads.model import load_facekit

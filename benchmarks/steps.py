@@ -29,9 +29,9 @@ from benchmarks.measuring.device import Device, ceilings, open_device
 from benchmarks.measuring.full_size import FULL, MINIATURE, Sizes, live_step, model_of, network_of
 from benchmarks.measuring.report import publish, surroundings
 from engines.backends.api import GraphError, Tensors
-from engines.backends.kept import frozen
+from engines.backends.device_constants import frozen
 from engines.backends.parity import random_probes
-from engines.backends.pytorch_cuda import IMAGE_AXES, PRECISIONS, moved, open_torch_static
+from engines.backends.pytorch_cuda import IMAGE_AXES, PRECISIONS, open_torch_static, placed_on
 from engines.diffusion.sd15.frame_step import LiveStep
 from engines.diffusion.sd15.model import ADAPTERS, PLUS, Sd15Model, frame_step_specs
 
@@ -63,7 +63,7 @@ class Bench:
         self.kind = PRECISIONS[order.precision]
         started = time.perf_counter()
         self.network = network_of(self.model(order.sizes[0], 1), device.name)
-        moved(live_step(self.network, self.model(order.sizes[0], 1)), order.precision, device.name)
+        placed_on(live_step(self.network, self.model(order.sizes[0], 1)), order.precision, device.name)
         device.wait()
         self.start_s = time.perf_counter() - started
         self.weights = sum(weight.numel() for weight in self.network.parameters())

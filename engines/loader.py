@@ -11,16 +11,16 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from engines.api import Engine
-from engines.backends.batches import exact, measured
-from engines.backends.choose import AUTO, ON_GPU, PYTORCH_CUDA, OpenGraph, UnknownBackend, opener, precision_of
-from engines.diffusion.conditions import Enrol, enrol_by
+from engines.backends.batch_planner import linear_cost, measured_cost
+from engines.backends.registry import AUTO, ON_GPU, PYTORCH_CUDA, OpenGraph, UnknownBackend, opener, precision_of
+from engines.diffusion.conditioning import Precompute, precompute_by
 from engines.diffusion.engine import DiffusionEngine
 from engines.diffusion.finish import STILL, Parts
 from engines.diffusion.pack import BATCHES as CPU_BATCHES
 from engines.diffusion.pack import SHIPPED as SHIPPED_PACK
 from engines.diffusion.pack import load_pack
 from engines.diffusion.sd15 import pack as sd15
-from engines.diffusion.sd15.enrolment import Enroller
+from engines.diffusion.sd15.precompute import Sd15Precompute
 from engines.errors import FileRefused
 from engines.face.avatar import FaceAvatar, Manifest, load_avatar, read_manifest
 from engines.face.errors import AvatarError
@@ -63,9 +63,9 @@ def user_cache() -> Path:
     return (Path(cache) if cache else Path.home() / ".cache") / "lipcast"
 
 
-def kept_enrolments() -> Path:
-    """Where enrolments for the packs of users are kept."""
-    return user_cache() / "enrolled"
+def conditioning_cache() -> Path:
+    """Folder of precomputed conditioning for packs of users."""
+    return user_cache() / "conditioning"
 
 
 def gpu_batches(max_batch: int) -> tuple[int, ...]:
@@ -126,32 +126,32 @@ def load_engine(
     batches = gpu_batches(runtime.max_batch) if on_gpu else CPU_BATCHES
     precision = precision_of(runtime.backend, runtime.precision, has_int8=not is_sd15)
     open_graph = _opener(folder, runtime.backend, precision)
-    enrol: Enrol
+    precompute: Precompute
     if is_sd15:
         own = sd15.load_pack(folder, threads=threads, batches=batches, open_graph=open_graph)
-        frame_steps, enrol, parts = own.frame_steps, _enroller(own), own.parts
+        frame_steps, precompute, parts = own.frame_steps, _sd15_precompute(own), own.parts
     else:
         weights = load_pack(folder, threads=threads, batches=batches, open_graph=open_graph, precision=precision)
         frame_steps, parts = weights.frame_steps, Parts(still=STILL)
-        enrol = enrol_by(weights.encode, weights.manifest.size)
-    network = measured(frame_steps, runtime.now) if on_gpu and runtime.now else exact(frame_steps)
-    return DiffusionEngine(lip_encoder, network, enrol, parts, threads if on_gpu else 1)
+        precompute = precompute_by(weights.encode, weights.manifest.size)
+    network = measured_cost(frame_steps, runtime.now) if on_gpu and runtime.now else linear_cost(frame_steps)
+    return DiffusionEngine(lip_encoder, network, precompute, parts, threads if on_gpu else 1)
 
 
 def _opener(folder: Path, backend: str, precision: str) -> OpenGraph:
     if backend != PYTORCH_CUDA:
         return opener(backend, precision)
     try:
-        from engines.diffusion.captured import open_captured  # late: PyTorch is needed for this alone
+        from engines.diffusion.cuda_graph import open_captured  # late: PyTorch is needed for this alone
     except ImportError as error:
         raise UnknownBackend(f"{backend} needs PyTorch: pip install -e '.[diffusion]' ({error})") from error
     return open_captured(folder, precision=precision)
 
 
-def _enroller(pack: sd15.Sd15Pack) -> Enroller:
+def _sd15_precompute(pack: sd15.Sd15Pack) -> Sd15Precompute:
     manifest = pack.manifest
     graphs = pack.frame_steps[1], pack.latents, pack.tokens
-    return Enroller(manifest.model, pack.parts, manifest.key, *graphs, kept_enrolments())
+    return Sd15Precompute(manifest.model, pack.parts, manifest.key, *graphs, conditioning_cache())
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from benchmarks.measuring.truth import Clip
 from engines.backends.api import Graph
-from engines.backends.batches import exact
-from engines.diffusion.conditions import SHARED, encode_crops
+from engines.backends.batch_planner import linear_cost
+from engines.diffusion.conditioning import SHARED, encode_crops
 from engines.diffusion.finish import STILL, Finish, Parts, run_network
 from engines.diffusion.noise_sensor import Prior
 from engines.diffusion.temporal_filter import Kernel
@@ -80,7 +80,7 @@ def finished(clip: Clip, network: Network, parts: Parts, structure: Pictures | N
             difference = finish.hold(motion)
         else:
             question = finish.ask(frame, motion, given)
-            difference = finish.answer(question, run_network(exact({1: network.frame_step}), [question])[0])
+            difference = finish.answer(question, run_network(linear_cost({1: network.frame_step}), [question])[0])
         if difference is not None:
             differences.append(difference)
     # A kernel that looks ahead owes its last frames; nothing moves there, so the last one stands for them.

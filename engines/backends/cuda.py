@@ -165,9 +165,9 @@ class CudaStream:
         """Zeros in page-locked memory, which the device reads without a detour. Not to be touched after close()."""
         address = int(self.cuda.do(self.cuda.runtime.cudaMallocHost, bytes_of(spec)))
         self.resources.callback(self.cuda.do, self.cuda.runtime.cudaFreeHost, address)
-        place = _view(address, spec)[1]
-        place.fill(0)
-        return place
+        staging = _view(address, spec)[1]
+        staging.fill(0)
+        return staging
 
     def upload(self, device: int, host: NDArray[Any]) -> None:
         """Begin the copy; host must stay as it is until the stream was waited for."""
@@ -180,7 +180,7 @@ class CudaStream:
         """Within the device's memory."""
         self._copy(to, of, size, self.cuda.runtime.cudaMemcpyKind.cudaMemcpyDeviceToDevice)
 
-    def carry(self, array: NDArray[Any]) -> DeviceArray:
+    def device_copy(self, array: NDArray[Any]) -> DeviceArray:
         """A copy of the array in the device's memory, there when this returns."""
         host = np.ascontiguousarray(array)
         copy = DeviceArray(int(self.cuda.do(self.cuda.runtime.cudaMalloc, host.nbytes)), host.nbytes)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from engines.backends.api import GraphError, Tensors, TensorSpec, check_feeds, check_rows
-from engines.backends.kept import Kept
+from engines.backends.device_constants import DeviceConstants
 
 WARM_UP = 3  # runs before the capture: libraries choose kernels and take memory at first use, which cannot be captured
 PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -28,60 +28,60 @@ Step = Callable[[], tuple[Tensor, ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Place:
-    """One input. buffer: what the module reads; staging: where it comes from, page-locked, or the buffer itself."""
+class InputBuffer:
+    """One input. device: what the module reads; staging: page-locked host memory, or the device tensor's own memory."""
 
-    buffer: Tensor
+    device: Tensor
     staging: NDArray[Any]
-    source: Tensor | None  # staging as a tensor; None where staging is the buffer
+    source: Tensor | None  # staging as a tensor; None where staging is the device tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StaticTorchGraph:
     """A module whose forward takes the inputs and gives the outputs in this order, at these sizes and no others.
 
-    One run at a time: its inputs have one place in memory. Callers of several threads wait for one another.
+    One run at a time, since there is one buffer for each input; threads wait for one another.
     """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    places: tuple[Place, ...] = field(repr=False)
+    buffers: tuple[InputBuffer, ...] = field(repr=False)
     start: Step = field(repr=False)  # asks the device for one run; its results stay where they are
     stream: torch.cuda.Stream | None = field(repr=False)
-    kept: Kept[Tensor] = field(repr=False)
+    constants: DeviceConstants[Tensor] = field(repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> Tensors:
         check_feeds(self.inputs, feeds)
         with self.lock, torch.no_grad(), torch.cuda.stream(self.stream):
-            for spec, place in zip(self.inputs, self.places, strict=True):
-                np.copyto(place.staging, feeds[spec.name])
-                self._upload(place)
+            for spec, buffer in zip(self.inputs, self.buffers, strict=True):
+                np.copyto(buffer.staging, feeds[spec.name])
+                self._upload(buffer)
             return self._results()
 
     def run_rows(self, rows: Sequence[Tensors]) -> list[Tensors]:
         check_rows(self.inputs, rows)
         with self.lock, torch.no_grad(), torch.cuda.stream(self.stream):
-            for spec, place in zip(self.inputs, self.places, strict=True):
-                self._put(place, [row[spec.name] for row in rows])
+            for spec, buffer in zip(self.inputs, self.buffers, strict=True):
+                self._put(buffer, [row[spec.name] for row in rows])
             results = self._results()
         return [{name: value[row] for name, value in results.items()} for row in range(len(rows))]
 
-    def _put(self, place: Place, values: Sequence[NDArray[Any]]) -> None:
-        """Rows that are over keep what they had."""
-        there = [self.kept.of(value) for value in values]
-        for row, (value, copy) in enumerate(zip(values, there, strict=True)):
+    def _put(self, buffer: InputBuffer, values: Sequence[NDArray[Any]]) -> None:
+        """Rows beyond the values keep their old contents."""
+        copies = [self.constants.of(value) for value in values]
+        for row, (value, copy) in enumerate(zip(values, copies, strict=True)):
             if copy is None:
-                np.copyto(place.staging[row], value)
-        if not all(copy is not None for copy in there):
-            self._upload(place)
-        for row, copy in enumerate(there):
+                np.copyto(buffer.staging[row], value)
+        if not all(copy is not None for copy in copies):
+            self._upload(buffer)
+        for row, copy in enumerate(copies):
             if copy is not None:
-                place.buffer[row].copy_(copy, non_blocking=True)
+                buffer.device[row].copy_(copy, non_blocking=True)
 
-    def _upload(self, place: Place) -> None:
-        if place.source is not None:
-            place.buffer.copy_(place.source, non_blocking=True)
+    def _upload(self, buffer: InputBuffer) -> None:
+        if buffer.source is not None:
+            buffer.device.copy_(buffer.source, non_blocking=True)
 
     def _results(self) -> Tensors:
         if self.stream is None:
@@ -116,24 +116,24 @@ def open_torch_static(
         GraphError: there is no such device, or too little memory on it; the run cannot be captured, or the outputs are
             not as declared.
     """
-    module, place, kind = moved(module, precision, device), torch.device(device), PRECISIONS[precision]
+    module, target, kind = placed_on(module, precision, device), torch.device(device), PRECISIONS[precision]
     forward = torch.compile(module, dynamic=False) if compiled else module
-    places = tuple(_place(spec, place) for spec in inputs)
+    buffers = tuple(_input_buffer(spec, target) for spec in inputs)
 
     def step() -> tuple[Tensor, ...]:
-        given = forward(*(_lowered(each.buffer, kind) for each in places))
+        given = forward(*(_lowered(each.device, kind) for each in buffers))
         results = given if isinstance(given, tuple) else (given,)
         return tuple(result.to(torch.float32, memory_format=torch.contiguous_format) for result in results)
 
-    stream = None if place.type == "cpu" else torch.cuda.Stream(place)
+    stream = None if target.type == "cpu" else torch.cuda.Stream(target)
     start = step if stream is None else capture(step, stream, exact=kind == torch.float32)
-    kept: Kept[Tensor] = Kept(lambda array: torch.tensor(array, device=place))
-    graph = StaticTorchGraph(inputs, outputs, places, start, stream, kept)
+    constants: DeviceConstants[Tensor] = DeviceConstants(lambda array: torch.tensor(array, device=target))
+    graph = StaticTorchGraph(inputs, outputs, buffers, start, stream, constants)
     _expect(graph)
     return graph
 
 
-def moved(module: nn.Module, precision: str, device: str) -> nn.Module:
+def placed_on(module: nn.Module, precision: str, device: str) -> nn.Module:
     """The module itself, ready to compute on a device.
 
     Raises:
@@ -191,7 +191,7 @@ def capture(step: Step, stream: torch.cuda.Stream, exact: bool = False) -> Step:
     return replay
 
 
-def _place(spec: TensorSpec, device: torch.device) -> Place:
+def _input_buffer(spec: TensorSpec, device: torch.device) -> InputBuffer:
     """
     Raises:
         GraphError: there is too little memory.
@@ -199,11 +199,11 @@ def _place(spec: TensorSpec, device: torch.device) -> Place:
     try:
         buffer = torch.zeros(spec.shape, device=device)
         if device.type == "cpu":
-            return Place(buffer, buffer.numpy(), None)
+            return InputBuffer(buffer, buffer.numpy(), None)
         source = torch.zeros(spec.shape, pin_memory=True)
     except RuntimeError as error:
-        raise GraphError(f"the input {spec.name} has no place on {device}: {error}; {MORE_MEMORY}") from error
-    return Place(buffer, source.numpy(), source)
+        raise GraphError(f"the input {spec.name} cannot be allocated on {device}: {error}; {MORE_MEMORY}") from error
+    return InputBuffer(buffer, source.numpy(), source)
 
 
 def _lowered(buffer: Tensor, kind: torch.dtype) -> Tensor:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from engines.backends.api import GraphError, Tensors, TensorSpec, check_feeds, check_rows
 from engines.backends.cuda import Cuda, CudaStream, DeviceArray, PinnedPool, bytes_of, open_cuda, open_stream
-from engines.backends.kept import Kept
+from engines.backends.device_constants import DeviceConstants
 from engines.backends.plan_cache import PlanCache, PlanOptions, Source, plan_key
 from engines.backends.tensorrt_api import CudaEngine, ExecutionContext, Runtime, TensorRt, load_tensorrt, logger_of
 
@@ -46,7 +46,7 @@ class Tensor:
 class TensorRtGraph:
     """A plan in the device's memory. Results are the caller's own: memory is written again only when nothing holds it.
 
-    One run at a time: its inputs have one place in memory. Callers of several threads wait for one another.
+    One run at a time, since there is one buffer for each input; threads wait for one another.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -54,8 +54,9 @@ class TensorRtGraph:
     execution: Execution
     stream: CudaStream = field(repr=False)
     start: Callable[[], None] = field(repr=False)  # asks the stream for the network
-    places: tuple[tuple[Tensor, NDArray[Any]], ...] = field(repr=False)  # of the inputs: there, and page-locked here
-    kept: Kept[DeviceArray] = field(repr=False)
+    # Of each input: the device tensor, and the page-locked host memory that it is uploaded from.
+    buffers: tuple[tuple[Tensor, NDArray[Any]], ...] = field(repr=False)
+    constants: DeviceConstants[DeviceArray] = field(repr=False)
     results: tuple[tuple[Tensor, PinnedPool], ...] = field(repr=False)
     plan: tuple[Runtime, CudaEngine, ExecutionContext] = field(repr=False)  # their memory is what the graph runs on
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -64,29 +65,29 @@ class TensorRtGraph:
         check_feeds(self.inputs, feeds)
         with self.lock:
             self.stream.cuda.select()
-            for tensor, place in self.places:
-                np.copyto(place, feeds[tensor.spec.name])
-                self.stream.upload(tensor.device, place)
+            for tensor, staging in self.buffers:
+                np.copyto(staging, feeds[tensor.spec.name])
+                self.stream.upload(tensor.device, staging)
             return self._results()
 
     def run_rows(self, rows: Sequence[Tensors]) -> list[Tensors]:
         check_rows(self.inputs, rows)
         with self.lock:
             self.stream.cuda.select()
-            for tensor, place in self.places:
-                self._put(tensor, place, [row[tensor.spec.name] for row in rows])
+            for tensor, staging in self.buffers:
+                self._put(tensor, staging, [row[tensor.spec.name] for row in rows])
             results = self._results()
         return [{name: value[row] for name, value in results.items()} for row in range(len(rows))]
 
-    def _put(self, tensor: Tensor, place: NDArray[Any], values: Sequence[NDArray[Any]]) -> None:
-        """Rows that are over keep what they had."""
-        there = [self.kept.of(value) for value in values]
-        for row, (value, copy) in enumerate(zip(values, there, strict=True)):
+    def _put(self, tensor: Tensor, staging: NDArray[Any], values: Sequence[NDArray[Any]]) -> None:
+        """Rows beyond the values keep their old contents."""
+        copies = [self.constants.of(value) for value in values]
+        for row, (value, copy) in enumerate(zip(values, copies, strict=True)):
             if copy is None:
-                np.copyto(place[row], value)
-        if not all(copy is not None for copy in there):
-            self.stream.upload(tensor.device, place)
-        for row, copy in enumerate(there):
+                np.copyto(staging[row], value)
+        if not all(copy is not None for copy in copies):
+            self.stream.upload(tensor.device, staging)
+        for row, copy in enumerate(copies):
             if copy is not None:
                 self.stream.move(tensor.device + row * copy.size, copy.address, copy.size)
 
@@ -101,7 +102,7 @@ class TensorRtGraph:
 
     def close(self) -> None:
         """Give back buffers and the captured graph; the plan's own memory goes with the last reference to this."""
-        self.kept.clear()
+        self.constants.clear()
         self.stream.close()
 
 
@@ -153,10 +154,10 @@ def _graph(runtime: Runtime, engine: CudaEngine, stream: CudaStream, capture: bo
     inputs, outputs = _tensors(engine, stream, "INPUT"), _tensors(engine, stream, "OUTPUT")
     for tensor in (*inputs, *outputs):
         if not context.set_tensor_address(tensor.spec.name, tensor.device):
-            raise GraphError(f"{tensor.spec.name}: TensorRT refuses its place in memory")
-    places = tuple((tensor, stream.pinned(tensor.spec)) for tensor in inputs)
-    for tensor, place in places:
-        stream.upload(tensor.device, place)  # zeros: what the memory held before could be no numbers
+            raise GraphError(f"{tensor.spec.name}: TensorRT refuses its device address")
+    buffers = tuple((tensor, stream.pinned(tensor.spec)) for tensor in inputs)
+    for tensor, staging in buffers:
+        stream.upload(tensor.device, staging)  # zeros: the memory may hold NaN
     pools = tuple(PinnedPool(stream.cuda, tensor.spec) for tensor in outputs)
     for pool in pools:
         stream.resources.callback(pool.close)
@@ -173,8 +174,8 @@ def _graph(runtime: Runtime, engine: CudaEngine, stream: CudaStream, capture: bo
         execution,
         stream,
         start,
-        places,
-        Kept(stream.carry),
+        buffers,
+        DeviceConstants(stream.device_copy),
         tuple(zip(outputs, pools, strict=True)),
         (runtime, engine, context),
     )
@@ -183,7 +184,7 @@ def _graph(runtime: Runtime, engine: CudaEngine, stream: CudaStream, capture: bo
 
 
 def _tensors(engine: CudaEngine, stream: CudaStream, mode: str) -> tuple[Tensor, ...]:
-    """The inputs or the outputs, each with its place in the device's memory."""
+    """The inputs or the outputs, each with its device memory."""
     tensors = []
     for index in range(engine.num_io_tensors):
         name = engine.get_tensor_name(index)

@@ -9,8 +9,8 @@ from typing import Any
 
 from engines.backends.api import GraphError
 from engines.backends.plan_cache import PlanOptions
+from engines.backends.precision import typed_model
 from engines.backends.tensorrt_api import Builder, NetworkDefinition, OnnxParser, TensorRt, logger_of
-from engines.backends.typed_graph import typed_model
 
 MIB = 2**20
 LARGEST_MODEL = 2**31 - 1  # bytes: what a protobuf message can hold

@@ -16,10 +16,10 @@ from engines.backends.api import Graph, Tensors, TensorSpec
 from engines.backends.cuda import open_cuda
 from engines.backends.parity import LIMITS, Feeds, Parity, expect_parity, random_probes
 from engines.backends.plan_cache import PlanCache, PlanOptions, Source, plan_key, source_of
+from engines.backends.precision import weight_files
 from engines.backends.tensorrt import load_plan
 from engines.backends.tensorrt_api import load_tensorrt
 from engines.backends.tensorrt_build import Progress, Report, build_plan
-from engines.backends.typed_graph import weight_files
 
 PROBES = 3  # rows that plans are compared by; a reference on a CPU takes seconds for each
 WAITING = Progress("waiting for another process that makes this plan", None, 0, 1)

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from engines.api import Avatar, Frame, OutputSpec, Step, Stream, Timing, check_steps
-from engines.backends.batches import Batches
-from engines.diffusion.conditions import Enrol, Enrolled
+from engines.backends.batch_planner import BatchPlanner
+from engines.diffusion.conditioning import ConditioningCache, Precompute
 from engines.diffusion.finish import Floats, Parts, Question, run_network
 from engines.diffusion.stream import DiffusionStream, Shared
 from engines.face.avatar import FaceAvatar
@@ -29,23 +29,23 @@ B = TypeVar("B")
 class DiffusionEngine:
     """Holds nothing of a session."""
 
-    __slots__ = ("_enrolled", "_lip_encoder", "_network", "_pool", "_shared", "_timing")
+    __slots__ = ("_conditioning", "_lip_encoder", "_network", "_pool", "_shared", "_timing")
 
     def __init__(
         self,
         lip_encoder: LipEncoder,
-        network: Batches,
-        enrol: Enrol,
+        network: BatchPlanner,
+        precompute: Precompute,
         parts: Parts | None = None,
         threads: int = 1,
     ) -> None:
-        """network: the frame step; enrol: what works out what it must know of a presenter.
+        """network: the frame step; precompute: works out its conditioning on a presenter.
 
         threads: how many share the work on the streams of a call; 1: the caller's own alone.
         """
         self._network = network
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="stream") if threads > 1 else None
-        self._enrolled = Enrolled(enrol)
+        self._conditioning = ConditioningCache(precompute)
         self._lip_encoder = lip_encoder
         parts = parts or Parts()
         self._timing = Timing(lookahead_frames=lip_encoder.lookahead_frames + parts.lookahead)
@@ -63,7 +63,7 @@ class DiffusionEngine:
 
     def prepare(self, avatar: Avatar) -> None:
         """Encode the presenter's loop, once, and make what streams share: a stream is opened for that alone."""
-        self._enrolled.of(_face(avatar))
+        self._conditioning.of(_face(avatar))
         self.open(avatar)
 
     def open(self, avatar: Avatar) -> DiffusionStream:
@@ -110,7 +110,7 @@ class DiffusionEngine:
 
     def _hear(self, pair: tuple[DiffusionStream, Step]) -> Question | None:
         stream, step = pair
-        return stream.hear(step.chunk, step.effort, self._enrolled.of(stream.avatar))
+        return stream.hear(step.chunk, step.effort, self._conditioning.of(stream.avatar))
 
     def _each(self, work: Callable[[A], B], streams: Iterable[A]) -> list[B]:
         """The work on every stream, in order. Streams share nothing that changes, so it may be done side by side.

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backends.batches import Batches
-from engines.diffusion.conditions import as_input
+from engines.backends.batch_planner import BatchPlanner
+from engines.diffusion.conditioning import as_input
 from engines.diffusion.noise_sensor import Calibration, CorrelatedNoise, NoiseSensor, Prior
 from engines.diffusion.structure_controller import LipGain
 from engines.motion import LipMotion
@@ -152,6 +152,6 @@ def scaled(difference: Floats, by: float) -> Floats:
     return difference if by == 1 else difference * np.float32(by)
 
 
-def run_network(network: Batches, questions: Sequence[Question]) -> list[Floats]:
+def run_network(network: BatchPlanner, questions: Sequence[Question]) -> list[Floats]:
     """The network's pictures, (3, S, S) in [0, 1] each, in order."""
     return [answer["picture"] for answer in network.run([question.feeds for question in questions])]

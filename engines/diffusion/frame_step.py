@@ -75,7 +75,7 @@ class FrameStep(nn.Module):
 
 
 class Encode(nn.Module):
-    """What never changes of an avatar, computed when it is enrolled; shares the frame step's weights."""
+    """Precomputes an avatar's constant conditioning; shares the frame step's weights."""
 
     def __init__(self, frame_step: FrameStep) -> None:
         super().__init__()

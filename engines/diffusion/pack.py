@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from engines.backends.api import Graph, GraphError, Specs, TensorSpec, float_specs
-from engines.backends.choose import INT8, OpenGraph
 from engines.backends.onnxruntime import open_onnx
 from engines.backends.parity import random_probes
+from engines.backends.registry import INT8, OpenGraph
 from engines.diffusion.architecture import Architecture, Model
 from engines.errors import FileRefused
 
@@ -100,7 +100,7 @@ def frame_step_specs(architecture: Architecture, batch: int) -> tuple[Specs, Spe
 
 
 def encode_specs(architecture: Architecture, batch: int = 1) -> tuple[Specs, Specs]:
-    """Inputs and outputs of the enrolment's graph.
+    """Inputs and outputs of the graph that precomputes the conditioning.
 
     crop: the avatar with the mouth at rest, RGB in [-1, 1]; mask: weight of the drawn mouth, [0, 1]. masked: latents of
     the crop, black where the mouth is drawn; mask_latent: the mask at their size; tokens: of the crop.
@@ -120,7 +120,7 @@ def load_pack(
 ) -> Pack:
     """Check every file, build the graphs for batches of these sizes, and try each. Slow: once per process.
 
-    open_graph: the runtime of the frame step; what enrols a presenter runs on ONNX Runtime. precision: INT8 for the
+    open_graph: the runtime of the frame step; the precompute graphs run on ONNX Runtime. precision: INT8 for the
     frame step in 8 bits; for any other, the runtime is given the graph in single precision.
 
     Raises:

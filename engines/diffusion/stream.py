@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.api import Chunk, ChunkOrder, Effort, Frame, Picture
-from engines.diffusion.conditions import Condition
+from engines.diffusion.conditioning import Conditioning
 from engines.diffusion.finish import Finish, Parts, Question
 from engines.face.avatar import FaceAvatar
 from engines.face.composite import Windows, blend, mask_in_window
@@ -90,7 +90,7 @@ class DiffusionStream:
         self._finish.reset()
         self._drafts.clear()
 
-    def hear(self, chunk: Chunk, effort: Effort, conditions: Condition) -> Question | None:
+    def hear(self, chunk: Chunk, effort: Effort, conditions: Conditioning) -> Question | None:
         """Hear a chunk; what the network is to draw for it, or None where it is not asked: at rest, with less than
         full effort, or where the mouth has hardly moved."""
         self.order.advance(chunk)

@@ -20,7 +20,7 @@ NO_TORCH = "building packs needs PyTorch, diffusers and ONNX: pip install -e '.[
 @dataclass(frozen=True, slots=True)
 class PackJob:
     """What to build: sources of weights, where to, and what the user chose. settings, parts: by the names of the fields
-    of Settings and BuildOrder in engines/diffusion/sd15/build.py, which needs PyTorch; None where nothing was chosen.
+    of Settings and BuildOrder in engines/diffusion/sd15/build/pack_builder.py (needs PyTorch); None: not chosen.
     """
 
     sources: tuple[str, ...]
@@ -38,11 +38,12 @@ def build(job: PackJob, force: bool, log: TextIO) -> Path:
     if job.folder.exists() and not force:
         raise CommandError(f"{job.folder}: exists already; give another --out, or --force to replace a pack")
     try:
-        from engines.diffusion.sd15 import build  # late: it needs PyTorch, which no other command does
+        from engines.diffusion.sd15.build import pack_builder  # late: it needs PyTorch, which no other command does
     except ImportError as error:
         raise CommandError(f"{NO_TORCH} ({error})") from error
-    settings = build.Settings(**job.settings)
-    return build.build_pack(build.BuildOrder(job.sources, job.folder, settings, **job.parts), ProgressPrinter(log))
+    settings = pack_builder.Settings(**job.settings)
+    order = pack_builder.BuildOrder(job.sources, job.folder, settings, **job.parts)
+    return pack_builder.build_pack(order, ProgressPrinter(log))
 
 
 def show(folder: Path | None) -> Iterator[str]:
@@ -105,9 +106,9 @@ def compile_frame_step(
         CommandError, FileRefused, ValueError: with what was expected and the fix.
     """
     try:
-        from engines.backends.choose import COMPILE, PLANS
         from engines.backends.onnxruntime import open_onnx
         from engines.backends.plan_cache import PlanCache, PlanOptions
+        from engines.backends.registry import COMPILE, PLANS
         from engines.backends.tensorrt_compile import compile_plans
     except ImportError as error:
         raise CommandError(f"compiling needs TensorRT and ONNX: pip install -e '.[tensorrt]' ({error})") from error

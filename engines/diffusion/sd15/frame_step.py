@@ -1,4 +1,4 @@
-"""The frame step of Stable Diffusion packs, and what enrols a presenter: modules that share one network's weights.
+"""The frame step of Stable Diffusion packs, and the modules that precompute conditioning; they share weights.
 
 From structure frame to picture as in the paper's figure: image tokens, Structure Controller, IP-Adapter, UNet, decoder.
 Every condition and the noise are inputs, so each is a function; rows of a batch do not mix.

@@ -1,8 +1,8 @@
 """A pack of Stable Diffusion on disk: a manifest, three graphs, and one file of weights for them all. Needs no torch.
 
 pack.json says what the model is, what it was built of, and names every other file with its SHA-256. frame_step.onnx has
-one free axis, the batch; latents.onnx and tokens.onnx enrol a presenter. weights.safetensors holds all weights; the
-graphs read them from there.
+one free axis, the batch; latents.onnx and tokens.onnx precompute its conditioning on a presenter. weights.safetensors
+holds all weights; the graphs read them from there.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engines.backends.api import Graph
-from engines.backends.choose import OpenGraph
 from engines.backends.onnxruntime import open_onnx
+from engines.backends.registry import OpenGraph
 from engines.diffusion.finish import Parts
 from engines.diffusion.noise_sensor import Prior
 from engines.diffusion.pack import BATCHES, PackError, check_hash, file_hash, open_checked
@@ -50,7 +50,7 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Sd15Manifest:
     """What pack.json says. hashes: SHA-256 of every other file, by its name; key: that of pack.json itself, by which
-    enrolments know what they are for."""
+    cached conditioning knows its pack."""
 
     name: str
     model: Sd15Model

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engines.backends.choose import INT8
+from engines.backends.registry import INT8
 from engines.diffusion.architecture import Model, Sampling
 from engines.diffusion.frame_step import FrameStep
 from engines.diffusion.pack import BATCHES, FILES, PackError, load_pack

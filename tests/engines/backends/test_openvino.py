@@ -11,10 +11,10 @@ import pytest
 pytest.importorskip("onnx")
 
 from engines.backends.api import GraphError
-from engines.backends.choose import BACKENDS, UnknownBackend, opener
 from engines.backends.onnxruntime import open_onnx
 from engines.backends.openvino import ALIKE, Openvino, probe
 from engines.backends.parity import compare, random_probes
+from engines.backends.registry import BACKENDS, UnknownBackend, opener
 from tests.engines.backends.small_graph import write_small
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from engines.backends.api import GraphError, Tensors, TensorSpec
-from engines.backends.kept import frozen
+from engines.backends.device_constants import frozen
 from engines.backends.parity import Parity, compare, random_probes
 from engines.backends.pytorch import TorchGraph, open_torch
 from engines.backends.pytorch_cuda import StaticTorchGraph, open_torch_static
@@ -105,7 +105,7 @@ def test_what_never_changes_is_carried_once_and_only_that() -> None:
     for order in ((0, 1), (2, 3), (1, 2), (0,)):  # constants change their rows, and rows their constants
         for place, result in zip(order, fixed.run_rows([given[place] for place in order]), strict=True):
             np.testing.assert_allclose(result["drawn"], wanted[place], atol=1e-6)
-    assert len(fixed.kept) == 4
+    assert len(fixed.constants) == 4
 
 
 def test_more_rows_than_the_batch_and_wrong_rows_are_refused() -> None:
@@ -136,7 +136,7 @@ def test_an_unknown_precision_is_refused() -> None:
 
 
 def test_too_little_memory_for_the_inputs_is_refused_with_the_mend() -> None:
-    with pytest.raises(GraphError, match=r"the input picture has no place on cpu: .*; end what else runs"):
+    with pytest.raises(GraphError, match=r"the input picture cannot be allocated on cpu: .*; end what else runs"):
         open_torch_static(Small(), *specs(1 << 40), precision="float32", device="cpu")
 
 

@@ -18,7 +18,7 @@ pytest.importorskip("onnx", reason="plans are made of ONNX graphs: install the t
 import onnx
 
 from engines.backends.api import GraphError, Tensors, TensorSpec
-from engines.backends.kept import frozen
+from engines.backends.device_constants import frozen
 from engines.backends.onnxruntime import open_onnx
 from engines.backends.parity import Parity, ParityError, compare, random_probes
 from engines.backends.plan_cache import PlanCache, PlanError, PlanOptions, source_of
@@ -291,7 +291,7 @@ def test_rows_give_what_they_give_in_a_batch(tensorrt: FakeTensorRt, source: Pat
         for place, result in enumerate(graph.run_rows(pair)):
             np.testing.assert_array_equal(result["drawn"], wanted["drawn"][place])
         np.testing.assert_array_equal(graph.run_rows(pair[:1])[0]["drawn"], wanted["drawn"][0])
-    assert len(graph.kept) == 2
+    assert len(graph.constants) == 2
 
 
 def test_what_is_kept_of_a_presenter_goes_with_it(tensorrt: FakeTensorRt, source: Path, cache: PlanCache) -> None:

@@ -7,8 +7,8 @@ import onnxruntime as ort
 import pytest
 
 from engines.backends.api import Tensors
-from engines.backends.choose import INT8
-from engines.diffusion.conditions import as_input, crop_mask, crops_at_rest, encode_crops
+from engines.backends.registry import INT8
+from engines.diffusion.conditioning import as_input, crop_mask, crops_at_rest, encode_crops
 from engines.diffusion.pack import FRAME_STEP_INT8, SHIPPED, Pack, load_pack
 from engines.face.avatar import FaceAvatar
 from engines.face.structurist import StructureFrames

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from engines.api import Chunk, Effort, Engine, Frame, Step, Style
 from engines.backends.api import GraphError
-from engines.backends.batches import Batches, exact
-from engines.diffusion.conditions import enrol_by
+from engines.backends.batch_planner import BatchPlanner, linear_cost
+from engines.diffusion.conditioning import precompute_by
 from engines.diffusion.engine import DiffusionEngine
 from engines.diffusion.finish import FULL, Parts
 from engines.diffusion.noise_sensor import Prior
@@ -37,7 +37,9 @@ LEVELS_OF_A_WORD = [0.0, 0.2, 1.0, 0.6, 0.1, 0.9, 0.7, 0.3, 0.0, 0.0, 0.4, 1.0]
 
 def engine_of(parts: Parts | None = None, light: float = 0.0, grain: float = 0.0, threads: int = 1) -> DiffusionEngine:
     steps = {batch: FakeFrameStep(batch, light, grain) for batch in (1, 2, 4)}
-    return DiffusionEngine(LevelEncoder(LOOKAHEAD), exact(steps), enrol_by(FakeEncode(), SIZE), parts, threads)
+    return DiffusionEngine(
+        LevelEncoder(LOOKAHEAD), linear_cost(steps), precompute_by(FakeEncode(), SIZE), parts, threads
+    )
 
 
 def chunk(level: float, index: int) -> Chunk:
@@ -66,7 +68,7 @@ def test_a_network_that_changes_nothing_shows_what_warp_shows(parts: Parts) -> N
 
 def test_silence_shows_the_loop_bit_for_bit_and_asks_no_network() -> None:
     step = FakeFrameStep(1, light=0.2)
-    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), exact({1: step}), enrol_by(FakeEncode(), SIZE))
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), linear_cost({1: step}), precompute_by(FakeEncode(), SIZE))
     for place, frame in enumerate(talk(engine, [0.0] * 9)):
         np.testing.assert_array_equal(frame.rgb, AVATAR.loop[place % tiny.FRAMES])
     assert step.runs == 0
@@ -135,8 +137,8 @@ def test_a_batch_draws_what_single_steps_draw(threads: int) -> None:
 @pytest.mark.parametrize("costs", [{1: 1.0, 2: 2.0, 4: 4.0}, {1: 1.0, 2: 1.1, 4: 1.2}])
 def test_presenters_in_one_batch_are_drawn_as_each_is_alone(costs: dict[int, float]) -> None:
     steps = {batch: FakeFrameStep(batch, grain=0.1, own=0.3) for batch in costs}
-    enrol = enrol_by(FakeEncode(bright_tokens=True), SIZE)
-    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), Batches(steps, costs), enrol)
+    precompute = precompute_by(FakeEncode(bright_tokens=True), SIZE)
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), BatchPlanner(steps, costs), precompute)
     cast = [AVATAR, darker(), AVATAR]
     alone = [talk(engine, LEVELS, engine.open(avatar)) for avatar in cast]
     streams = [engine.open(avatar) for avatar in cast]
@@ -156,8 +158,8 @@ def darker() -> FaceAvatar:
 def test_the_network_is_told_of_each_presenter_in_its_own_row() -> None:
     """Or the test before would see nothing."""
     step = FakeFrameStep(2)
-    enrol = enrol_by(FakeEncode(bright_tokens=True), SIZE)
-    engine = DiffusionEngine(LevelEncoder(0), Batches({1: FakeFrameStep(), 2: step}, {1: 9.0, 2: 1.0}), enrol)
+    enrol = precompute_by(FakeEncode(bright_tokens=True), SIZE)
+    engine = DiffusionEngine(LevelEncoder(0), BatchPlanner({1: FakeFrameStep(), 2: step}, {1: 9.0, 2: 1.0}), enrol)
     engine.step([Step(engine.open(avatar), chunk(1.0, 0)) for avatar in (AVATAR, darker())])
     for name in ("masked", "mask", "anchor"):
         light, dark = step.fed[0][name].reshape(2, -1).mean(axis=1)
@@ -166,7 +168,7 @@ def test_the_network_is_told_of_each_presenter_in_its_own_row() -> None:
 
 def test_a_batch_is_cut_into_the_sizes_that_there_are() -> None:
     steps = {batch: FakeFrameStep(batch) for batch in (1, 2, 4)}
-    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), exact(steps), enrol_by(FakeEncode(), SIZE))
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), linear_cost(steps), precompute_by(FakeEncode(), SIZE))
     streams = [engine.open(AVATAR) for _ in range(7)]
     for i in range(2):
         engine.step([Step(stream, chunk(1.0, i)) for stream in streams])
@@ -176,7 +178,7 @@ def test_a_batch_is_cut_into_the_sizes_that_there_are() -> None:
 def test_where_a_larger_batch_costs_no_more_it_is_filled_up() -> None:
     steps = {batch: FakeFrameStep(batch, grain=0.1) for batch in (1, 2, 4)}
     engine = DiffusionEngine(
-        LevelEncoder(LOOKAHEAD), Batches(steps, {1: 1.0, 2: 1.1, 4: 1.2}), enrol_by(FakeEncode(), SIZE)
+        LevelEncoder(LOOKAHEAD), BatchPlanner(steps, {1: 1.0, 2: 1.1, 4: 1.2}), precompute_by(FakeEncode(), SIZE)
     )
     streams = [engine.open(AVATAR) for _ in range(3)]
     frames = [engine.step([Step(stream, chunk(1.0, i)) for stream in streams]) for i in range(2)][-1]
@@ -206,7 +208,7 @@ def test_reset_closes_the_mouth_and_the_loop_goes_on(kernel: Kernel) -> None:
 
 def test_a_quick_frame_asks_no_network_and_shows_the_structure_frame() -> None:
     step = FakeFrameStep(1, light=0.2)
-    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), exact({1: step}), enrol_by(FakeEncode(), SIZE))
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), linear_cost({1: step}), precompute_by(FakeEncode(), SIZE))
     stream, warp = engine.open(AVATAR), WarpEngine(LevelEncoder(LOOKAHEAD))
     wanted = talk(warp, [1.0] * 4)
     for i, quick in enumerate([False, False, False, True]):
@@ -238,7 +240,7 @@ def test_in_quick_frames_what_the_network_last_added_stays_and_fades() -> None:
 def test_while_the_mouth_is_still_the_network_draws_once() -> None:
     step = FakeFrameStep(1, light=0.1)
     parts = Parts(noise_sensor=None, still=30.0)  # the tiny presenter's pictures have strong grain, each its own
-    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), exact({1: step}), enrol_by(FakeEncode(), SIZE), parts)
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), linear_cost({1: step}), precompute_by(FakeEncode(), SIZE), parts)
     every = engine_of(PLAIN, light=0.1)
     frames, wanted = talk(engine, [1.0] * 20), talk(every, [1.0] * 20)
     assert step.runs == 1
@@ -268,7 +270,7 @@ def test_what_is_held_is_what_would_be_drawn_whatever_comes_between(kernel: Kern
 def test_a_still_mouth_is_not_degraded_by_quick_effort() -> None:
     parts = Parts(noise_sensor=None, still=30.0)
     steps = {1: FakeFrameStep(1, light=0.1)}
-    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), exact(steps), enrol_by(FakeEncode(), SIZE), parts)
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), linear_cost(steps), precompute_by(FakeEncode(), SIZE), parts)
     stream = engine.open(AVATAR)
     wanted = talk(engine_of(PLAIN, light=0.1), [1.0] * 8)
     for i, plain in enumerate(wanted):
@@ -328,7 +330,7 @@ def test_a_style_that_it_does_not_understand_is_refused() -> None:
 def fed(parts: Parts, name: str) -> NDArray[np.float32]:
     step = FakeFrameStep(1)
     talk(
-        DiffusionEngine(LevelEncoder(LOOKAHEAD), exact({1: step}), enrol_by(FakeEncode(), SIZE), parts),
+        DiffusionEngine(LevelEncoder(LOOKAHEAD), linear_cost({1: step}), precompute_by(FakeEncode(), SIZE), parts),
         [0.2, 0.8, 0.8, 0.8, 0.4, 0.4],
     )
     return np.stack([feeds[name][0] for feeds in step.fed])
@@ -358,7 +360,7 @@ def test_the_noise_sensor_calms_a_flickering_network() -> None:
 
 def test_the_network_is_told_of_the_presenter_what_never_changes() -> None:
     step, encode = FakeFrameStep(1), FakeEncode()
-    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), exact({1: step}), enrol_by(encode, SIZE))
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), linear_cost({1: step}), precompute_by(encode, SIZE))
     engine.prepare(AVATAR)
     before = encode.crops
     talk(engine, [1.0] * 6)
@@ -374,7 +376,7 @@ def test_the_network_is_told_of_the_presenter_what_never_changes() -> None:
 
 def test_a_presenter_that_nobody_holds_is_forgotten() -> None:
     encode = FakeEncode()
-    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), exact({1: FakeFrameStep()}), enrol_by(encode, SIZE))
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), linear_cost({1: FakeFrameStep()}), precompute_by(encode, SIZE))
     engine.prepare(tiny.avatar())
     gc.collect()
     engine.prepare(tiny.avatar())
@@ -418,7 +420,7 @@ def test_a_stream_that_comes_twice_is_refused_and_does_not_move() -> None:
 def test_a_network_that_fails_is_no_refusal() -> None:
     """A ValueError says that no stream has moved, and who steps them again would have them hear the chunk twice."""
     step = FakeFrameStep(1)
-    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), exact({1: step}), enrol_by(FakeEncode(), SIZE))
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), linear_cost({1: step}), precompute_by(FakeEncode(), SIZE))
     stream = engine.open(AVATAR)
     talk(engine, [1.0] * 2, stream)
     step.broken = True
@@ -456,7 +458,7 @@ def test_what_another_engine_made_is_refused() -> None:
     with pytest.raises(TypeError, match="this engine opened"):
         engine.step([Step(Stranger(), chunk(0.0, 0))])
     with pytest.raises(ValueError, match="batch of 1"):
-        DiffusionEngine(LevelEncoder(LOOKAHEAD), exact({2: FakeFrameStep(2)}), enrol_by(FakeEncode(), SIZE))
+        DiffusionEngine(LevelEncoder(LOOKAHEAD), linear_cost({2: FakeFrameStep(2)}), precompute_by(FakeEncode(), SIZE))
 
 
 def test_a_difference_lies_where_the_crop_lies() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engines.api import Chunk, Effort, Engine, Frame, Step
-from engines.backends.choose import PLANS, TENSORRT
+from engines.backends.registry import PLANS, TENSORRT
 from engines.diffusion.pack import PackError
 from engines.loader import ENGINES, GPU_BATCHES, UnknownEngine, gpu_batches, load_engine
 from engines.speech.api import FRAME_SAMPLES, SAMPLE_RATE

@@ -273,12 +273,12 @@ def calibrated(level: float, flows: int = 10) -> NoiseSensor:
     return sensor
 
 
-def test_what_was_found_at_enrolment_counts_from_the_first_frame() -> None:
+def test_what_was_precomputed_counts_from_the_first_frame() -> None:
     np.testing.assert_array_equal(calibrated(0.7).pattern, np.float32(0.7))
     assert NoiseSensor(Prior(), 64).pattern.max() == 0
 
 
-def test_what_was_found_at_enrolment_gives_way_to_what_is_seen() -> None:
+def test_what_was_precomputed_gives_way_to_what_is_seen() -> None:
     """Still pictures: the mean of D² over all flows, those before and those seen, of which none has any."""
     sensor, still = calibrated(0.8), np.zeros((64, 64, 3), np.uint8)
     for _ in range(31):

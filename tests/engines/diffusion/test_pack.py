@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.backends.api import Graph, Tensors, TensorSpec
-from engines.backends.choose import INT8, OpenGraph
 from engines.backends.onnxruntime import open_onnx
+from engines.backends.registry import INT8, OpenGraph
 from engines.diffusion import pack as packs
 from engines.diffusion.pack import ENCODE, FILES, FRAME_STEP, MANIFEST, WEIGHTS, PackError, load_pack, write_manifest
 from tests.engines.diffusion.miniature import MODEL

@@ -61,7 +61,7 @@ def test_a_video_is_rendered_with_it_and_the_presenter_enrolled_once(pack: Path,
     warp, sd15 = (pictures_of(tmp_path / f"{name}.mp4") for name in ("warp", "sd15"))
     assert len(warp) == len(sd15) == 15
     assert (warp != sd15).any()
-    assert len(list((tmp_path / "cache" / "lipcast" / "enrolled").glob("*.safetensors"))) == 1
+    assert len(list((tmp_path / "cache" / "lipcast" / "conditioning").glob("*.safetensors"))) == 1
 
 
 def test_a_server_loads_it(pack: Path, config: str) -> None:

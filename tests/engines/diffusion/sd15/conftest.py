@@ -42,7 +42,7 @@ def weights_of(tmp_path_factory: pytest.TempPathFactory) -> Folders:
 @pytest.fixture(scope="session")
 def live(weights_of: Folders, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A live pack, of the plus adapter."""
-    from engines.diffusion.sd15.build import BuildOrder, Settings, build_pack
+    from engines.diffusion.sd15.build.pack_builder import BuildOrder, Settings, build_pack
 
     folder = tmp_path_factory.mktemp("packs") / "live"
     order = BuildOrder((str(weights_of("plus")),), folder, Settings("live", SIZE), threads=1)
@@ -52,7 +52,7 @@ def live(weights_of: Folders, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def paper(weights_of: Folders, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A paper pack, of the plain adapter, with few steps for speed."""
-    from engines.diffusion.sd15.build import BuildOrder, Settings, build_pack
+    from engines.diffusion.sd15.build.pack_builder import BuildOrder, Settings, build_pack
 
     folder = tmp_path_factory.mktemp("packs") / "paper"
     order = BuildOrder((str(weights_of("plain")),), folder, Settings("paper", SIZE, steps=3), threads=1)

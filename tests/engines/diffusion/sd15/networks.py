@@ -8,12 +8,12 @@ from typing import Any
 import torch
 
 from engines.backends.api import TensorSpec
-from engines.diffusion.sd15.build import Settings
-from engines.diffusion.sd15.choice import Choice, Wish, choose
+from engines.diffusion.sd15.build.choice import Choice, Wish, choose
+from engines.diffusion.sd15.build.pack_builder import Settings
+from engines.diffusion.sd15.build.read import read_network
+from engines.diffusion.sd15.build.sources import find
 from engines.diffusion.sd15.model import FACEID_PLUS, Sd15Model
 from engines.diffusion.sd15.network import Network
-from engines.diffusion.sd15.read import read_network
-from engines.diffusion.sd15.sources import find
 from tests.engines.diffusion.sd15.weights import FACE
 
 SIZE = 64

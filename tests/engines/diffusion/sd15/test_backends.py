@@ -13,15 +13,15 @@ pytest.importorskip("onnx")
 import onnx
 from safetensors.numpy import load_file, save_file
 
-from engines.backends.choose import COMPILE, PLANS, UnknownBackend, opener
 from engines.backends.onnxruntime import open_onnx
 from engines.backends.parity import LIMITS, Parity, ParityError, compare, random_probes
 from engines.backends.plan_cache import PlanCache, PlanOptions
+from engines.backends.precision import weight_files
+from engines.backends.registry import COMPILE, PLANS, UnknownBackend, opener
 from engines.backends.tensorrt_compile import compile_plans
-from engines.backends.typed_graph import weight_files
-from engines.diffusion.captured import open_captured
+from engines.diffusion.cuda_graph import open_captured
 from engines.diffusion.pack import SHIPPED, WEIGHTS, PackError
-from engines.diffusion.sd15.export import check
+from engines.diffusion.sd15.build.export import check
 from engines.diffusion.sd15.model import frame_step_specs
 from engines.diffusion.sd15.pack import FRAME_STEP, GRAPHS, load_pack, read_manifest
 from engines.diffusion.sd15.weights import read_weights

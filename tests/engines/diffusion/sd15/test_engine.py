@@ -1,4 +1,4 @@
-"""From a folder of weights to frames: pack, graphs, enrolment, engine, in both modes; no PyTorch once it is built."""
+"""From a folder of weights to frames: pack, graphs, conditioning, engine, in both modes; no PyTorch once built."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ pytest.importorskip("onnx")
 from safetensors.numpy import load_file
 
 from engines.api import Chunk, Engine, Frame, Step
-from engines.backends.batches import exact
+from engines.backends.batch_planner import linear_cost
 from engines.backends.onnxruntime import open_onnx
-from engines.diffusion.conditions import AT_REST, as_input
+from engines.diffusion.conditioning import AT_REST, as_input
 from engines.diffusion.engine import DiffusionEngine
 from engines.diffusion.sd15.bank import grid, motion_at
-from engines.diffusion.sd15.enrolment import Enroller
 from engines.diffusion.sd15.pack import Sd15Pack, load_pack
+from engines.diffusion.sd15.precompute import Sd15Precompute
 from engines.diffusion.temporal_filter import Kernel
 from engines.face.structurist import StructureFrames
 from engines.loader import load_engine
@@ -45,18 +45,20 @@ def pack(request: pytest.FixtureRequest) -> Sd15Pack:
 
 
 @pytest.fixture(scope="module")
-def enroller(pack: Sd15Pack, tmp_path_factory: pytest.TempPathFactory) -> Enroller:
-    return enroller_of(pack, tmp_path_factory.mktemp("enrolled"))
+def precompute(pack: Sd15Pack, tmp_path_factory: pytest.TempPathFactory) -> Sd15Precompute:
+    return precompute_of(pack, tmp_path_factory.mktemp("conditioning"))
 
 
 @pytest.fixture(scope="module")
-def engine(pack: Sd15Pack, enroller: Enroller) -> DiffusionEngine:
-    return DiffusionEngine(LevelEncoder(LOOKAHEAD), exact(pack.frame_steps), enroller, pack.parts)
+def engine(pack: Sd15Pack, precompute: Sd15Precompute) -> DiffusionEngine:
+    return DiffusionEngine(LevelEncoder(LOOKAHEAD), linear_cost(pack.frame_steps), precompute, pack.parts)
 
 
-def enroller_of(pack: Sd15Pack, kept: Path) -> Enroller:
+def precompute_of(pack: Sd15Pack, cache: Path) -> Sd15Precompute:
     manifest = pack.manifest
-    return Enroller(manifest.model, pack.parts, manifest.key, pack.frame_steps[1], pack.latents, pack.tokens, kept)
+    return Sd15Precompute(
+        manifest.model, pack.parts, manifest.key, pack.frame_steps[1], pack.latents, pack.tokens, cache
+    )
 
 
 def chunk(level: float, index: int) -> Chunk:
@@ -94,59 +96,61 @@ def test_a_session_is_repeatable_and_a_batch_draws_what_single_steps_draw(engine
             assert np.abs(frame.rgb.astype(int) - alone[index].rgb).max() <= 1
 
 
-def test_what_is_known_of_a_presenter_is_read_again_and_not_made_again(pack: Sd15Pack, enroller: Enroller) -> None:
-    first = enroller(AVATAR)
-    path = next(enroller.kept.glob("*.safetensors"))
+def test_cached_conditioning_is_read_and_not_computed_again(pack: Sd15Pack, precompute: Sd15Precompute) -> None:
+    first = precompute(AVATAR)
+    path = next(precompute.cache.glob("*.safetensors"))
     written = path.stat().st_mtime_ns
-    again = enroller_of(pack, enroller.kept)(AVATAR)
+    again = precompute_of(pack, precompute.cache)(AVATAR)
     assert path.stat().st_mtime_ns == written
     for name, value in first.feeds(0, motion_at((0.1, 0.2, 0.3))).items():
         np.testing.assert_array_equal(again.feeds(0, motion_at((0.1, 0.2, 0.3)))[name], value)
 
 
-def test_another_pack_or_presenter_is_enrolled_anew(pack: Sd15Pack, tmp_path: Path) -> None:
+def test_another_pack_or_presenter_is_precomputed_anew(pack: Sd15Pack, tmp_path: Path) -> None:
     manifest = pack.manifest
     for key in (manifest.key, "f" * 64):
-        enroller = Enroller(manifest.model, pack.parts, key, pack.frame_steps[1], pack.latents, pack.tokens, tmp_path)
-        enroller(AVATAR)
+        precompute = Sd15Precompute(
+            manifest.model, pack.parts, key, pack.frame_steps[1], pack.latents, pack.tokens, tmp_path
+        )
+        precompute(AVATAR)
     assert len(list(tmp_path.glob("*.safetensors"))) == 2
-    enroller(tiny.avatar(cavity=np.array([9, 9, 9], np.uint8)))
+    precompute(tiny.avatar(cavity=np.array([9, 9, 9], np.uint8)))
     assert len(list(tmp_path.glob("*.safetensors"))) == 3
 
 
-def test_a_damaged_enrolment_is_made_again(pack: Sd15Pack, tmp_path: Path) -> None:
-    enroller_of(pack, tmp_path)(AVATAR)
+def test_a_damaged_cache_file_is_made_again(pack: Sd15Pack, tmp_path: Path) -> None:
+    precompute_of(pack, tmp_path)(AVATAR)
     path = next(tmp_path.glob("*.safetensors"))
     whole = load_file(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    enroller_of(pack, tmp_path)(AVATAR)
+    precompute_of(pack, tmp_path)(AVATAR)
     for name, tensor in load_file(path).items():
         np.testing.assert_array_equal(tensor, whole[name])
 
 
-def test_an_enrolment_that_cannot_be_kept_is_used_and_that_is_said(
+def test_conditioning_that_cannot_be_cached_is_used_and_that_is_said(
     live: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
-    enroller = enroller_of(load_pack(live, threads=1, batches=(1,)), tmp_path / "file" / "no folder")
+    precompute = precompute_of(load_pack(live, threads=1, batches=(1,)), tmp_path / "file" / "no folder")
     with caplog.at_level(logging.WARNING):
-        assert enroller(AVATAR).feeds(0, AT_REST)["anchor"].any()
+        assert precompute(AVATAR).feeds(0, AT_REST)["anchor"].any()
     [said] = caplog.messages
-    assert "the enrolment of tiny cannot be kept" in said
+    assert "the conditioning of tiny cannot be cached" in said
     assert "$XDG_CACHE_HOME" in said
 
 
-def test_the_anchor_is_the_mouth_at_rest_as_the_image_encoder_sees_it(pack: Sd15Pack, enroller: Enroller) -> None:
+def test_the_anchor_is_the_image_encoding_of_the_mouth_at_rest(pack: Sd15Pack, precompute: Sd15Precompute) -> None:
     frames = StructureFrames(AVATAR.face, SIZE)
     shut = frames.draw(AVATAR.loop[0], AVATAR.face.alignment[0], AT_REST)
     wanted = pack.tokens.run({"picture": as_input(shut)[None]})["tokens"][0]
-    found = enroller(AVATAR).feeds(0, AT_REST)["anchor"]
+    found = precompute(AVATAR).feeds(0, AT_REST)["anchor"]
     assert np.abs(found - wanted).max() <= 2e-3 * np.abs(wanted).max()  # kept in half precision
 
 
 def test_the_bank_holds_what_the_image_encoder_says_of_each_structure_frame(live: Path, tmp_path: Path) -> None:
     pack = load_pack(live, threads=1, batches=(1,))
-    conditions = enroller_of(pack, tmp_path)(AVATAR)
+    conditions = precompute_of(pack, tmp_path)(AVATAR)
     frames = StructureFrames(AVATAR.face, SIZE)
     for _, motion in list(grid())[::11]:
         structure = frames.draw(AVATAR.loop[0], AVATAR.face.alignment[0], motion)
@@ -154,15 +158,15 @@ def test_the_bank_holds_what_the_image_encoder_says_of_each_structure_frame(live
         assert np.abs(conditions.feeds(0, motion)["tokens"] - wanted).max() <= 2e-3 * np.abs(wanted).max()
 
 
-def test_the_noise_that_the_network_has_was_measured_against_the_structure_frames(enroller: Enroller) -> None:
-    calibration = enroller(AVATAR).calibration
+def test_the_noise_that_the_network_has_was_measured_against_the_structure_frames(precompute: Sd15Precompute) -> None:
+    calibration = precompute(AVATAR).calibration
     assert calibration.flows == 24
     assert np.isfinite(calibration.pattern).all()
     assert calibration.pattern.max() > 0
 
 
-def test_what_never_changes_cannot_be_written_to_and_fits_the_frame_step(pack: Sd15Pack, enroller: Enroller) -> None:
-    feeds = enroller(AVATAR).feeds(3, motion_at((0.1, 0.0, 0.5)))
+def test_constants_are_read_only_and_fit_the_frame_step(pack: Sd15Pack, precompute: Sd15Precompute) -> None:
+    feeds = precompute(AVATAR).feeds(3, motion_at((0.1, 0.0, 0.5)))
     specs = {spec.name: spec.shape[1:] for spec in pack.frame_steps[1].inputs}
     assert {name: value.shape for name, value in feeds.items()} == {name: specs[name] for name in feeds}
     assert specs.keys() - feeds.keys() == {"structure", "lam", "noise"}

@@ -20,7 +20,7 @@ from torch import nn
 from engines.backends.api import TensorSpec
 from engines.backends.onnxruntime import BATCH
 from engines.diffusion.sd15.errors import WeightsRefused
-from engines.diffusion.sd15.tensor_file import TensorFile, read_header
+from engines.diffusion.sd15.build.tensor_file import TensorFile, read_header
 
 OPSET = 17
 HALF = 2  # bytes of a number

@@ -1,4 +1,4 @@
-"""The runtimes by name, and what each computes in. Knows no model; imports only the one that is asked for."""
+"""Registry of the runtimes by name, with their precisions. Imports a runtime only when it is opened; knows no model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TENSORRT = "tensorrt"
 ON_GPU = (PYTORCH_CUDA, TENSORRT)
 AUTO, INT8 = "auto", "int8"
 FLOATS = ("float16", "bfloat16", "float32")
-# What a runtime can be told to compute in, the usual one first. OpenVINO knows its processor better than anybody.
+# What a runtime can be told to compute in, the usual one first. OpenVINO chooses by itself.
 PRECISIONS = {"onnxruntime": (INT8, "float32"), "openvino": (), PYTORCH_CUDA: FLOATS, TENSORRT: FLOATS}
 BACKENDS = tuple(PRECISIONS)
 PLANS = "plans"  # the folder of TensorRT's plans, beside a graph's file
@@ -68,8 +68,8 @@ def _plans(precision: str) -> OpenGraph:
     """Opens the plans that lie beside graphs; each graph's file and weights are hashed once, for they are gigabytes."""
     try:
         from engines.backends.plan_cache import PlanCache, PlanOptions, Source, source_of
+        from engines.backends.precision import weight_files
         from engines.backends.tensorrt import open_tensorrt
-        from engines.backends.typed_graph import weight_files
     except ImportError as error:
         raise UnknownBackend(f"{TENSORRT} needs its extra: pip install -e '.[tensorrt]' ({error})") from error
     sources: dict[Path, Source] = {}

@@ -1,7 +1,7 @@
-"""What a pack of Stable Diffusion must know of a presenter: worked out once, kept on disk, for that pack and no other.
+"""Precomputes the conditioning of a Stable Diffusion pack on a presenter, once, and caches it on disk.
 
 Crops' latents, tokens of the whole range of mouths, the presenter's picture as the UNet reads it, and how much noise
-the network has where: measured on a clip of mouth motions. A changed pack or presenter is enrolled again.
+the network has where: measured on a clip of mouth motions. A changed pack or presenter is precomputed again.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from engines.backends.api import Graph
-from engines.backends.kept import frozen
-from engines.diffusion.conditions import SHARED, as_input, crop_mask, crops_at_rest
+from engines.backends.device_constants import frozen
+from engines.diffusion.conditioning import SHARED, as_input, crop_mask, crops_at_rest
 from engines.diffusion.finish import Finish, Parts
 from engines.diffusion.noise_sensor import FLOW_SIZE, Calibration, FlowMeter, noise_pattern
 from engines.diffusion.sd15.bank import SHAPE, Bank, grid, motion_at
@@ -42,7 +42,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Enrolment:
+class Precomputed:
     """Of one presenter. masked (k, 4, h, w): latents of every SHARED frames of the loop, mask (1, h, w): 1 where the
     mouth is drawn; bank (5, 3, 3, n, d) float16: see Bank; identity (m, width): keys and values of the presenter's
     picture; noise (H, W): D of the calibration, from `flows` motions."""
@@ -55,21 +55,21 @@ class Enrolment:
     flows: NDArray[np.int32]
 
 
-class Sd15Conditions:
-    """An enrolment as the frame step takes it."""
+class Sd15Conditioning:
+    """Precomputed conditioning as the frame step takes it."""
 
     __slots__ = ("_always", "_bank", "_masked", "_per_frame_encoder", "calibration")
 
-    def __init__(self, enrolment: Enrolment, model: Sd15Model) -> None:
-        self._bank, self._per_frame_encoder = Bank(enrolment.bank.astype(np.float32)), model.per_frame_encoder
-        self._masked = frozen(enrolment.masked)
+    def __init__(self, precomputed: Precomputed, model: Sd15Model) -> None:
+        self._bank, self._per_frame_encoder = Bank(precomputed.bank.astype(np.float32)), model.per_frame_encoder
+        self._masked = frozen(precomputed.masked)
         self._always = {
-            "mask": frozen(enrolment.mask),
+            "mask": frozen(precomputed.mask),
             "anchor": frozen(self._bank.anchor),
-            "identity": frozen(enrolment.identity),
+            "identity": frozen(precomputed.identity),
             "scale": frozen(np.array([model.lip_scale, model.identity_scale], np.float32)),
         }
-        self.calibration = Calibration(enrolment.noise, int(enrolment.flows))
+        self.calibration = Calibration(precomputed.noise, int(precomputed.flows))
 
     def feeds(self, frame: int, motion: LipMotion) -> dict[str, Floats]:
         given = {**self._always, "masked": self._masked[frame // SHARED]}
@@ -77,8 +77,8 @@ class Sd15Conditions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Enroller:
-    """Enrols presenters for one pack. key: of the pack; kept: the folder of what was enrolled before."""
+class Sd15Precompute:
+    """Precomputes conditioning for one pack. key: of the pack; cache: the folder of earlier results."""
 
     model: Sd15Model
     parts: Parts
@@ -86,32 +86,32 @@ class Enroller:
     frame_step: Graph
     latents: Graph
     tokens: Graph
-    kept: Path
+    cache: Path
 
-    def __call__(self, avatar: FaceAvatar) -> Sd15Conditions:
+    def __call__(self, avatar: FaceAvatar) -> Sd15Conditioning:
         """Slow the first time, for this pack and presenter."""
         key = f"{self.key[:DIGITS]}-{avatar_key(avatar)[:DIGITS]}"
-        path = self.kept / f"{key}.safetensors"
+        path = self.cache / f"{key}.safetensors"
         found = load(path, key, self.model, avatar)
         if found is None:
-            found = self.enrol(avatar)
+            found = self.compute(avatar)
             try:
                 save(path, key, found)
-            except (OSError, SafetensorError) as error:  # a disk that is full or read-only: it is good nevertheless
+            except (OSError, SafetensorError) as error:  # a full or read-only disk: the result is usable all the same
                 LOGGER.warning(
-                    "%s: the enrolment of %s cannot be kept, and every start will make it again: %s; give the server a"
-                    " folder that it may write to by $XDG_CACHE_HOME", path, avatar.name, error
+                    "%s: the conditioning of %s cannot be cached, and every start computes it again: %s; give"
+                    " the server a folder that it may write to by $XDG_CACHE_HOME", path, avatar.name, error
                 )  # fmt: skip
-        return Sd15Conditions(found, self.model)
+        return Sd15Conditioning(found, self.model)
 
-    def enrol(self, avatar: FaceAvatar) -> Enrolment:
+    def compute(self, avatar: FaceAvatar) -> Precomputed:
         size = self.model.resolution
         mask = crop_mask(avatar.face, size)[None, None]
         crops = [self.latents.run({"crop": as_input(crop)[None], "mask": mask}) for crop in crops_at_rest(avatar, size)]
         bank = np.zeros((*SHAPE, *self.model.tokens), np.float16)
         for place, structure in self._bank_frames(avatar):
             bank[place] = self.tokens.run({"picture": as_input(structure)[None]})["tokens"][0]
-        without_noise = Enrolment(
+        without_noise = Precomputed(
             masked=np.concatenate([crop["masked"] for crop in crops]),
             mask=crops[0]["mask_latent"][0],
             bank=bank,
@@ -119,9 +119,9 @@ class Enroller:
             noise=np.zeros((1, 1), np.float32),
             flows=np.zeros((), np.int32),
         )
-        pattern = self._noise(avatar, Sd15Conditions(without_noise, self.model))
-        values = {field.name: getattr(without_noise, field.name) for field in fields(Enrolment)}
-        return Enrolment(**{**values, "noise": pattern, "flows": np.array(CALIBRATION - 1, np.int32)})
+        pattern = self._noise(avatar, Sd15Conditioning(without_noise, self.model))
+        values = {field.name: getattr(without_noise, field.name) for field in fields(Precomputed)}
+        return Precomputed(**{**values, "noise": pattern, "flows": np.array(CALIBRATION - 1, np.int32)})
 
     def _bank_frames(self, avatar: FaceAvatar) -> Iterator[tuple[tuple[int, int, int], NDArray[np.uint8]]]:
         """The Structurist's picture of every grid point, on the first frame of the loop."""
@@ -129,7 +129,7 @@ class Enroller:
         for place, motion in grid():
             yield place, frames.draw(avatar.loop[0], avatar.face.alignment[0], motion)
 
-    def _noise(self, avatar: FaceAvatar, conditions: Sd15Conditions) -> Floats:
+    def _noise(self, avatar: FaceAvatar, conditions: Sd15Conditioning) -> Floats:
         """D, by Theorem 1, of what the network draws beside what it was asked for."""
         frames = StructureFrames(avatar.face, self.model.resolution)
         finish = Finish(self.parts, self.model.resolution, self.model.latent)
@@ -172,13 +172,13 @@ def avatar_key(avatar: FaceAvatar) -> str:
     return total.hexdigest()
 
 
-def load(path: Path, key: str, model: Sd15Model, avatar: FaceAvatar) -> Enrolment | None:
-    """An enrolment that was kept; None where there is none of this form: it is then made again."""
+def load(path: Path, key: str, model: Sd15Model, avatar: FaceAvatar) -> Precomputed | None:
+    """A cached result; None where there is none of this form: it is then computed again."""
     try:
         with safe_open(path, framework="np") as file:
             if (file.metadata() or {}) != {"format": str(FORMAT), "key": key}:
                 return None
-            found = Enrolment(**{field.name: file.get_tensor(field.name) for field in fields(Enrolment)})
+            found = Precomputed(**{field.name: file.get_tensor(field.name) for field in fields(Precomputed)})
     except (OSError, SafetensorError):
         return None
     crops = -(-len(avatar.loop) // SHARED)
@@ -193,10 +193,10 @@ def load(path: Path, key: str, model: Sd15Model, avatar: FaceAvatar) -> Enrolmen
     return found if all(getattr(found, name).shape == shape for name, shape in wanted.items()) else None
 
 
-def save(path: Path, key: str, enrolment: Enrolment) -> None:
+def save(path: Path, key: str, precomputed: Precomputed) -> None:
     """Whole or not at all: a reader finds the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {field.name: np.array(getattr(enrolment, field.name), order="C") for field in fields(Enrolment)}
+    tensors = {field.name: np.array(getattr(precomputed, field.name), order="C") for field in fields(Precomputed)}
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as scratch:
         fresh = Path(scratch) / path.name
         save_file(tensors, fresh, {"format": str(FORMAT), "key": key})

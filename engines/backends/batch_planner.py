@@ -1,4 +1,4 @@
-"""Any number of rows on graphs of a few fixed batch sizes: which of them run, and what fills up the last.
+"""Runs any number of rows on graphs of a few fixed batch sizes, at the least cost.
 
 Knows no runtime and no model.
 """
@@ -12,15 +12,15 @@ import numpy as np
 
 from engines.backends.api import Graph, GraphError, RowGraph, Tensors
 
-RUNS = 5  # of each graph when its cost is measured; the quickest counts, since all else is somebody else's doing
+RUNS = 5  # of each graph when its cost is measured: take the minimum, the rest is noise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Batches:
+class BatchPlanner:
     """One network opened for several batch sizes, 1 among them. Rows of a batch do not mix.
 
-    costs: of a run of each size, in any one unit. On a CPU a run costs by its rows, and rows that nobody asked for are
-    waste; on a GPU a few rows cost hardly less than many, and filling up a larger batch can be cheaper than two runs.
+    costs: of a run of each size, in any one unit. On a CPU the cost of a run is proportional to its rows, so padding
+    is waste; on a GPU a few rows cost hardly less than many, so padding a larger batch can be cheaper than two runs.
 
     Raises:
         GraphError: no graph takes one row alone, or sizes and costs are not of the same graphs.
@@ -64,14 +64,14 @@ def _run(graph: Graph, rows: Sequence[Tensors], size: int) -> list[Tensors]:
     return [{name: value[row] for name, value in given.items()} for row in range(len(rows))]
 
 
-def exact(graphs: Mapping[int, Graph]) -> Batches:
-    """A row costs the same in every batch: no row is ever filled up. For CPUs."""
-    return Batches(graphs, {size: float(size) for size in graphs})
+def linear_cost(graphs: Mapping[int, Graph]) -> BatchPlanner:
+    """A row costs the same in every batch, so no batch is ever padded. For CPUs."""
+    return BatchPlanner(graphs, {size: float(size) for size in graphs})
 
 
-def measured(graphs: Mapping[int, Graph], now: Callable[[], float]) -> Batches:
-    """Every graph costs what it takes on this machine, by the clock `now`. For GPUs; takes a moment, once."""
-    return Batches(graphs, {size: _seconds(graph, now) for size, graph in graphs.items()})
+def measured_cost(graphs: Mapping[int, Graph], now: Callable[[], float]) -> BatchPlanner:
+    """The cost of every graph is its time on this machine, by the clock `now` in seconds. For GPUs."""
+    return BatchPlanner(graphs, {size: _seconds(graph, now) for size, graph in graphs.items()})
 
 
 def _seconds(graph: Graph, now: Callable[[], float]) -> float:

@@ -15,11 +15,11 @@ pytest.importorskip("transformers")
 import torch
 from safetensors.torch import save_file
 
-from engines.diffusion.sd15.build import BuildOrder, Settings, build_pack
-from engines.diffusion.sd15.choice import Wish, choose
+from engines.diffusion.sd15.build.pack_builder import BuildOrder, Settings, build_pack
+from engines.diffusion.sd15.build.choice import Wish, choose
 from engines.diffusion.sd15.errors import NoRoom, WeightsMissing, WeightsRefused
-from engines.diffusion.sd15.room import GIB, Room, expect_room, room_at
-from engines.diffusion.sd15.sources import find
+from engines.diffusion.sd15.build.room import GIB, Room, expect_room, room_at
+from engines.diffusion.sd15.build.sources import find
 from tests.engines.diffusion.sd15.conftest import Folders
 from tests.engines.diffusion.sd15.networks import choice_of
 from tests.engines.diffusion.sd15.weights import adapter, image_encoder, lora, unet

@@ -14,9 +14,9 @@ pytest.importorskip("diffusers")
 
 from engines.api import Chunk, Step
 from engines.backends.api import RowGraph
-from engines.backends.batches import Batches
-from engines.diffusion.captured import open_captured
-from engines.diffusion.conditions import enrol_by
+from engines.backends.batch_planner import BatchPlanner
+from engines.diffusion.conditioning import precompute_by
+from engines.diffusion.cuda_graph import open_captured
 from engines.diffusion.engine import DiffusionEngine
 from engines.diffusion.pack import Pack, load_pack
 from engines.face.avatar import FaceAvatar
@@ -40,7 +40,7 @@ def cast() -> list[FaceAvatar]:
 
 def shown(pack: Pack, cast: list[FaceAvatar]) -> Pictures:
     """(frames, streams, height, width, 3): streams that are drawn in one call."""
-    engine = DiffusionEngine(LevelEncoder(0), Batches(pack.frame_steps, COSTS), enrol_by(pack.encode, 32))
+    engine = DiffusionEngine(LevelEncoder(0), BatchPlanner(pack.frame_steps, COSTS), precompute_by(pack.encode, 32))
     streams = [engine.open(avatar) for avatar in cast]
     chunks = [Chunk(np.full(FRAME_SAMPLES, level, np.float32), index) for index, level in enumerate(LEVELS)]
     return np.array([[frame.rgb for frame in engine.step([Step(own, chunk) for own in streams])] for chunk in chunks])
@@ -59,7 +59,7 @@ def test_rows_of_several_presenters_are_drawn_as_on_onnx_runtime(miniature: Path
 def test_what_the_network_is_told_of_a_presenter_shows(miniature: Path, cast: list[FaceAvatar]) -> None:
     """Or the test before would not see rows that change places."""
     pack = load_pack(miniature, threads=1, batches=(1,))
-    encode, draw = enrol_by(pack.encode, 32), np.random.default_rng(3)
+    encode, draw = precompute_by(pack.encode, 32), np.random.default_rng(3)
     graph = pack.frame_steps[1]
     feeds = {spec.name: draw.normal(size=spec.shape).astype(np.float32) for spec in graph.inputs}
     told = [encode(avatar).feeds(0, tiny.motion()) for avatar in cast[:2]]

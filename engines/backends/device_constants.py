@@ -1,6 +1,6 @@
-"""What never changes of a presenter, carried to a device once and not with every frame. Knows no runtime.
+"""Caches per-avatar constants on the device, so that they are uploaded once and not with every frame.
 
-An array that nobody can write to is taken to stay as it is: that is how its maker says so.
+A read-only array counts as constant. Knows no runtime.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ D = TypeVar("D", bound=np.generic)
 Key = tuple[int, tuple[int, ...], tuple[int, ...], str]  # address, shape, strides, type
 
 
-class Kept(Generic[T]):
+class DeviceConstants(Generic[T]):
     """Copies on a device, each for as long as the array's memory lives. For one thread at a time."""
 
-    def __init__(self, carry: Callable[[NDArray[Any]], T]) -> None:
-        """carry: makes a copy on the device."""
-        self._carry = carry
+    def __init__(self, upload: Callable[[NDArray[Any]], T]) -> None:
+        """upload: makes a copy on the device."""
+        self._upload = upload
         self._copies: dict[int, dict[Key, T]] = {}  # by the identity of the array that owns the memory
 
     def of(self, array: NDArray[Any]) -> T | None:
-        """The copy of an array; None where the array may change, now or through the one whose memory it shares."""
-        owner = owner_of(array)
+        """The device copy of an array; None where the array, or the one whose memory it shares, is writeable."""
+        owner = base_array(array)
         if array.flags.writeable or owner.flags.writeable:
             return None
         if id(owner) not in self._copies:
@@ -36,11 +36,11 @@ class Kept(Generic[T]):
         copies = self._copies[id(owner)]
         key = (array.ctypes.data, array.shape, array.strides, array.dtype.str)
         if key not in copies:
-            copies[key] = self._carry(array)
+            copies[key] = self._upload(array)
         return copies[key]
 
     def forget(self, owner: int) -> None:
-        """What was carried of the memory of an array, by its identity."""
+        """Drop the copies of an array's memory. owner: id() of that array."""
         self._copies.pop(owner, None)
 
     def clear(self) -> None:
@@ -50,21 +50,21 @@ class Kept(Generic[T]):
         return sum(map(len, self._copies.values()))
 
 
-def _forget(kept: weakref.ref[Kept[Any]], owner: int) -> None:
-    """The copies must not live for as long as their array where nobody uses them."""
-    there = kept()
-    if there is not None:
-        there.forget(owner)
+def _forget(constants: weakref.ref[DeviceConstants[Any]], owner: int) -> None:
+    """Holds the cache weakly, so that a graph that was closed does not live as long as the arrays."""
+    cache = constants()
+    if cache is not None:
+        cache.forget(owner)
 
 
 def frozen(array: NDArray[D]) -> NDArray[D]:
-    """A copy that nobody can write to."""
+    """A read-only copy."""
     copy = np.array(array)
     copy.setflags(write=False)
     return copy
 
 
-def owner_of(array: NDArray[Any]) -> NDArray[Any]:
+def base_array(array: NDArray[Any]) -> NDArray[Any]:
     """The array whose memory this one shows: itself, unless it is a view."""
     while isinstance(array.base, np.ndarray):
         array = array.base

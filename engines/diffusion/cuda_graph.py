@@ -7,10 +7,10 @@ from pathlib import Path
 from torch import nn
 
 from engines.backends.api import Graph, Specs
-from engines.backends.choose import OpenGraph
 from engines.backends.onnxruntime import open_onnx
 from engines.backends.parity import LIMITS, expect_parity, random_probes
 from engines.backends.pytorch_cuda import open_torch_static
+from engines.backends.registry import OpenGraph
 from engines.diffusion.frame_step import FrameStep
 from engines.diffusion.pack import WEIGHTS, frame_step_specs, read_manifest
 from engines.diffusion.sd15 import model as sd15

@@ -11,7 +11,7 @@ from engines.diffusion.architecture import LATENT_CHANNELS, UNET_CHANNELS
 from engines.diffusion.sampler import BETA_FIRST, BETA_LAST, TIMESTEPS
 from engines.diffusion.sd15.errors import WeightsMissing, WeightsRefused
 from engines.diffusion.sd15.model import FACEID_PLUS, LIVE, PLAIN
-from engines.diffusion.sd15.sources import FETCH, Found, Part, adapter_kind, read_json
+from engines.diffusion.sd15.build.sources import FETCH, Found, Part, adapter_kind, read_json
 
 FOREIGN = {1024: "Stable Diffusion 2", 1280: "SDXL's refiner", 2048: "SDXL"}  # by the channels of their text
 SCALING = 0.18215  # of Stable Diffusion 1's latents

@@ -11,7 +11,7 @@ pytest.importorskip("transformers")
 import torch
 
 from engines.diffusion.sd15.errors import WeightsRefused
-from engines.diffusion.sd15.lora import fuse, fuse_numbered
+from engines.diffusion.sd15.build.lora import fuse, fuse_numbered
 from tests.engines.diffusion.sd15.weights import Tensors, face_lora, lora, matrix, unet
 
 PATH = Path("some.safetensors")

@@ -1,4 +1,4 @@
-"""What the network must know of a presenter and never changes: computed when they are first shown, then kept.
+"""Per-avatar conditioning of the network: precomputed when an avatar is first used, then cached in memory.
 
 Knows nothing of sessions.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.backends.api import Graph
-from engines.backends.kept import frozen
+from engines.backends.device_constants import frozen
 from engines.diffusion.noise_sensor import Calibration
 from engines.face.avatar import FaceAvatar
 from engines.face.structurist import StructureFrames
@@ -28,23 +28,23 @@ SHARED = 5  # frames of the loop with one encoding between them: the crop follow
 Floats = NDArray[np.float32]
 
 
-class Condition(Protocol):
-    """What a pack's network must know of one presenter."""
+class Conditioning(Protocol):
+    """The network's constant inputs for one avatar."""
 
     @property
     def calibration(self) -> Calibration | None:
-        """What is known of the network's noise; None where nothing is."""
+        """Measured noise of the network; None where the pack does not measure it."""
 
     def feeds(self, frame: int, motion: LipMotion) -> dict[str, Floats]:
-        """For a frame of the loop whose mouth is to move so: the frame step's inputs, but for structure, lam, noise."""
+        """Inputs of the frame step for a frame of the loop and a motion, without structure, lam and noise."""
 
 
-Enrol = Callable[[FaceAvatar], Condition]
+Precompute = Callable[[FaceAvatar], Conditioning]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Conditions:
-    """Of the embedded pack.
+class EmbeddedConditioning:
+    """Conditioning of the embedded pack.
 
     anchor (n, d): tokens of the mouth at its smallest opening; mask (1, h, w) and masked (k, 4, h, w): latents.
 
@@ -69,22 +69,22 @@ class Conditions:
         return latents
 
 
-def encode_crops(encode: Graph, crops: list[NDArray[np.uint8]], mask: Floats) -> Conditions:
+def encode_crops(encode: Graph, crops: list[NDArray[np.uint8]], mask: Floats) -> EmbeddedConditioning:
     """crops: (S, S, 3) uint8, the presenter with the mouth at rest, the first of which gives the anchor; mask: (S, S)
     float32 in [0, 1], weight of the drawn mouth."""
     found = [encode.run({"crop": as_input(crop)[None], "mask": mask[None, None]}) for crop in crops]
     masked = np.concatenate([each["masked"] for each in found])
-    # Frozen: a GPU then takes them over once, and not again with every frame.
-    return Conditions(frozen(found[0]["tokens"][0]), frozen(found[0]["mask_latent"][0]), frozen(masked))
+    # Read-only: a GPU backend then uploads them once and not with every frame.
+    return EmbeddedConditioning(frozen(found[0]["tokens"][0]), frozen(found[0]["mask_latent"][0]), frozen(masked))
 
 
-def enrol_by(encode: Graph, size: int) -> Enrol:
-    """The embedded pack's way to enrol. size: pixels of the crop's side."""
+def precompute_by(encode: Graph, size: int) -> Precompute:
+    """The precompute step of the embedded pack. size: pixels of the crop's side."""
 
-    def enrol(avatar: FaceAvatar) -> Conditions:
+    def precompute(avatar: FaceAvatar) -> EmbeddedConditioning:
         return encode_crops(encode, crops_at_rest(avatar, size), crop_mask(avatar.face, size))
 
-    return enrol
+    return precompute
 
 
 def crops_at_rest(avatar: FaceAvatar, size: int) -> list[NDArray[np.uint8]]:
@@ -107,30 +107,30 @@ def as_input(picture: NDArray[np.uint8]) -> Floats:
     return np.ascontiguousarray(picture.transpose(2, 0, 1) / np.float32(127.5) - 1, np.float32)
 
 
-class Enrolled:
-    """The conditions of every avatar that is in memory. Thread-safe; an avatar that nobody holds is forgotten."""
+class ConditioningCache:
+    """The conditioning of every avatar in memory. Thread-safe; entries go with their avatars (weak keys)."""
 
-    __slots__ = ("_enrol", "_known", "_looking", "_making")
+    __slots__ = ("_known", "_looking", "_making", "_precompute")
 
-    def __init__(self, enrol: Enrol) -> None:
-        self._enrol = enrol
-        self._known: WeakKeyDictionary[FaceAvatar, Condition] = WeakKeyDictionary()
-        # Two locks: who shows one presenter must not wait until another one has been encoded.
+    def __init__(self, precompute: Precompute) -> None:
+        self._precompute = precompute
+        self._known: WeakKeyDictionary[FaceAvatar, Conditioning] = WeakKeyDictionary()
+        # Two locks: a lookup of one avatar does not wait while another is precomputed.
         self._looking, self._making = threading.Lock(), threading.Lock()
 
-    def of(self, avatar: FaceAvatar) -> Condition:
+    def of(self, avatar: FaceAvatar) -> Conditioning:
         """Slow the first time."""
         return self._find(avatar) or self._make(avatar)
 
-    def _find(self, avatar: FaceAvatar) -> Condition | None:
+    def _find(self, avatar: FaceAvatar) -> Conditioning | None:
         with self._looking:
             return self._known.get(avatar)
 
-    def _make(self, avatar: FaceAvatar) -> Condition:
+    def _make(self, avatar: FaceAvatar) -> Conditioning:
         with self._making:
             found = self._find(avatar)
             if found is None:
-                found = self._enrol(avatar)
+                found = self._precompute(avatar)
                 with self._looking:
                     self._known[avatar] = found
             return found

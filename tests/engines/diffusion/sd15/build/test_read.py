@@ -16,9 +16,9 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from engines.diffusion.sd15.build import Settings, card, list_sources
+from engines.diffusion.sd15.build.pack_builder import Settings, card, list_sources
 from engines.diffusion.sd15.model import Sd15Model
-from engines.diffusion.sd15.read import empty_prompt, pretrained, read_text
+from engines.diffusion.sd15.build.read import empty_prompt, pretrained, read_text
 from tests.engines.diffusion.sd15.conftest import Folders
 from tests.engines.diffusion.sd15.networks import choice_of, face, network_of
 from tests.engines.diffusion.sd15.weights import WORDS, unet

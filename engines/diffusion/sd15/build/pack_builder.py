@@ -13,9 +13,9 @@ from engines.backends.onnxruntime import open_onnx
 from engines.backends.parity import Parity, expect_parity, random_probes
 from engines.backends.pytorch import open_torch
 from engines.diffusion.pack import PackError, file_hash
-from engines.diffusion.sd15.choice import Choice, Wish, choose
+from engines.diffusion.sd15.build.choice import Choice, Wish, choose
 from engines.diffusion.sd15.errors import WeightsRefused
-from engines.diffusion.sd15.export import export_graph, save_weights
+from engines.diffusion.sd15.build.export import export_graph, save_weights
 from engines.diffusion.sd15.frame_step import Latents, Tokens, frame_step
 from engines.diffusion.sd15.model import (
     FACEID_PLUS,
@@ -40,10 +40,10 @@ from engines.diffusion.sd15.pack import (
     read_manifest,
     write_manifest,
 )  # fmt: skip
-from engines.diffusion.sd15.read import hush, load_face, read_network
-from engines.diffusion.sd15.room import expect_room, room_at
+from engines.diffusion.sd15.build.read import hush, load_face, read_network
+from engines.diffusion.sd15.build.room import expect_room, room_at
 from engines.diffusion.sd15.solvers import few_steps
-from engines.diffusion.sd15.sources import find
+from engines.diffusion.sd15.build.sources import find
 
 AGREEMENT = Parity(worst=1e-3, mean=1e-3)  # of ONNX Runtime with PyTorch, both in single precision
 PROBES = 2

@@ -16,7 +16,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from engines.backends.api import GraphError
 from engines.backends.onnxruntime import open_onnx
 from engines.backends.parity import random_probes
-from engines.backends.typed_graph import SMALL, converted, lower, raised, skeleton, typed_model, weight_files
+from engines.backends.precision import SMALL, converted, lower, raised, skeleton, typed_model, weight_files
 from tests.engines.backends.small_graph import small_model, write_small
 
 LOW = {"float16": TensorProto.FLOAT16, "bfloat16": TensorProto.BFLOAT16}

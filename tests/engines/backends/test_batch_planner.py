@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.backends.api import GraphError, Tensors, TensorSpec, check_feeds
-from engines.backends.batches import Batches, exact, measured
+from engines.backends.batch_planner import BatchPlanner, linear_cost, measured_cost
 
 SIZES = (1, 2, 4, 8, 16)
 
@@ -41,15 +41,15 @@ def graphs(runs: list[int]) -> dict[int, Doubler]:
     return {size: Doubler(size, runs) for size in SIZES}
 
 
-def affine(fixed: float, each: float) -> Batches:
-    return Batches(graphs([]), {size: fixed + each * size for size in SIZES})
+def affine(fixed: float, each: float) -> BatchPlanner:
+    return BatchPlanner(graphs([]), {size: fixed + each * size for size in SIZES})
 
 
 @pytest.mark.parametrize(
     ("rows", "sizes"), [(0, ()), (1, (1,)), (3, (2, 1)), (7, (4, 2, 1)), (16, (16,)), (37, (16, 16, 4, 1))]
 )
 def test_where_rows_cost_the_same_none_is_filled_up(rows: int, sizes: tuple[int, ...]) -> None:
-    assert exact(graphs([])).sizes(rows) == sizes
+    assert linear_cost(graphs([])).sizes(rows) == sizes
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_where_rows_are_dear_the_same_rule_runs_several() -> None:
 
 def test_every_row_gets_its_own_answer_and_what_was_filled_up_is_dropped() -> None:
     runs: list[int] = []
-    batches = Batches(graphs(runs), dict.fromkeys(SIZES, 1.0))
+    batches = BatchPlanner(graphs(runs), dict.fromkeys(SIZES, 1.0))
     rows = [{"x": np.array([row, -row], np.float32)} for row in range(11)]
     np.testing.assert_array_equal([result["y"] for result in batches.run(rows)], [2 * row["x"] for row in rows])
     assert runs == [16]
@@ -80,14 +80,14 @@ def test_a_graph_that_takes_rows_gets_them_as_they_are() -> None:
             return [{"y": 2 * row["x"]} for row in rows]
 
     runs: list[int] = []
-    batches = Batches({size: ByRows(size, runs) for size in SIZES}, dict.fromkeys(SIZES, 1.0))
+    batches = BatchPlanner({size: ByRows(size, runs) for size in SIZES}, dict.fromkeys(SIZES, 1.0))
     rows = [{"x": np.array([row, -row], np.float32)} for row in range(11)]
     np.testing.assert_array_equal([result["y"] for result in batches.run(rows)], [2 * row["x"] for row in rows])
     assert runs == [11]
 
 
 def test_no_rows_run_nothing() -> None:
-    assert exact(graphs([])).run([]) == []
+    assert linear_cost(graphs([])).run([]) == []
 
 
 def test_costs_are_measured_by_the_clock_that_is_given() -> None:
@@ -97,9 +97,9 @@ def test_costs_are_measured_by_the_clock_that_is_given() -> None:
         """A run takes the square of its rows, and the third of all runs an hour."""
         return sum(3600.0 if place == 2 else size**2 for place, size in enumerate(runs))
 
-    assert measured(graphs(runs), now).costs == {size: size**2 for size in SIZES}
+    assert measured_cost(graphs(runs), now).costs == {size: size**2 for size in SIZES}
 
 
 def test_a_single_row_must_be_possible() -> None:
     with pytest.raises(GraphError, match=r"expected a batch of 1 and a cost of each, got \[2\]"):
-        exact({2: Doubler(2)})
+        linear_cost({2: Doubler(2)})

@@ -16,7 +16,7 @@ from typing import Any
 
 from engines.diffusion.sd15.errors import WeightsMissing, WeightsRefused
 from engines.diffusion.sd15.model import FACEID_PLUS, PLAIN, PLUS
-from engines.diffusion.sd15.tensor_file import PICKLES, UNPICKLE, TensorFile, read_header
+from engines.diffusion.sd15.build.tensor_file import PICKLES, UNPICKLE, TensorFile, read_header
 
 CONFIG = "config.json"
 # Of a folder's files those that are read, the first that is there: full precision before half.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engines.backends.choose import AUTO, BACKENDS, PRECISIONS, PYTORCH_CUDA, TENSORRT, UnknownBackend, precision_of
+from engines.backends.registry import AUTO, BACKENDS, PRECISIONS, PYTORCH_CUDA, TENSORRT, UnknownBackend, precision_of
 
 
 @pytest.mark.parametrize(

@@ -15,15 +15,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import CLIPTextModel
 
-from engines.diffusion.sd15 import lora
-from engines.diffusion.sd15.choice import Choice
+from engines.diffusion.sd15.build import lora
+from engines.diffusion.sd15.build.choice import Choice
 from engines.diffusion.sd15.clip import ClipSizes
 from engines.diffusion.sd15.errors import WeightsRefused
 from engines.diffusion.sd15.model import FACEID_PLUS, PLAIN, Config, Sd15Model
 from engines.diffusion.sd15.network import TEXT_TOKENS, Layers, Network, cross_attentions, prompt_width
 from engines.diffusion.sd15.projection import PLAIN_TOKENS, FaceQueries
-from engines.diffusion.sd15.sources import Part, read_json
-from engines.diffusion.sd15.tensor_file import read_header
+from engines.diffusion.sd15.build.sources import Part, read_json
+from engines.diffusion.sd15.build.tensor_file import read_header
 
 FETCH_AGAIN = "fetch the folder again: its files belong together"
 UNIT = 0.01  # how far from 1 an embedding's length may be
