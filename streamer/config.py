@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import sys
 import tomllib
 import types
 import typing
@@ -15,6 +16,7 @@ from streamer.errors import ConfigError
 
 T = TypeVar("T")
 
+DEFAULT_LOOP = "asyncio" if sys.platform == "win32" else "uvloop"  # there is no uvloop for Windows
 AUTO_MARGIN_MS = -1.0  # as the engine says that it needs
 
 # As RFC 7064 and RFC 7065 write them, with a host that is a name or an IPv4 address: the WebRTC library takes no other.
@@ -26,7 +28,7 @@ EXPECTED_URL = 'addresses such as "stun:host:3478" or "turn:host:3478?transport=
 class ServerConfig:
     host: str = "127.0.0.1"
     port: int = 8080
-    loop: str = "uvloop"  # or "asyncio"
+    loop: str = DEFAULT_LOOP  # "uvloop" or "asyncio"
     max_sessions: int = 3
     max_viewers: int = 8  # per session
 

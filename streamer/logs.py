@@ -17,13 +17,15 @@ SECRET = re.compile(
     r"|(?P<line>a=candidate:|Authorization:)[^\r\n\"'\\]+",  # of several words
     re.IGNORECASE,
 )
-STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# No extras: fields of every record, and uvicorn's second copy of its message with a terminal's colour codes in it.
+STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+COLOURS = re.compile(r"(\x1b|\\u001b)\[[0-9;]*m")  # as they are, and as JSON writes them
 NOISY = ("aiortc", "aioice", "av", "libav", "uvicorn.access")
 
 
 def redact(text: str) -> str:
-    """A whole line as it would be written, messages, extras and tracebacks alike, with its secrets blackened."""
-    return SECRET.sub(lambda match: (match["word"] or match["line"]) + "•••", text)
+    """A whole line as it would be written, messages, extras and tracebacks alike, without its secrets and colours."""
+    return SECRET.sub(lambda match: (match["word"] or match["line"]) + "•••", COLOURS.sub("", text))
 
 
 def extras(record: logging.LogRecord) -> dict[str, object]:

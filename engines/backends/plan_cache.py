@@ -7,7 +7,6 @@ is written last: without it there is no plan.
 
 from __future__ import annotations
 
-import fcntl
 import glob
 import hashlib
 import json
@@ -149,6 +148,8 @@ class PlanCache:
     @contextmanager
     def building(self, key: PlanKey, wait: Callable[[], object]) -> Iterator[None]:
         """For one process at a time; `wait` is called before another one is waited for."""
+        import fcntl  # late: there is none on Windows
+
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / f"{key.stem}.lock").open("w") as file:
             try:

@@ -1,4 +1,4 @@
-"""The words of `lipcast avatar`. The work is in avatars and avatar_archive; here is what people type and read."""
+"""The arguments of `lipcast avatar`. The work is in avatars.py and avatar_archive.py."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ CONSENT = (
 Run = Callable[[argparse.Namespace], int]
 
 
-def add_avatar_arguments(words: argparse.ArgumentParser) -> None:
-    commands = words.add_subparsers(title="commands", required=True, metavar="COMMAND")
+def add_avatar_arguments(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_create(commands.add_parser("create", help="make an avatar of a portrait or a clip"))
     listing = _command(commands, "list", "say which presenters there are", list_avatars)
     preview = _command(commands, "preview", "draw an avatar with several mouth shapes", preview_avatar)
@@ -40,26 +40,26 @@ def add_avatar_arguments(words: argparse.ArgumentParser) -> None:
 def _command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, help_: str, run: Run
 ) -> argparse.ArgumentParser:
-    words = commands.add_parser(name, help=help_)
-    words.set_defaults(command=run)
-    return words
+    parser = commands.add_parser(name, help=help_)
+    parser.set_defaults(command=run)
+    return parser
 
 
-def _add_create(words: argparse.ArgumentParser) -> None:
-    words.add_argument("name", metavar="NAME", help="lower-case letters, digits, - and _")
-    words.add_argument("file", type=Path, metavar="FILE", help="JPEG, PNG or WebP; or MP4, MOV, WebM or MKV to 60 s")
-    words.add_argument("--landmarks", type=Path, metavar="POINTS.json", help="the face's points, instead of looking")
-    words.add_argument("--model", type=Path, metavar="FILE.task", help="MediaPipe's face_landmarker.task, if at hand")
-    words.add_argument("--consent", metavar="TEXT", help="who agreed to this avatar, and how; kept in it")
-    words.add_argument("--title", metavar="TEXT", help="the name that people read (default: NAME)")
-    words.add_argument("--out", type=Path, metavar="FOLDER", help="write the avatar's folder here instead")
-    words.add_argument("--force", action="store_true", help="overwrite an avatar of that name")
-    _add_folder(words)
-    words.set_defaults(command=create_avatar)
+def _add_create(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="lower-case letters, digits, - and _")
+    parser.add_argument("file", type=Path, metavar="FILE", help="JPEG, PNG or WebP; or MP4, MOV, WebM or MKV to 60 s")
+    parser.add_argument("--landmarks", type=Path, metavar="POINTS.json", help="the face's points, instead of looking")
+    parser.add_argument("--model", type=Path, metavar="FILE.task", help="MediaPipe's face_landmarker.task, if at hand")
+    parser.add_argument("--consent", metavar="TEXT", help="who agreed to this avatar, and how; kept in it")
+    parser.add_argument("--title", metavar="TEXT", help="the name that people read (default: NAME)")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="write the avatar's folder here instead")
+    parser.add_argument("--force", action="store_true", help="overwrite an avatar of that name")
+    _add_folder(parser)
+    parser.set_defaults(command=create_avatar)
 
 
-def _add_folder(words: argparse.ArgumentParser) -> None:
-    words.add_argument("--presenters", type=Path, metavar="FOLDER", help="where your avatars are")
+def _add_folder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--presenters", type=Path, metavar="FOLDER", help="where your avatars are")
 
 
 def create_avatar(options: argparse.Namespace) -> int:

@@ -12,27 +12,27 @@ from lipcast.commands.errors import CommandError
 
 TREE = Path(__file__).parents[2]
 QUESTIONS = {
-    "latency": "how late are lips and voice at the viewer, and how far apart?",
-    "sessions": "how many sessions fit, and does anything stay behind?",
+    "latency": "how late are lips and audio at the viewer, and how far apart?",
+    "sessions": "how many sessions fit, and does anything leak?",
     "engine": "what does a frame cost, and a start?",
-    "quality": "how like rendered truth are the pictures, with each part of the method switched off?",
-    "lips": "how true are the lips?",
-    "structurist": "how true are structure frames, and what do they cost?",
-    "steps": "how fast is Stable Diffusion's frame step on this GPU?",
+    "quality": "how close are frames to rendered truth, with each part of the method switched off?",
+    "lips": "how accurate are the lips?",
+    "structurist": "how accurate are structure frames, and what do they cost?",
+    "steps": "how long does Stable Diffusion's frame step take on this GPU?",
 }
 
 
-def bench(question: str, words: Sequence[str], tree: Path = TREE) -> int:
-    """Its exit status. words: the benchmark's own.
+def bench(question: str, arguments: Sequence[str], tree: Path = TREE) -> int:
+    """Its exit status. arguments: the benchmark's own.
 
     Raises:
         CommandError: there are no benchmarks beside this installation.
     """
     if not (tree / "benchmarks" / f"{question}.py").is_file():
         raise CommandError(
-            f"expected the benchmarks in {tree / 'benchmarks'}, and they are not there: they come with the source tree;"
+            f"expected the benchmarks in {tree / 'benchmarks'}, found none: they come with the source tree;"
             " install Lipcast from a clone, with pip install -e '.[dev]'"
         )
     path = os.pathsep.join(filter(None, (str(tree), os.environ.get("PYTHONPATH"))))
-    command = [sys.executable, "-m", f"benchmarks.{question}", *words]
+    command = [sys.executable, "-m", f"benchmarks.{question}", *arguments]
     return subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=False).returncode

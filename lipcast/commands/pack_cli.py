@@ -1,4 +1,4 @@
-"""The words of `lipcast pack`. The work is in packs; here is what people type and read."""
+"""The arguments of `lipcast pack`. The work is in packs.py."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SETTINGS = ("mode", "resolution", "steps", "strength", "guidance", "lip_scale", 
 Run = Callable[[argparse.Namespace], int]
 
 
-def add_pack_arguments(words: argparse.ArgumentParser) -> None:
-    commands = words.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add_build(commands.add_parser("build", help="build a pack of weights that you have"))
-    show = commands.add_parser("show", help="say what a pack is, and whether its files are whole")
+def add_pack_arguments(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_build(commands.add_parser("build", help="build a pack from weights that you have"))
+    show = commands.add_parser("show", help="describe a pack and check its files")
     show.add_argument(
         "folder", type=Path, nargs="?", metavar="FOLDER", help="of the pack (default: the one that ships)"
     )
@@ -30,29 +30,29 @@ def add_pack_arguments(words: argparse.ArgumentParser) -> None:
         "--max-batch",
         type=_batch,
         metavar="N",
-        help="the server's engine.max_batch: compile every batch that it asks for (default: 16, so for all servers)",
+        help="the server's engine.max_batch: compile every batch size that it uses (default: 16, for all servers)",
     )
     sizes.add_argument(
         "--batch",
         type=_batch,
         action="append",
         metavar="N",
-        help="compile batches of N frames alone; may be said again",
+        help="compile only batches of N frames; may be given several times",
     )
     compile_.add_argument(
         "--precision",
         choices=("float16", "bfloat16", "float32"),
         default="float16",
-        help="of its arithmetic, as the server's engine.precision says (default: float16, which is its auto)",
+        help="of its arithmetic, as in the server's engine.precision (default: float16, which is its auto)",
     )
     compile_.set_defaults(command=compile_pack)
 
 
-def _add_build(words: argparse.ArgumentParser) -> None:
-    kinds = words.add_subparsers(title="kinds", required=True, metavar="KIND")
+def _add_build(parser: argparse.ArgumentParser) -> None:
+    kinds = parser.add_subparsers(title="kinds", required=True, metavar="KIND")
     sd15 = kinds.add_parser("sd15", help="Stable Diffusion 1.5 inpainting and IP-Adapter, photoreal, for GPUs")
     sd15.add_argument(
-        "--weights", nargs="+", required=True, metavar="PLACE",
+        "--weights", nargs="+", required=True, metavar="SOURCE",
         help="folders or files with the weights, or names of models in the cache of huggingface_hub",
     )  # fmt: skip
     sd15.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the pack's folder")
@@ -66,14 +66,14 @@ def _add_build(words: argparse.ArgumentParser) -> None:
     sd15.add_argument("--resolution", type=int, choices=RESOLUTIONS, help="pixels (default 256 live, 512 paper)")
     sd15.add_argument("--steps", type=int, metavar="N", help="of sampling (default 2 live, 20 paper)")
     sd15.add_argument(
-        "--strength", type=float, metavar="S", help="how far live noises the structure frame (default 0.5)"
+        "--strength", type=float, metavar="S", help="how much noise live adds to the structure frame (default 0.5)"
     )
     sd15.add_argument("--guidance", type=float, metavar="G", help="of paper's classifier-free guidance (default 7.5)")
     sd15.add_argument("--adapter", default="", metavar="NAME", help="plain, plus, faceid-plus or a file's name")
     sd15.add_argument("--lip-scale", type=float, default=1.0, metavar="S", help="of the lip tokens (default 1)")
     sd15.add_argument("--identity-scale", type=float, metavar="S", help="of the presenter's picture (default 0.3)")
     sd15.add_argument("--lora", default="", metavar="FILE", help="name of the few-step LoRA, where there are several")
-    sd15.add_argument("--no-lora", action="store_true", help="for a UNet that takes few steps by itself")
+    sd15.add_argument("--no-lora", action="store_true", help="for a UNet that was distilled for few steps")
     sd15.add_argument(
         "--face-embedding",
         type=Path,

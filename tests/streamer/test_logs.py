@@ -91,3 +91,17 @@ def test_the_libraries_that_print_offers_are_held_back(name: str) -> None:
         logging.getLogger(name).debug(CHROMIUM)
         logging.getLogger(name).info(CHROMIUM)
     assert written.getvalue() == ""
+
+
+@both
+def test_no_terminal_s_colours_get_into_the_log(form: str) -> None:
+    """uvicorn sends a second copy of its message, with colour codes in it."""
+    with logs(form) as kept:
+        logging.getLogger("uvicorn.error").info(
+            "Started process [%d]", 7, extra={"color_message": "Started process [\x1b[36m%d\x1b[0m]"}
+        )
+        logging.getLogger("other").info("\x1b[31mred\x1b[0m")
+        assert "Started process [7]" in kept.getvalue()
+        assert "color_message" not in kept.getvalue()
+        assert "\x1b" not in kept.getvalue()
+        assert "u001b" not in kept.getvalue()

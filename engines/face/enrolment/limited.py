@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -63,11 +62,7 @@ def ask(module: str, request: Mapping[str, Any]) -> Answer:
 
 def answer(work: Callable[[Answer], Answer]) -> None:
     """The child's end: limit this process, do the work, say the answer."""
-    limit(resource.RLIMIT_AS, MEMORY)
-    limit(resource.RLIMIT_CPU, CPU_S)
-    limit(resource.RLIMIT_FSIZE, FILE_BYTES)
-    limit(resource.RLIMIT_NOFILE, DESCRIPTORS)
-    limit(resource.RLIMIT_CORE, 0)
+    limit_process()
     try:
         said: Answer = {"answer": work(json.loads(sys.argv[1]))}
     except ValueError as error:
@@ -78,11 +73,23 @@ def answer(work: Callable[[Answer], Answer]) -> None:
     sys.stdout.flush()
 
 
-def limit(what: int, most: int) -> None:
-    """Lower a limit of this process for good."""
-    _, hard = resource.getrlimit(what)
-    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(what, (most, most))
+def limit_process() -> None:
+    """Lower the limits of this process for good. Windows has none of this kind: there the time limit alone holds."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    limits = (
+        (resource.RLIMIT_AS, MEMORY),
+        (resource.RLIMIT_CPU, CPU_S),
+        (resource.RLIMIT_FSIZE, FILE_BYTES),
+        (resource.RLIMIT_NOFILE, DESCRIPTORS),
+        (resource.RLIMIT_CORE, 0),
+    )
+    for what, most in limits:
+        _, hard = resource.getrlimit(what)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (most, most))
 
 
 def _ending(status: int, stderr: bytes) -> str:

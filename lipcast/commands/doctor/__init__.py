@@ -1,1 +1,1 @@
-"""What is installed, what works, and how to mend what does not."""
+"""What is installed, what works, and how to fix what does not."""

@@ -1,4 +1,4 @@
-"""The whole examination, in the order of the report. Knows no details of any part."""
+"""All checks, in the order of the report. Knows no details of any part."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lipcast.commands.doctor import ice, machine, network, performance
-from lipcast.commands.doctor.finding import Finding, broken, good
+from lipcast.commands.doctor.finding import Finding, error, good
 from streamer.config import Config, load_config
 from streamer.errors import ConfigError
 
 
 def examine(path: Path | None, clock: Callable[[], float]) -> Iterator[Finding]:
-    """What is found with the configuration at `path`, or the defaults; `clock` is monotonic seconds."""
+    """The findings for the configuration at `path`, or the defaults; `clock` is monotonic seconds."""
     config = Config()
     yield from machine.python()
     yield from machine.packages()
     try:
         config = load_config(path)
-    except ConfigError as error:
-        yield broken("Configuration", str(error), "mend the file; what follows is about the defaults")
+    except ConfigError as problem:
+        yield error("Configuration", str(problem), "fix the file; the lines below are about the defaults")
     else:
-        yield good("Configuration", f"{path} is right" if path else "the defaults")
+        yield good("Configuration", f"{path} is valid" if path else "the defaults")
     yield from machine.event_loop(config.server)
     yield from machine.codecs()
     yield from machine.backends()

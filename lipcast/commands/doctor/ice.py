@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aioice import stun
 
-from lipcast.commands.doctor.finding import Finding, broken, good
+from lipcast.commands.doctor.finding import Finding, error, good
 from lipcast.commands.doctor.network import MEDIA
 from streamer.config import IceServer
 
@@ -18,7 +18,7 @@ PATIENCE_S = 0.7  # for each
 PORTS = {"stun": 3478, "turn": 3478, "stuns": 5349, "turns": 5349}  # RFC 7064 and RFC 7065, section 3.2
 LONGEST_ANSWER = 2048  # bytes
 URL = re.compile(r"(?P<scheme>stuns?|turns?):(?P<host>\[[^\]]+\]|[^:?]+)(:(?P<port>\d+))?(\?transport=(?P<by>\w+))?")
-MEND = "check the address and the firewall, or take the server out of webrtc.ice_servers"
+FIX = "check the address and the firewall, or take the server out of webrtc.ice_servers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,11 @@ def ice_servers(servers: Sequence[IceServer]) -> Iterator[Finding]:
 def reached(url: str, patience_s: float = PATIENCE_S) -> Finding:
     server = parse(url)
     if server is None:
-        return broken(MEDIA, f"{url}: not the address of a STUN or TURN server", 'write it as "stun:host:3478"')
+        return error(MEDIA, f"{url}: not the address of a STUN or TURN server", 'write it as "stun:host:3478"')
     try:
         answer = bind(server, patience_s) if server.datagrams else connect(server, patience_s)
-    except OSError as error:
-        return broken(MEDIA, f"{url}: no answer ({error.strerror or 'timed out'})", MEND)
+    except OSError as problem:
+        return error(MEDIA, f"{url}: no answer ({problem.strerror or 'timed out'})", FIX)
     return good(MEDIA, f"{url} {answer}")
 
 
@@ -77,8 +77,8 @@ def bind(server: Server, patience_s: float) -> str:
                 answer = stun.parse_message(datagrams.recv(LONGEST_ANSWER))
             except TimeoutError:
                 continue
-            except ValueError as error:
-                raise OSError(f"what answers is no STUN server: {error}") from error
+            except ValueError as problem:
+                raise OSError(f"what answers is no STUN server: {problem}") from problem
             return f"answers; it sees this machine as {seen_as(answer)}"
     raise TimeoutError
 

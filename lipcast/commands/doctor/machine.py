@@ -13,13 +13,13 @@ from pathlib import Path
 
 import av
 
-from lipcast.commands.doctor.finding import Finding, absent, broken, care, good
+from lipcast.commands.doctor.finding import Finding, error, good, missing, warning
 from streamer.config import ServerConfig
 
 NEEDED_PYTHON = (3, 11)
 CODECS = (  # encoder, what for, is a session impossible without it
-    ("libvpx", "VP8, the picture of most sessions", True),
-    ("libopus", "Opus, the sound of every session", True),
+    ("libvpx", "VP8, the video of most sessions", True),
+    ("libopus", "Opus, the audio of every session", True),
     ("libx264", "H.264, for browsers without VP8 and for `lipcast render`", False),
     ("aac", "AAC, for `lipcast render`", False),
 )
@@ -28,25 +28,25 @@ CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds of CP
 
 
 def python() -> Iterator[Finding]:
-    said = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    found = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
     if sys.version_info >= NEEDED_PYTHON:
-        yield good("Python", said)
+        yield good("Python", found)
     else:
-        yield broken("Python", said, "use Python 3.11 or later")
+        yield error("Python", found, "use Python 3.11 or later")
 
 
 def packages() -> Iterator[Finding]:
     """Everything that the base install brings."""
-    found, missing = [], []
+    found, lacking = [], []
     for name in base_requirements(requires("lipcast") or []):
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
-            missing.append(name)
+            lacking.append(name)
     if found:
         yield good("Python", ", ".join(found))
-    if missing:
-        yield broken("Python", f"not installed: {', '.join(missing)}", f"pip install {' '.join(missing)}")
+    if lacking:
+        yield error("Python", f"not installed: {', '.join(lacking)}", f"pip install {' '.join(lacking)}")
 
 
 def base_requirements(requirements: list[str]) -> list[str]:
@@ -59,7 +59,7 @@ def event_loop(server: ServerConfig) -> Iterator[Finding]:
     if importlib.util.find_spec("uvloop"):
         yield good("Event loop", f"{server.loop}; uvloop {version('uvloop')} and asyncio both work")
     elif server.loop == "uvloop":
-        yield broken("Event loop", "uvloop is not installed", "pip install uvloop, or serve with --loop asyncio")
+        yield error("Event loop", "uvloop is not installed", "pip install uvloop, or serve with --loop asyncio")
     else:
         yield good("Event loop", "asyncio")
 
@@ -69,9 +69,9 @@ def codecs() -> Iterator[Finding]:
         if can_encode(name):
             yield good("Codecs", f"{name}: {purpose}")
         elif vital:
-            yield broken("Codecs", f"{name} is missing: {purpose}", "install the wheel of av: pip install -U av")
+            yield error("Codecs", f"{name} is missing: {purpose}", "install the wheel of av: pip install -U av")
         else:
-            yield care("Codecs", f"{name} is missing: {purpose}", "install the wheel of av: pip install -U av")
+            yield warning("Codecs", f"{name} is missing: {purpose}", "install the wheel of av: pip install -U av")
 
 
 def can_encode(name: str) -> bool:
@@ -104,21 +104,21 @@ def backends() -> Iterator[Finding]:
         if importlib.util.find_spec(name):
             yield good("Backends", f"{name} {version(name)}")
         else:
-            yield absent("Backends", f"{name}: not installed")
+            yield missing("Backends", f"{name}: not installed")
 
 
 def onnxruntime() -> Finding:
     try:
         import onnxruntime
-    except ImportError as error:
-        return broken("Backends", f"onnxruntime does not load: {error}", REINSTALL)
+    except ImportError as problem:
+        return error("Backends", f"onnxruntime does not load: {problem}", REINSTALL)
     providers = [name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()]
     return good("Backends", f"onnxruntime {onnxruntime.__version__}, on: {', '.join(providers)}")
 
 
 def torch() -> Finding:
     if not importlib.util.find_spec("torch"):
-        return absent("Backends", "torch: not installed")
+        return missing("Backends", "torch: not installed")
     torch = importlib.import_module("torch")
     if not torch.cuda.is_available():
         return good("Backends", f"torch {torch.__version__}, without a GPU")

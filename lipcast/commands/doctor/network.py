@@ -2,49 +2,38 @@
 
 from __future__ import annotations
 
-import errno
 import ipaddress
 import socket
 from collections.abc import Iterator, Sequence
 
 from aioice.ice import get_host_addresses
 
-from lipcast.commands.doctor.finding import Finding, broken, care, good
+from lipcast.commands.doctor.finding import Finding, error, good, warning
+from lipcast.commands.serve import PortError, listen, url_of
 from streamer.config import ServerConfig
 
 HTTP = "Page"
-MEDIA = "Sound and pictures"
-MENDS = {
-    errno.EADDRINUSE: "something listens there already, perhaps Lipcast itself: stop it, or choose another --port",
-    errno.EACCES: "ports below 1024 are the administrator's: choose a --port above, or put a proxy in front",
-    errno.EADDRNOTAVAIL: "this machine has no such address: choose another --host, such as 127.0.0.1",
-}
+MEDIA = "Audio and video"
 
 
 def http_port(server: ServerConfig) -> Iterator[Finding]:
     where = f"{server.host} port {server.port}"
     try:
-        for family, kind, protocol, _, address in socket.getaddrinfo(
-            server.host, server.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
-            with socket.socket(family, kind, protocol) as listener:
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
-                listener.bind(address)
-    except socket.gaierror as error:
-        yield broken(HTTP, f"{server.host}: not known ({error.strerror})", "choose another --host, such as 127.0.0.1")
-    except OSError as error:
-        mend = MENDS.get(error.errno or 0, "choose another --host or --port")
-        yield broken(HTTP, f"{where}: {error.strerror}", mend)
-    else:
-        yield good(HTTP, f"{where} is free")
+        listeners = listen(server.host, server.port)
+    except PortError as problem:
+        yield error(HTTP, f"{where}: {problem.reason}", problem.fix)
+        return
+    for listener in listeners:
+        listener.close()
+    yield good(HTTP, f"{where} is free")
 
 
 def microphone(server: ServerConfig) -> Iterator[Finding]:
     """Browsers give the microphone to secure contexts only: https, or this very machine."""
     if is_loopback(server.host):
-        yield good(HTTP, f"http://{server.host}:{server.port} may use the microphone (on this machine)")
+        yield good(HTTP, f"{url_of(server.host, server.port)} may use the microphone (on this machine)")
     else:
-        yield care(
+        yield warning(
             HTTP,
             f"{server.host}: browsers on other machines get the microphone over https only",
             "put a proxy that speaks TLS in front (see configs/lan.toml); on this machine,"
@@ -66,14 +55,14 @@ def media_addresses() -> Iterator[Finding]:
 def offered(addresses: Sequence[str]) -> Iterator[Finding]:
     """addresses: those which the WebRTC library offers to browsers, that is all but loopback."""
     if not addresses:
-        yield broken(
+        yield error(
             MEDIA,
             "this machine has no address but loopback, so none is offered and no browser can connect, not even here",
             "connect a network; in a container, give it one",
         )
     for address in addresses:
         if refusal := udp_refusal(address):
-            yield broken(MEDIA, f"{address}: {refusal}", "allow UDP sockets, or take the address away")
+            yield error(MEDIA, f"{address}: {refusal}", "allow UDP sockets, or take the address away")
         else:
             yield good(MEDIA, f"{address} is offered to browsers, at UDP ports that the system chooses")
 
@@ -84,6 +73,6 @@ def udp_refusal(address: str) -> str:
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as datagrams:
             datagrams.bind((address, 0))
-    except OSError as error:
-        return error.strerror or str(error)
+    except OSError as problem:
+        return problem.strerror or str(problem)
     return ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.api import Avatar, Engine, Step
-from lipcast.commands.doctor.finding import Finding, broken, care, good
+from lipcast.commands.doctor.finding import Finding, error, good, warning
 from streamer.audio.synthetic_speech import synthetic_speech
 from streamer.config import Config, EngineConfig
 from streamer.output.video_encoder import VideoEncoder
@@ -16,24 +16,24 @@ from streamer.wiring import load_engine_of, presenters_of, worker_count
 
 PART = "Engine"
 FRAMES = 50  # two seconds of talking
-WARM_UP_FRAMES = 10  # a voice must be told from a noise first, and the first calls of a runtime are slow
-OVERHEAD = 1.6  # sound, encryption and packets, in parts of what encoding the picture takes: measured on two cores
-USABLE = 0.7  # of a processor: a fuller one has no time for every picture now and then; measured on two cores
+WARM_UP_FRAMES = 10  # voice activity must be detected first, and the first calls of a runtime are slow
+OVERHEAD = 1.6  # audio, encryption and packets, as a multiple of the time to encode a frame: measured on two cores
+USABLE = 0.7  # of a processor: beyond it some frames are late or degraded; measured on two cores
 
 Clock = Callable[[], float]  # monotonic seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one frame, in ms: mean and 95th percentile of the engine, which draws some frames at less cost than others;
-    median of the VP8 encoder."""
+    """Of one frame, in ms: mean and 95th percentile of the engine, whose frames differ in cost; median of the VP8
+    encoder."""
 
     engine_mean: float
     engine_p95: float
     encoder_p50: float
 
     def sessions(self, workers: int, processors: float, frame_ms: float) -> int:
-        """An estimate. So many workers draw, one thread does all that is not pictures, and all share the processors."""
+        """An estimate: workers draw in parallel, one thread does all but video, and all share the processors."""
         rest = OVERHEAD * self.encoder_p50
         whole = self.engine_mean + self.encoder_p50 + rest
         busiest = max(self.engine_mean / workers, rest, whole / processors)
@@ -43,8 +43,12 @@ class Cost:
 def load_avatar(config: Config, processors: float, clock: Clock) -> Iterator[Finding]:
     try:
         engine = load_engine_of(config.engine, worker_count(config.engine))
-    except (LookupError, ValueError, OSError, ImportError, RuntimeError) as error:
-        yield broken(PART, f"engine {config.engine.name!r}: {error}", "mend [engine] in the configuration as it says")
+    except (LookupError, ValueError, OSError, ImportError, RuntimeError) as problem:
+        yield error(
+            PART,
+            f"engine {config.engine.name!r}: {problem}",
+            "change [engine] in the configuration",
+        )
         return
     yield good(PART, f"engine {config.engine.name!r}, look-ahead {config.engine.lookahead_ms} ms")
     avatar = yield from presenters(config.engine)
@@ -57,54 +61,54 @@ def presenters(config: EngineConfig) -> Generator[Finding, None, Avatar | None]:
     """Load them all; returns the last that could be."""
     try:
         known = presenters_of(config)
-    except ValueError as error:
-        yield broken(PART, f"no presenters: {error}", "mend engine.presenters, or install Lipcast again")
+    except ValueError as problem:
+        yield error(PART, f"no presenters: {problem}", "correct engine.presenters, or install Lipcast again")
         return None
     avatar = None
     for name in known.all:
         try:
             avatar = known.load(name)
-        except (ValueError, OSError) as error:
-            yield broken(PART, f"presenter {name!r}: {error}", "make the avatar again, or take its folder away")
+        except (ValueError, OSError) as problem:
+            yield error(PART, f"presenter {name!r}: {problem}", "make the avatar again, or remove its folder")
         else:
             yield good(PART, f"presenter {name!r}, {avatar.width}×{avatar.height}")
     if config.presenter and config.presenter not in known.all:
-        mend = f"set engine.presenter to one of: {', '.join(known.all)}"
-        yield broken(PART, f"the presenter offered first, {config.presenter!r}, does not exist", mend)
+        fix = f"set engine.presenter to one of: {', '.join(known.all)}"
+        yield error(PART, f"the presenter offered first, {config.presenter!r}, does not exist", fix)
     return avatar
 
 
 def speed(cost: Cost, config: Config, processors: float, budget: float, usual_ms: float) -> Iterator[Finding]:
     """budget: ms between two frames; usual_ms: what the engine declares that a frame costs."""
     margin_ms = 1000 * config.engine.margin_s(usual_ms)
-    said = (
+    frame_cost = (
         f"a frame costs {cost.engine_mean:.1f} ms to draw (p95 {cost.engine_p95:.1f}) and {cost.encoder_p50:.1f} ms"
         f" to encode, of {budget:.0f} ms"
     )
     sessions = cost.sessions(worker_count(config.engine), processors, budget)
     wanted = config.server.max_sessions
     estimate = (
-        f"about {sessions} sessions at once with every picture in full, estimated for {processors:g} processors;"
+        f"about {sessions} sessions at once without a degraded frame, estimated for {processors:g} processors;"
         f" {wanted} are allowed"
     )
     if cost.engine_p95 > budget:
-        yield broken(PART, said, "this machine is too slow for live sessions; `lipcast render` still works")
+        yield error(PART, frame_cost, "this machine is too slow for live sessions; `lipcast render` still works")
     elif cost.engine_p95 + cost.encoder_p50 > margin_ms:
         margin = f"{margin_ms:g} ms"
-        yield care(PART, said, f"pictures may be late: raise engine.margin_ms above {margin}")
+        yield warning(PART, frame_cost, f"frames may be late: raise engine.margin_ms above {margin}")
     else:
-        yield good(PART, said)
+        yield good(PART, frame_cost)
     if sessions < wanted:
-        mend = (
-            f"set server.max_sessions to {max(sessions, 1)}, or expect quick or late pictures when all places are taken"
+        fix = (
+            f"set server.max_sessions to {max(sessions, 1)}, or expect degraded or late frames when all slots are taken"
         )
-        yield care(PART, estimate, mend)
+        yield warning(PART, estimate, fix)
     else:
         yield good(PART, estimate)
 
 
 def measure(engine: Engine, avatar: Avatar, bitrate: int, clock: Clock) -> Cost:
-    """The cost of a presenter who talks without a pause."""
+    """The cost of a frame while a presenter talks without a pause. clock: monotonic seconds."""
     stream, encoder = engine.open(avatar), VideoEncoder("video/VP8", avatar.width, avatar.height, 25)
     drawing, encoding = [], []
     for chunk in synthetic_speech(engine.timing.samples_per_frame, WARM_UP_FRAMES + FRAMES):

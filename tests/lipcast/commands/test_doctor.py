@@ -1,8 +1,7 @@
-"""The doctor's lines: what is well, what is not, and how it is mended."""
+"""The doctor's lines: what is well, what is not, and how it is fixed."""
 
 from __future__ import annotations
 
-import errno
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from lipcast.commands.doctor import machine, network, performance
 from lipcast.commands.doctor.examine import examine
-from lipcast.commands.doctor.finding import Finding, State, absent, body, broken, care, good, is_well, text
+from lipcast.commands.doctor.finding import Finding, State, body, error, good, is_well, missing, text, warning
 from lipcast.commands.doctor.performance import Cost
 from streamer.config import Config, EngineConfig, ServerConfig
 from tests.engines.face import tiny_avatar
@@ -20,9 +19,9 @@ from tests.fakes import FakeAvatar, FakeEngine
 QUICK = Config(engine=EngineConfig("warp"))
 FOUND = [
     good("Python", "Python 3.11"),
-    absent("Backends", "tensorrt: not installed"),
-    care("Page", "0.0.0.0", "put a proxy in front"),
-    broken("Page", "port 8080: taken", "stop it"),
+    missing("Backends", "tensorrt: not installed"),
+    warning("Page", "0.0.0.0", "put a proxy in front"),
+    error("Page", "port 8080: taken", "stop it"),
 ]
 
 
@@ -64,13 +63,13 @@ def test_people_read_one_line_for_each_finding_and_how_to_mend_it() -> None:
         "  ✗ port 8080: taken",
         "    → stop it",
         "",
-        "1 to mend (✗). 1 to know about (!).",
+        "1 error (✗). 1 warning (!).",
     ]
 
 
 def test_machines_read_the_same() -> None:
     found = body(FOUND[:1], "1.2")
-    row = {"part": "Python", "state": "good", "what": "Python 3.11", "mend": ""}
+    row = {"part": "Python", "state": "good", "what": "Python 3.11", "fix": ""}
     assert found == {"version": "1.2", "ok": True, "findings": [row]}
 
 
@@ -120,13 +119,13 @@ def test_a_free_port_is_well() -> None:
 def test_a_taken_port_is_noticed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         [finding] = network.http_port(ServerConfig(port=other.getsockname()[1]))
-    assert finding.state is State.BROKEN
-    assert finding.mend == network.MENDS[errno.EADDRINUSE]
+    assert finding.state is State.ERROR
+    assert "stop it, or choose another --port" in finding.fix
 
 
 def test_an_address_of_another_machine_is_noticed() -> None:
     [finding] = network.http_port(ServerConfig(host="203.0.113.7", port=0))
-    assert finding.mend == network.MENDS[errno.EADDRNOTAVAIL]
+    assert "choose another --host" in finding.fix
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "localhost"])
@@ -137,13 +136,13 @@ def test_the_microphone_works_on_this_machine(host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "lipcast.example.org"])
 def test_the_microphone_elsewhere_needs_https(host: str) -> None:
     [finding] = network.microphone(ServerConfig(host=host))
-    assert finding.state is State.CARE
-    assert "TLS" in finding.mend
+    assert finding.state is State.WARNING
+    assert "TLS" in finding.fix
 
 
 def test_a_machine_with_nothing_but_loopback_is_unwell() -> None:
     [finding] = network.offered([])
-    assert finding.state is State.BROKEN
+    assert finding.state is State.ERROR
     assert "no address but loopback" in finding.what
 
 
@@ -153,7 +152,7 @@ def test_each_address_that_takes_datagrams_is_named() -> None:
 
 
 def test_an_address_that_takes_no_datagrams_is_noticed() -> None:
-    assert states(network.offered(["203.0.113.7"])) == [State.BROKEN]
+    assert states(network.offered(["203.0.113.7"])) == [State.ERROR]
 
 
 def test_the_engine_and_the_presenters_are_loaded(presenters: Path) -> None:
@@ -167,7 +166,7 @@ def test_a_damaged_presenter_is_noticed_and_the_others_are_not(presenters: Path)
     (presenters / "torn" / "face.safetensors").write_bytes(b"torn")
     config = Config(engine=EngineConfig(presenters=str(presenters)))
     found = list(performance.load_avatar(config, 2, Ticking(0.002)))
-    assert [finding.what.split(":")[0] for finding in found if finding.state is State.BROKEN] == ["presenter 'torn'"]
+    assert [finding.what.split(":")[0] for finding in found if finding.state is State.ERROR] == ["presenter 'torn'"]
 
 
 @pytest.mark.parametrize(
@@ -180,14 +179,14 @@ def test_a_damaged_presenter_is_noticed_and_the_others_are_not(presenters: Path)
 )
 def test_what_cannot_be_loaded_is_noticed(engine: EngineConfig, words: str) -> None:
     found = list(performance.load_avatar(Config(engine=engine), 2, Ticking(0.002)))
-    assert found[-1].state is State.BROKEN
+    assert found[-1].state is State.ERROR
     assert words in found[-1].what
 
 
 def test_a_presenter_offered_first_must_exist(presenters: Path) -> None:
     config = Config(engine=EngineConfig(presenters=str(presenters), presenter="ana"))
-    found = [finding for finding in performance.load_avatar(config, 2, Ticking(0.002)) if finding.state is State.BROKEN]
-    assert [finding.mend for finding in found] == ["set engine.presenter to one of: tiny"]
+    found = [finding for finding in performance.load_avatar(config, 2, Ticking(0.002)) if finding.state is State.ERROR]
+    assert [finding.fix for finding in found] == ["set engine.presenter to one of: tiny"]
 
 
 def test_the_engine_is_measured_on_fifty_frames_after_a_warm_up() -> None:
@@ -204,18 +203,18 @@ def test_a_fast_machine_has_nothing_to_mend() -> None:
 
 def test_a_machine_too_slow_for_one_session_is_unwell() -> None:
     found = performance.speed(Cost(30, 50, 5), Config(), processors=2, budget=40, usual_ms=10)
-    assert next(found).state is State.BROKEN
+    assert next(found).state is State.ERROR
 
 
 def test_a_machine_too_slow_for_the_margin_is_told_to_raise_it() -> None:
     assert (
-        "engine.margin_ms" in next(performance.speed(Cost(9, 11, 5), QUICK, processors=2, budget=40, usual_ms=10)).mend
+        "engine.margin_ms" in next(performance.speed(Cost(9, 11, 5), QUICK, processors=2, budget=40, usual_ms=10)).fix
     )
 
 
 def test_a_machine_too_slow_for_all_sessions_is_told_how_many() -> None:
     found = list(performance.speed(Cost(9, 11, 5), Config(), processors=2, budget=40, usual_ms=36))
-    assert found[-1].mend.startswith("set server.max_sessions to ")
+    assert found[-1].fix.startswith("set server.max_sessions to ")
 
 
 @pytest.mark.slow
@@ -224,6 +223,6 @@ def test_the_whole_examination_goes_on_after_a_wrong_configuration(tmp_path: Pat
     path.write_text("[server]\nprot = 1\n")
     found = list(examine(path, Ticking(0.002)))
     wrong = next(finding for finding in found if finding.part == "Configuration")
-    assert wrong.state is State.BROKEN
+    assert wrong.state is State.ERROR
     assert "server.prot: no such key" in wrong.what
-    assert {"Python", "Codecs", "Backends", "Engine", "Page", "Sound and pictures"} <= {each.part for each in found}
+    assert {"Python", "Codecs", "Backends", "Engine", "Page", "Audio and video"} <= {each.part for each in found}

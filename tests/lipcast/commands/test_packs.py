@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lipcast.cli import main, parser, with_engine
+from lipcast.cli import main, new_parser, with_engine
 from lipcast.commands.packs import show
 from streamer.config import Config, EngineConfig, load_config
 from streamer.wiring import load_runtime
@@ -65,7 +65,7 @@ def test_a_video_is_rendered_with_it_and_the_presenter_enrolled_once(pack: Path,
 
 
 def test_a_server_loads_it(pack: Path, config: str) -> None:
-    options = parser().parse_args(["serve", "--config", config, "--pack", str(pack)])
+    options = new_parser().parse_args(["serve", "--config", config, "--pack", str(pack)])
     own = with_engine(load_config(options.config), options)
     assert (own.engine.name, own.engine.pack) == ("diffusion", str(pack))
     runtime = load_runtime(own)
@@ -73,7 +73,7 @@ def test_a_server_loads_it(pack: Path, config: str) -> None:
 
 
 def test_the_words_win_over_the_configuration(config: str) -> None:
-    options = parser().parse_args(["serve", "--config", config, "--engine", "warp", "--backend", "openvino"])
+    options = new_parser().parse_args(["serve", "--config", config, "--engine", "warp", "--backend", "openvino"])
     own = with_engine(Config(engine=EngineConfig(pack="mine", backend="onnxruntime")), options)
     assert (own.engine.name, own.engine.pack, own.engine.backend) == ("warp", "mine", "openvino")
 
