@@ -10,14 +10,14 @@ OFFSET_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.
 
 
 class Metrics:
-    """Every meter of the server, by name; names begin with lipcast_."""
+    """Every metric of the server, by name; names begin with lipcast_."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.sessions = self._gauge("sessions", "Sessions that are running.")
         self.viewers = self._gauge("viewers", "Viewers of all sessions.")
         self.joins = self._counter("joins", "Offers, by outcome.", "outcome")
-        self.ends = self._counter("session_ends", "Sessions that have ended, by reason.", "reason")
+        self.session_ends = self._counter("session_ends", "Sessions that have ended, by reason.", "reason")
         self.join_seconds = self._histogram("join_seconds", "Offer received → first frame sent.", JOIN_BUCKETS_S)
         self.stage_seconds = self._histogram(
             "mic_to_frame_seconds",
@@ -38,6 +38,10 @@ class Metrics:
         )
         self.concealed_seconds = self._counter("concealed_seconds", "Sound invented for sound that was missing.")
         self.tasks = self._gauge("tasks", "Tasks of the event loop, as /metrics is asked.")
+        self.task_failures = self._counter("task_failures", "Tasks of the server that raised, by kind.", "kind")
+        self.garbage_seconds = self._histogram(
+            "garbage_collection_seconds", "Event loop held up by a collection after sessions ended.", OFFSET_BUCKETS_S
+        )
         self.dropped_datagrams = self._counter("dropped_datagrams", "Datagrams of strangers, malformed or too many.")
 
     def render(self) -> bytes:

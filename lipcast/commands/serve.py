@@ -9,15 +9,12 @@ import os
 import socket
 import sys
 
-import uvicorn
-
 from lipcast.commands.errors import CommandError
 from streamer.config import Config
-from streamer.http.app import create_app
+from streamer.http.serving import serve_until_stopped
 from streamer.logs import configure_logs
 
 BACKLOG = 2048  # connections that wait to be accepted: uvicorn's own number
-CLOSE_S = 10  # how long open connections may take to end once the server stops
 FIXES = {
     errno.EADDRINUSE: "something listens there already, perhaps Lipcast itself: stop it, or choose another --port",
     errno.EACCES: "ports below 1024 are the administrator's: choose a --port above, or put a proxy in front",
@@ -47,22 +44,10 @@ def serve(config: Config) -> int:
     configure_logs(config.log)
     listeners = listen(config.server.host, config.server.port)
     sys.stderr.write(f"Lipcast serves {url_of(config.server.host, listeners[0].getsockname()[1])}\n")
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(config),
-            loop=config.server.loop,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=CLOSE_S,
-            backlog=BACKLOG,
-        )
-    )
     try:
-        server.run(listeners)
+        return serve_until_stopped(config, listeners, BACKLOG)
     except KeyboardInterrupt:  # Ctrl-C is how it is stopped
         return 0
-    return 0 if server.started else 1
 
 
 def listen(host: str, port: int) -> list[socket.socket]:

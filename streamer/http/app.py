@@ -1,13 +1,12 @@
-"""The HTTP entrance: routes, bodies and problems. What a session is, others know."""
+"""HTTP API: routes. Session logic lives in streamer/server/sessions.py."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import logging
-import os
+import math
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -33,6 +32,8 @@ from streamer.scheduling.engine_worker import Worker
 from streamer.scheduling.worker_pool import WorkerPool
 from streamer.server.live_session import LiveSession
 from streamer.server.sessions import Sessions
+from streamer.server.tasks import ServerTasks, nothing
+from streamer.threads import NewExecutor, in_thread, processors, thread_pool
 from streamer.wiring import FRAME_RATE, REFUSALS, Runtime, load_runtime, worker_count
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,9 @@ class Server:
     runtime: Runtime | None = None
     sessions: Sessions | None = None
     broken: str = ""  # why it will never be ready
+    failed: bool = False  # it was ready and can serve no more: the process must end
+    on_failure: Callable[[], None] = nothing
+    executor: NewExecutor = thread_pool
 
     def ready(self) -> tuple[Runtime, Sessions]:
         if self.broken:
@@ -60,12 +64,38 @@ class Server:
             raise NotReady("the engine is still being loaded", retry_after_s=1)
         return self.runtime, self.sessions
 
+    def fail(self) -> None:
+        """What draws for all sessions has failed: end them and ask for the end of the process."""
+        self.broken = "the server has failed; its log says why, and it is about to stop"
+        self.failed = True
+        if self.sessions is not None:
+            self.sessions.end_all("error")
+        self.on_failure()
+
+    def check_live(self) -> None:
+        """
+        Raises:
+            NotReady: the process must be restarted, or an engine call hangs.
+        """
+        if self.failed:
+            raise NotReady(self.broken)
+        if self.sessions is not None:
+            self.sessions.check_engine()
+
 
 def create_app(
-    config: Config, clock: Clock | None = None, load: Callable[[Config], Runtime] = load_runtime
+    config: Config,
+    clock: Clock | None = None,
+    load: Callable[[Config], Runtime] = load_runtime,
+    on_failure: Callable[[], None] = nothing,
+    executor: NewExecutor = thread_pool,
 ) -> Starlette:
-    """The ASGI application; its lifespan calls `load`, away from the event loop, and owns every task."""
-    server = Server(config, clock or MonotonicClock(), Metrics(), load)
+    """The ASGI application; its lifespan calls `load`, away from the event loop, and owns every task.
+
+    on_failure: asks for the end of the process, since the server can serve no more. executor: makes the
+    threads that draw and encode.
+    """
+    server = Server(config, clock or MonotonicClock(), Metrics(), load, on_failure=on_failure, executor=executor)
     app = Starlette(
         routes=ROUTES,
         middleware=[Middleware(SecurityHeaders)],
@@ -79,26 +109,26 @@ def create_app(
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
     server: Server = app.state.server
-    async with asyncio.TaskGroup() as tasks:
-        serving = tasks.create_task(serve(server, tasks), name="serve")
+    async with ServerTasks(server.metrics) as tasks:
+        tasks.spawn(lambda: serve(server, tasks), "serve", "engine", server.fail)
         yield
         if server.sessions is not None:
             await server.sessions.drain()
-        serving.cancel()
+        tasks.cancel()
 
 
-async def serve(server: Server, tasks: asyncio.TaskGroup) -> None:
+async def serve(server: Server, tasks: ServerTasks) -> None:
     """Load the engine away from the event loop, then run it until cancelled."""
     started = server.clock.now()
     try:
-        runtime = await asyncio.to_thread(server.load, server.config)
+        runtime = await in_thread(lambda: server.load(server.config), "load")
     except Exception as error:  # the boundary: the page must still be served to say why nothing works
         server.broken = f"the engine could not be loaded: {error}"
         log.error(server.broken, exc_info=not isinstance(error, REFUSALS))
         return
     pool = WorkerPool([new_worker(runtime.engine, server) for _ in range(worker_count(server.config.engine))])
     server.runtime = runtime
-    server.sessions = Sessions(server.config, pool, new_encoders(), server.clock, server.metrics, tasks)
+    server.sessions = Sessions(server.config, pool, new_encoders(server.executor), server.clock, server.metrics, tasks)
     # What was loaded stays for ever: looking through it again and again costs pauses of 100 ms.
     gc.collect()
     gc.freeze()
@@ -108,14 +138,12 @@ async def serve(server: Server, tasks: asyncio.TaskGroup) -> None:
 
 def new_worker(engine: Engine, server: Server) -> Worker:
     """One with a thread of its own."""
-    thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
-    return Worker(engine, server.config.engine.max_batch, server.clock.now, thread)
+    return Worker(engine, server.config.engine.max_batch, server.clock, server.executor(1, "engine"))
 
 
-def new_encoders() -> Encoders:
-    """Pictures side by side on all processors, and one thread for all sound: a voice takes a hundredth of its time."""
-    pictures = ThreadPoolExecutor(max(2, os.cpu_count() or 0), thread_name_prefix="encode pictures")
-    return Encoders(pictures, ThreadPoolExecutor(1, thread_name_prefix="encode sound"))
+def new_encoders(executor: NewExecutor) -> Encoders:
+    """Frames side by side on all processors, and one thread for all audio."""
+    return Encoders(executor(max(2, math.ceil(processors())), "encode pictures"), executor(1, "encode sound"))
 
 
 def server_of(request: Request) -> Server:
@@ -253,6 +281,7 @@ class Assets(StaticFiles):
 
 
 async def get_livez(request: Request) -> Response:
+    server_of(request).check_live()
     return JSONResponse({"status": "live"})
 
 

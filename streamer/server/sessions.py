@@ -16,16 +16,21 @@ from streamer.config import Config
 from streamer.errors import Full, Gone, NotFound, NotReady
 from streamer.metrics import Metrics
 from streamer.output.broadcast import Broadcast, Encoders
+from streamer.scheduling.engine_worker import EngineHung
 from streamer.scheduling.worker_pool import WorkerPool
 from streamer.server.live_session import LiveSession, Viewer
 from streamer.server.session_ids import Address, new_address, watched_at
+from streamer.server.tasks import ServerTasks
 from streamer.session.session import Session
+from streamer.threads import shut_down
 from streamer.webrtc.peer import Peer, PeerEvents
 
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 10  # when every place is taken
 REMEMBERED = 256  # sessions whose viewers are told that the speaker has left, rather than that nobody is there
+GARBAGE_PAUSE_S = 10.0  # between two collections: one costs the event loop 4 ms with 20 connections, 12 with 50
+ENCODERS_STOP_S = 1.0  # a frame or a packet takes some milliseconds
 CLOSE_TIMEOUT_S = 5.0  # a connection that cannot say goodbye in this time is abandoned
 
 
@@ -39,7 +44,7 @@ class Sessions:
         encoders: Encoders,
         clock: Clock,
         metrics: Metrics,
-        tasks: asyncio.TaskGroup,
+        tasks: ServerTasks,
     ) -> None:
         self._config = config
         self._pool = pool
@@ -52,6 +57,8 @@ class Sessions:
         self._left: deque[str] = deque(maxlen=REMEMBERED)  # watch ids of sessions that their speaker ended
         self._joining = 0
         self._draining = False
+        self._collecting: asyncio.Task[None] | None = None
+        self._collected_at = float("-inf")
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -71,10 +78,19 @@ class Sessions:
     def check_open(self) -> None:
         """
         Raises:
-            NotReady: the server is shutting down.
+            NotReady: the server is shutting down, or its engine hangs.
         """
         if self._draining:
             raise NotReady("the server is shutting down", retry_after_s=RETRY_AFTER_S)
+        self.check_engine()
+
+    def check_engine(self) -> None:
+        """
+        Raises:
+            NotReady: an engine call hangs.
+        """
+        if self._pool.hung:
+            raise NotReady("the engine does not answer; restart the server if it does not recover")
 
     def check_room(self) -> None:
         """
@@ -122,7 +138,7 @@ class Sessions:
         self._sessions[place.id] = place
         self._watched[place.watch_id] = place
         self._metrics.sessions.set(len(self._sessions))
-        self._tasks.create_task(self._run(place), name=f"session {place.id[:6]}")
+        self._tasks.spawn(lambda: self._run(place), "session", place.id[:6], lambda: self._forget(place))
         return place, answer
 
     async def _negotiate(self, offer: str, avatar: Avatar, address: Address) -> tuple[LiveSession, str]:
@@ -187,27 +203,41 @@ class Sessions:
         log.info("session begins", extra={"session": place.id[:6], "presenter": session.avatar.name})
         try:
             await session.run()
-        except Exception:  # the boundary: whatever broke this session must not end the others
+        except* EngineHung:  # the worker has logged it
+            session.end("engine-hung")
+        except* Exception:  # the boundary: whatever broke this session must not end the others
             log.exception("session broke", extra={"session": place.id[:6]})
             session.end("error")
         finally:
             await self._leave(place)
 
-    async def _leave(self, place: LiveSession) -> None:
-        del self._sessions[place.id]
+    def _release_slot(self, place: LiveSession) -> None:
+        """From now on the session cannot be found and another may take its slot."""
+        if self._sessions.pop(place.id, None) is None:
+            return
         if self._watched.get(place.watch_id) is place:  # not one that has taken it over meanwhile
             del self._watched[place.watch_id]
         place.slot_released.set()
         self._metrics.sessions.set(len(self._sessions))
-        self._metrics.ends.labels(place.session.end_reason).inc()
+        self._metrics.session_ends.labels(place.session.end_reason or "error").inc()
+
+    def _forget(self, place: LiveSession) -> None:
+        """The session's own task has failed as it ended: let go of all that it held."""
+        self._release_slot(place)
+        place.closed.set()
+
+    async def _leave(self, place: LiveSession) -> None:
+        self._release_slot(place)
         try:
-            await asyncio.gather(close(place.peer), *(self._remove_viewer(place, name) for name in list(place.viewers)))
+            # Each in a task of its own: a viewer that cannot be removed must not keep the others.
+            removals = [self._lost(place, name) for name in list(place.viewers)]
+            await close(place.peer)
+            for removal in removals:
+                await removal
             place.session.broadcast.close()
-            # A connection is a ring of objects, with native memory hanging on it: without this it stays for minutes.
-            # What was there when the server got ready is frozen and not looked at, so it takes a few milliseconds.
-            gc.collect()
         finally:
             place.closed.set()
+            self._collect_garbage()
         log.info("session ends", extra={"session": place.id[:6], "reason": place.session.end_reason})
 
     async def watch(self, watch_id: str, offer: str) -> tuple[str, str]:
@@ -224,7 +254,7 @@ class Sessions:
             place.session,
             viewer_id,
             on_connected=lambda: None,
-            on_closed=lambda: self._lost(place, viewer_id),
+            on_closed=lambda: void(self._lost(place, viewer_id)),
             on_packet=lambda *_: None,
         )
         viewer = place.viewers[viewer_id] = Viewer(viewer_id, peer)
@@ -236,12 +266,12 @@ class Sessions:
             raise
         if viewer_id not in place.viewers:
             raise NotFound("the session ended in this very moment")
-        viewer.timer = self._tasks.create_task(self._expect(place, viewer_id), name=f"viewer {viewer_id[:6]}")
+        viewer.timer = self._tasks.spawn(lambda: self._expect(place, viewer_id), "viewer", viewer_id[:6])
         return viewer_id, answer
 
-    def _lost(self, place: LiveSession, viewer_id: str) -> None:
-        """The viewer's connection has closed by itself."""
-        self._tasks.create_task(self._remove_viewer(place, viewer_id))
+    def _lost(self, place: LiveSession, viewer_id: str) -> asyncio.Task[None]:
+        """The viewer's connection has closed by itself, or its session ends."""
+        return self._tasks.spawn(lambda: self._remove_viewer(place, viewer_id), "viewer", viewer_id[:6])
 
     async def _expect(self, place: LiveSession, viewer_id: str) -> None:
         """Remove a viewer who asked and never connected."""
@@ -268,15 +298,41 @@ class Sessions:
             place.session.broadcast.remove(viewer_id)
             await close(viewer.peer)
 
+    def _collect_garbage(self) -> None:
+        """A connection is a ring of objects, with native memory hanging on it: without this it stays for minutes."""
+        if self._collecting is None or self._collecting.done():
+            self._collecting = self._tasks.spawn(lambda: self._collect(), "garbage", "collection")
+
+    async def _collect(self) -> None:
+        """At most once in GARBAGE_PAUSE_S. Nothing else of the process runs meanwhile, in whatever thread it is done;
+        what was there when the server got ready is frozen and not looked at, so it takes a few milliseconds.
+        """
+        await self._clock.sleep_until(self._collected_at + GARBAGE_PAUSE_S)
+        began = self._collected_at = self._clock.now()
+        gc.collect()
+        self._metrics.garbage_seconds.observe(self._clock.now() - began)
+
+    def end_all(self, reason: str) -> None:
+        for place in self._sessions.values():
+            place.session.end(reason)
+
     async def drain(self) -> None:
-        """End every session and take no more."""
+        """End every session and take no more. Returns within `server.drain_s` and what two threads may take to stop."""
         self._draining = True
         running = list(self._sessions.values())
-        for place in running:
-            place.session.end("server-stopped")
-        for place in running:
-            await place.closed.wait()
-        self._encoders.close()
+        self.end_all("server-stopped")
+        try:
+            async with asyncio.timeout(self._config.server.drain_s):
+                for place in running:
+                    await place.closed.wait()
+        except TimeoutError:
+            log.error("sessions that did not end in time: %s", len(self._sessions))
+        await shut_down(self._encoders.pictures, ENCODERS_STOP_S, "encode pictures")
+        await shut_down(self._encoders.sound, ENCODERS_STOP_S, "encode sound")
+
+
+def void(_: object) -> None:
+    """For callbacks whose result nobody wants."""
 
 
 async def close(peer: Peer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -13,3 +14,12 @@ from tests.streamer.server_harness import presenters
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one tiny presenter."""
     return presenters(tmp_path_factory.mktemp("presenters"))
+
+
+@pytest.fixture
+def unused_tcp_port() -> int:
+    """One that nobody listened on a moment ago."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port

@@ -88,7 +88,7 @@ class LoadSimulation:
         self.clock = FakeClock(0.0)
         self.thread = CostlyExecutor(self.clock, cost, quick_s)
         self.engine = FakeEngine(lookahead_frames=0)
-        self.worker = Worker(self.engine, max_batch, self.clock.now, self.thread)
+        self.worker = Worker(self.engine, max_batch, self.clock, self.thread)
         self.show = Outcome()
         self._budget_s, self._speaks = budget_s, speaks
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from concurrent.futures import Executor
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,9 +16,10 @@ from engines.loader import Presenters
 from streamer.clock import Clock
 from streamer.config import Config
 from streamer.http.app import Server, create_app
+from streamer.threads import thread_pool
 from streamer.wiring import Runtime
 from tests.engines.face import tiny_avatar
-from tests.fakes import FakeClock, FakeEngine
+from tests.fakes import FakeClock, FakeEngine, FakeExecutor
 from tests.streamer.webrtc.call import until
 from tests.streamer.webrtc.offers import CHROMIUM, VIEWER
 
@@ -47,11 +49,22 @@ class ServerHarness:
         self.clock = clock or FakeClock()
         self._load = load
         self._folder = folder
-        self.app = create_app(config or Config(), self.clock, self._stage)
+        self.threads: dict[str, Executor] = {}  # by name, the latest of each
+        self.failures = 0  # times that the server asked for the end of the process
+        self.app = create_app(config or Config(), self.clock, self._stage, self._fail, self._executor)
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://lipcast")
         self.get, self.post = self.client.get, self.client.post
         self.patch, self.delete = self.client.patch, self.client.delete
+
+    def _fail(self) -> None:
+        self.failures += 1
+
+    def _executor(self, count: int, name: str) -> Executor:
+        """Threads where the clock is real: where it is not, a call takes none of its time."""
+        fake = isinstance(self.clock, FakeClock)
+        self.threads[name] = FakeExecutor(self.clock) if fake else thread_pool(count, name)  # type: ignore[arg-type]
+        return self.threads[name]
 
     def _stage(self, config: Config) -> Runtime:
         self._load()

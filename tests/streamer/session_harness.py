@@ -39,7 +39,7 @@ class SessionHarness:
         self.engine_thread = FakeExecutor(self.clock, engine_s)
         self.encoder_thread = FakeExecutor(self.clock)
         encoders = Encoders(self.encoder_thread, FakeExecutor(self.clock))
-        self.worker = Worker(self.engine, self.config.engine.max_batch, self.clock.now, self.engine_thread)
+        self.worker = Worker(self.engine, self.config.engine.max_batch, self.clock, self.engine_thread)
         self.metrics = Metrics()
         presenter = avatar or FakeAvatar()
         self.broadcast = Broadcast(

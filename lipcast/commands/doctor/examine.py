@@ -9,6 +9,7 @@ from lipcast.commands.doctor import ice, machine, network, performance
 from lipcast.commands.doctor.finding import Finding, error, good
 from streamer.config import Config, load_config
 from streamer.errors import ConfigError
+from streamer.threads import processors
 
 
 def examine(path: Path | None, clock: Callable[[], float]) -> Iterator[Finding]:
@@ -25,7 +26,7 @@ def examine(path: Path | None, clock: Callable[[], float]) -> Iterator[Finding]:
     yield from machine.event_loop(config.server)
     yield from machine.codecs()
     yield from machine.backends()
-    yield from performance.load_avatar(config, machine.processors(), clock)
+    yield from performance.load_avatar(config, processors(), clock)
     yield from network.http_port(config.server)
     yield from network.microphone(config.server)
     yield from network.media_addresses()

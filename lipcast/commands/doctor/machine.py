@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import platform
 import re
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
-from pathlib import Path
 
 import av
 
@@ -24,7 +22,6 @@ CODECS = (  # encoder, what for, is a session impossible without it
     ("aac", "AAC, for `lipcast render`", False),
 )
 REINSTALL = "install Lipcast again: in its folder, pip install --force-reinstall -e ."
-CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds of CPU, and of which time; or "max"
 
 
 def python() -> Iterator[Finding]:
@@ -80,20 +77,6 @@ def can_encode(name: str) -> bool:
     except av.codec.codec.UnknownCodecError:
         return False
     return True
-
-
-def processors() -> float:
-    """How many processors' worth of time this process may use, with a container's limit."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(float(allowed), container_limit(CPU_LIMIT.read_text() if CPU_LIMIT.is_file() else "max"))
-
-
-def container_limit(cpu_max: str) -> float:
-    """The number of processors that a cgroup's cpu.max grants, infinity for no limit."""
-    parts = cpu_max.split()
-    if len(parts) != 2 or parts[0] == "max":
-        return float("inf")
-    return int(parts[0]) / int(parts[1])
 
 
 def backends() -> Iterator[Finding]:

@@ -92,16 +92,16 @@ def trace(
     keeps what noise is left in place, so that a loop does not flicker. view: a sensor beside the scene's own."""
     through = {} if view is None else {"sensor": mi.load_dict(dict(view))}
     paths = mi.load_dict({"type": "path", "max_depth": PATH_DEPTH, "hide_emitters": True})
-    traced = repaired(mi.render(scene.scene, spp=quality.paths, integrator=paths, seed=seed, **through))
+    traced = mended(mi.render(scene.scene, spp=quality.paths, integrator=paths, seed=seed, **through))
     first = FirstHit(scene.skin, scene.eyes)
-    layers = repaired(mi.render(scene.scene, spp=quality.gloss, integrator=first, seed=seed, **through))
+    layers = mended(mi.render(scene.scene, spp=quality.gloss, integrator=first, seed=seed, **through))
     gloss, albedo, normal, mask = layers[..., :3], layers[..., 4:7], layers[..., 7:10], layers[..., 10:]
     matt = denoise(despeckle(traced[..., :3]), albedo, normal)
     shine = denoise(gloss, albedo, normal)
     return Light(below_skin(matt, albedo, mask, scatter) + shine, _closed(np.clip(traced[..., 3], 0, 1)))
 
 
-def repaired(image: Any) -> NDArray[np.float32]:
+def mended(image: Any) -> NDArray[np.float32]:
     """(H, W, C) as float32; a pixel that is not finite, as rare paths through hair make, gets the mean of the finite
     ones round it. The filters behind would spread it to a black square."""
     pixels = np.array(image, np.float32)

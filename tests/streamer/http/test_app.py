@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
+import math
 import re
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,6 +22,7 @@ from streamer.config import Config, ServerConfig, WebRtcConfig
 from streamer.http.app import new_encoders
 from streamer.http.requests import MAX_BODY
 from streamer.http.security_headers import HEADERS
+from streamer.threads import processors, thread_pool
 from streamer.wiring import Runtime
 from tests.fakes import FakeClock, settle
 from tests.streamer.server_harness import AVATAR, ServerHarness
@@ -398,7 +399,7 @@ async def test_many_joins_and_leaves_leave_nothing(folder: Path) -> None:
             await house.watch(session["watch_url"])
             await house.delete(session["url"])
             await house.pass_until(lambda: len(house.server.sessions or ()) == 0)
-        await until(lambda: len(asyncio.all_tasks()) <= before)
+        await house.pass_until(lambda: len(asyncio.all_tasks()) <= before)
         assert house.value("viewers") == 0
 
 
@@ -479,8 +480,8 @@ async def test_a_presenter_is_prepared_before_their_session_begins(folder: Path)
 
 
 def test_pictures_are_encoded_on_all_processors_and_sound_beside_them() -> None:
-    encoders = new_encoders()
-    threads = max(2, os.cpu_count() or 0)
+    encoders = new_encoders(thread_pool)
+    threads = max(2, math.ceil(processors()))
     together = threading.Barrier(threads + 1)
     begun = [encoders.pictures.submit(together.wait, 10) for _ in range(threads)]
     begun.append(encoders.sound.submit(together.wait, 10))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engines.api import Chunk, Frame, Step, Stream
-from streamer.scheduling.engine_worker import Worker
+from streamer.scheduling.engine_worker import HUNG_S, EngineHung, Worker
 from tests.fakes import FakeAvatar, FakeClock, FakeEngine, FakeExecutor, FakeStream, settle
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
@@ -24,7 +24,7 @@ class Bench:
         self.clock = FakeClock()
         self.thread = FakeExecutor(self.clock, COST_S)
         self.engine = engine or FakeEngine(lookahead_frames=0)
-        self.worker = Worker(self.engine, max_batch, self.clock.now, self.thread)
+        self.worker = Worker(self.engine, max_batch, self.clock, self.thread)
         self.running = asyncio.create_task(self.worker.run())
 
     def open(self) -> FakeStream:
@@ -145,7 +145,7 @@ async def test_reset_drops_what_waits_and_forgets_what_was_heard(bench: Bench) -
     asked = [bench.ask(stream, index, due=index) for index in range(3)]
     theirs = bench.ask(other, due=9)
     await settle()
-    resetting = asyncio.create_task(bench.worker.reset(stream))
+    resetting = bench.worker.reset(stream)
     await bench.clock.advance(1)
     assert resetting.done()
     assert [one.result() is None for one in asked] == [False, True, True]
@@ -157,7 +157,7 @@ async def test_reset_waits_its_turn_on_the_engines_thread(bench: Bench) -> None:
     stream = bench.open()
     asked = bench.ask(stream)
     await settle()
-    resetting = asyncio.create_task(bench.worker.reset(stream))
+    resetting = bench.worker.reset(stream)
     await settle()
     assert stream.resets == 0
     await bench.clock.advance(2 * COST_S)
@@ -201,3 +201,66 @@ async def test_the_thread_ends_with_the_worker() -> None:
     await settle()
     await bench.close()
     assert bench.thread.closed
+
+
+async def test_a_call_that_hangs_is_noticed_in_time_and_ends_all_who_wait(bench: Bench) -> None:
+    stream, other = bench.open(), bench.open()
+    await bench.clock.advance(0.7)
+    bench.thread.cost = float("inf")
+    asked = [bench.ask(stream, index, due=index) for index in range(3)]
+    await bench.clock.advance(HUNG_S - 0.01)
+    assert not bench.worker.hung
+    await bench.clock.advance(0.02)
+    assert bench.worker.hung
+    assert all(isinstance(one.exception(), EngineHung) for one in asked)
+    late = bench.ask(other)
+    await settle()
+    assert isinstance(late.exception(), EngineHung)
+
+
+async def test_a_hung_call_that_returns_is_ignored_and_the_worker_serves_again(bench: Bench) -> None:
+    stream, other = bench.open(), bench.open()
+    bench.thread.cost = 3 * HUNG_S
+    asked = bench.ask(stream)
+    await bench.clock.advance(2 * HUNG_S)
+    assert isinstance(asked.exception(), EngineHung)
+    bench.thread.cost = COST_S
+    await bench.clock.advance(2 * HUNG_S)
+    again = bench.ask(other)
+    await bench.clock.advance(COST_S)
+    assert again.result() is not None
+    assert not bench.worker.hung
+
+
+async def test_long_calls_that_return_do_not_hang(bench: Bench) -> None:
+    stream = bench.open()
+    bench.thread.cost = HUNG_S - 0.1
+    asked = [bench.ask(stream, index, due=index) for index in range(5)]
+    await bench.clock.advance(5 * HUNG_S)
+    assert all(one.result() is not None for one in asked)
+
+
+async def test_sessions_that_come_and_go_while_an_engine_hangs_leave_nothing_waiting(bench: Bench) -> None:
+    bench.thread.cost = float("inf")
+    asked = [bench.ask(bench.open())]
+    await bench.clock.advance(HUNG_S + 0.1)
+    calls = bench.thread.calls
+    for _ in range(50):
+        stream = bench.open()
+        asked.append(bench.ask(stream))
+        await settle()
+        bench.worker.close(stream)
+    assert all(isinstance(one.exception(), EngineHung) for one in asked)
+    assert bench.worker._jobs == []
+    assert bench.thread.calls == calls
+
+
+async def test_a_stream_is_closed_by_the_engine_after_its_last_call(bench: Bench) -> None:
+    stream = bench.open()
+    asked = bench.ask(stream)
+    await settle()
+    bench.worker.close(stream)
+    assert not stream.closed
+    await bench.clock.advance(2 * COST_S)
+    assert asked.result() is not None
+    assert stream.closed

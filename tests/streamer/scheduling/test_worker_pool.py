@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engines.api import Chunk, Frame
-from streamer.scheduling.engine_worker import Worker
+from streamer.scheduling.engine_worker import HUNG_S, EngineHung, Worker
 from streamer.scheduling.worker_pool import WorkerPool
 from tests.fakes import FakeAvatar, FakeClock, FakeEngine, FakeExecutor, FakeStream, settle
 
@@ -24,7 +24,8 @@ class Bench:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.engine = FakeEngine(lookahead_frames=0)
-        self.workers = [Worker(self.engine, 4, self.clock.now, FakeExecutor(self.clock, COST_S)) for _ in range(2)]
+        self.threads = [FakeExecutor(self.clock, COST_S) for _ in range(2)]
+        self.workers = [Worker(self.engine, 4, self.clock, thread) for thread in self.threads]
         self.pool = WorkerPool(self.workers)
         self.running = asyncio.create_task(self.pool.run())
 
@@ -105,3 +106,32 @@ async def test_an_engine_that_breaks_leaves_the_session_where_it_can_go_on(bench
         asked.result()
     bench.engine.faulty = []
     assert await bench.draw(stream) == [1]
+
+
+async def test_a_reset_that_fails_is_told_by_the_streams_next_step(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = bench.open(2)
+
+    def fail(stream: FakeStream) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(bench.engine, "reset", fail)
+    await bench.pool.reset(one)
+    await bench.clock.advance(1)
+    asked, theirs = bench.ask(one), bench.ask(other)
+    await bench.clock.advance(1)
+    assert isinstance(asked.exception(), RuntimeError)
+    assert theirs.result() is not None
+
+
+async def test_while_one_worker_hangs_new_sessions_are_drawn_by_the_other(bench: Bench) -> None:
+    first, second = bench.open(2)
+    bench.threads[0].cost = float("inf")
+    asked = bench.ask(first)
+    await bench.clock.advance(HUNG_S + 0.1)
+    assert isinstance(asked.exception(), EngineHung)
+    assert bench.pool.hung
+    bench.pool.leave(first)
+    assert await bench.draw(second) == [1]
+    assert await bench.draw(*bench.open(1)) == [1]

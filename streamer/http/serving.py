@@ -1,0 +1,95 @@
+"""Runs the server as a process, and sees to it that the process ends when it is told to."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+from streamer.config import Config
+from streamer.http.app import create_app
+from streamer.wiring import Runtime, load_runtime
+
+log = logging.getLogger(__name__)
+
+BEYOND_DRAIN_S = 4.0  # after the time to drain: threads that stop; then the process ends whatever runs
+FAILED = 1  # exit status: the server could serve no more, or a thread of it was stuck
+
+
+class EndingServer(uvicorn.Server):
+    """One whose process has ended `limit_s` seconds after it was told to stop, whatever hangs."""
+
+    def __init__(self, config: uvicorn.Config, limit_s: float) -> None:
+        super().__init__(config)
+        self._timer = threading.Timer(limit_s, end_process, (f"the server did not stop within {limit_s:g} s",))
+        self._timer.daemon = True
+        self.failed = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._limit()
+        super().handle_exit(sig, frame)
+
+    def fail(self) -> None:
+        """The application can serve no more."""
+        self.failed = True
+        self._limit()
+        self.should_exit = True
+
+    def _limit(self) -> None:
+        if not self._timer.ident:
+            self._timer.start()
+
+
+def serve_until_stopped(
+    config: Config,
+    listeners: list[socket.socket],
+    backlog: int,
+    load: Callable[[Config], Runtime] = load_runtime,
+) -> int:
+    """Serve until told to stop; returns the exit status.
+
+    listeners: what to accept connections from; backlog: how many may wait for that; load: makes the engine and the
+    presenters.
+    """
+    holder: list[EndingServer] = []
+    app = create_app(config, load=load, on_failure=lambda: holder[0].fail())
+    server = EndingServer(
+        uvicorn.Config(
+            app,
+            loop=config.server.loop,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=math.ceil(config.server.drain_s),
+            backlog=backlog,
+        ),
+        config.server.drain_s + BEYOND_DRAIN_S,
+    )
+    holder.append(server)
+    try:
+        server.run(listeners)
+    finally:
+        stuck = [thread.name for thread in threading.enumerate() if is_stuck(thread)]
+        if stuck:
+            end_process(f"threads that do not end: {', '.join(stuck)}")
+    return FAILED if server.failed or not server.started else 0
+
+
+def is_stuck(thread: threading.Thread) -> bool:
+    """Would the interpreter wait for it?"""
+    return not thread.daemon and thread is not threading.main_thread()
+
+
+def end_process(why: str) -> None:
+    """At once: Python waits for its threads, and cannot stop one that hangs."""
+    log.critical("%s: the process ends now", why)
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(FAILED)
