@@ -51,9 +51,8 @@ class RtpInput:
         self._hold = 0 if self._paused else max(0, self._hold - samples)
         if self._silenced:
             return PulledAudio(np.zeros(samples, np.float32), voiced=False)
-        concealed = heard.concealed if heard.active else 0
-        self._concealed += concealed
-        return PulledAudio(heard.samples, self._voice.voiced, concealed)
+        self._concealed += heard.concealed
+        return PulledAudio(heard.samples, self._voice.voiced, heard.concealed)
 
     def report(self, now: float) -> InputReport:
         return InputReport(

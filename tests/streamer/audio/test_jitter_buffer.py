@@ -11,12 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.audio.concealment import Samples
-from streamer.audio.jitter_buffer import MAX_PACKETS, MAX_TARGET, MILLISECOND, JitterBuffer, Sound, signed32
+from streamer.audio.jitter_buffer import (
+    LONGEST_UNDERRUN,
+    MAX_PACKETS,
+    MAX_TARGET,
+    MILLISECOND,
+    BufferedAudio,
+    JitterBuffer,
+    signed32,
+)
 
 RATE = 48_000
 FRAME = 1920  # samples: one video frame, what a session pulls
 PACKET = 960  # samples: 20 ms
 HZ = 150.0
+DTX = b"\x78"  # an Opus packet that is its first byte alone: nothing follows for a while
 STEEPEST = 0.5 * 2 * np.pi * HZ / RATE  # the largest step between neighbours of the tone
 
 
@@ -30,6 +39,8 @@ def packet(start: int, count: int = PACKET) -> bytes:
 
 
 def decode(payload: bytes) -> Samples:
+    if payload == DTX:
+        return np.zeros(PACKET, np.float32)
     if len(payload) != 12:
         raise ValueError("garbage")
     return wave(*struct.unpack("<qi", payload))
@@ -45,7 +56,7 @@ def insert(jitter: JitterBuffer, places: Iterable[int], origin: int = 0) -> None
         jitter.insert((origin + place * PACKET) % (1 << 32), packet(place * PACKET))
 
 
-def play(jitter: JitterBuffer, arrivals: dict[int, list[int]], pulls: int, origin: int = 0) -> list[Sound]:
+def play(jitter: JitterBuffer, arrivals: dict[int, list[int]], pulls: int, origin: int = 0) -> list[BufferedAudio]:
     """Before pull i insert the packets arrivals[i]; after the table, two packets a pull as they come."""
     sounds = []
     for index in range(pulls):
@@ -54,11 +65,11 @@ def play(jitter: JitterBuffer, arrivals: dict[int, list[int]], pulls: int, origi
     return sounds
 
 
-def joined(sounds: list[Sound]) -> Samples:
+def joined(sounds: list[BufferedAudio]) -> Samples:
     return np.concatenate([sound.samples for sound in sounds])
 
 
-def concealed(sounds: list[Sound]) -> list[int]:
+def concealed(sounds: list[BufferedAudio]) -> list[int]:
     """Milliseconds invented in each pull."""
     return [sound.concealed // MILLISECOND for sound in sounds]
 
@@ -92,7 +103,7 @@ def test_nothing_is_invented_when_everything_comes_in_time(arrivals: dict[int, l
         pytest.param({1: [2], 2: [4, 3, 5]}, [0, 20, 0, 0], id="late and played after all"),
     ],
 )
-def test_holes_are_bridged(arrivals: dict[int, list[int]], invented: list[int]) -> None:
+def test_gaps_are_concealed(arrivals: dict[int, list[int]], invented: list[int]) -> None:
     jitter = buffer()
     sounds = play(jitter, arrivals, 4)
     assert concealed(sounds) == invented
@@ -101,7 +112,7 @@ def test_holes_are_bridged(arrivals: dict[int, list[int]], invented: list[int]) 
 
 @pytest.mark.parametrize("lost", [1, 2, 5])
 def test_lost_packets_leave_no_delay_behind(lost: int) -> None:
-    """What plays after the hole is what would have played without it."""
+    """What plays after the gap is what would have played without it."""
     jitter = buffer()
     whole = [place for place in range(40) if place not in range(20, 20 + lost)]
     table = {index: [place for place in (2 * index, 2 * index + 1) if place in whole] for index in range(20)}
@@ -164,7 +175,7 @@ def test_a_sender_that_pauses_goes_on_at_once() -> None:
     jitter = buffer()
     play(jitter, {}, 5)
     silent = [jitter.pull(FRAME) for _ in range(3000)]
-    assert not silent[-1].active
+    assert sum(sound.concealed for sound in silent) <= LONGEST_UNDERRUN
     assert np.all(silent[-1].samples == 0)
     sounds = [play(jitter, {0: [6010 + 2 * index, 6011 + 2 * index]}, 1)[0] for index in range(30)]
     assert concealed(sounds) == [0] * 30
@@ -207,14 +218,69 @@ def test_flush_forgets_and_begins_anew_without_delay() -> None:
     jitter.pull(FRAME)
     jitter.flush()
     assert jitter.depth_ms == 0
-    assert not jitter.pull(FRAME).active
+    assert jitter.pull(FRAME).concealed == 0
     insert(jitter, [500, 501])
     np.testing.assert_array_equal(jitter.pull(FRAME).samples[-PACKET:], wave(501 * PACKET, PACKET))
 
 
+@pytest.mark.parametrize("jump_s", [-10.5, -2.5, 2.5, 10.5])
+def test_a_timestamp_that_jumps_after_a_pause_is_followed_at_once(jump_s: float) -> None:
+    """Also one that jumps back by less than the pause and the tolerance together."""
+    jitter = buffer()
+    play(jitter, {}, 50)
+    for _ in range(9 * 25):
+        jitter.pull(FRAME)
+    jump = 50 * FRAME + round(jump_s * RATE)
+    sounds = []
+    for index in range(500):
+        insert(jitter, [2 * index, 2 * index + 1], origin=jump)
+        sounds.append(jitter.pull(FRAME))
+    assert jitter.late_packets == 0
+    np.testing.assert_allclose(joined(sounds)[-FRAME:], wave(499 * FRAME, FRAME), atol=1e-5)
+
+
+@pytest.mark.parametrize("advance", [0, 37], ids=["timestamps stand still", "timestamps run on"])
+def test_the_pauses_of_a_program_are_not_taken_for_jitter(advance: int) -> None:
+    """2 s of packets and 1.5 s of nothing, eight times: no delay is added."""
+    jitter, sent, start = buffer(), 0, 0
+    for _ in range(8):
+        for _ in range(50):
+            jitter.insert(start + sent * PACKET, packet(start + sent * PACKET))
+            jitter.insert(start + (sent + 1) * PACKET, packet(start + (sent + 1) * PACKET))
+            sent += 2
+            jitter.pull(FRAME)
+        for _ in range(37):
+            jitter.pull(FRAME)
+        start += advance * FRAME
+    assert jitter._target == 0
+
+
+def test_a_pause_that_the_sender_has_announced_is_not_a_loss() -> None:
+    """Discontinuous transmission: one packet of a byte, then one every 400 ms until speech goes on."""
+    jitter = buffer()
+    play(jitter, {}, 50)
+    sounds = []
+    for index in range(50, 100):
+        if index % 10 == 0:
+            jitter.insert(2 * index * PACKET, DTX)
+        sounds.append(jitter.pull(FRAME))
+    assert sum(concealed(sounds)) == 0
+    after = [play(jitter, {0: [2 * index, 2 * index + 1]}, 1)[0] for index in range(100, 150)]
+    assert sum(concealed(after)) == 0
+    assert jitter._target == 0
+    np.testing.assert_allclose(joined(after)[-FRAME:], wave(149 * FRAME, FRAME), atol=1e-5)
+
+
+def test_a_packet_lost_while_speaking_still_counts_after_a_pause() -> None:
+    jitter = buffer()
+    play(jitter, {1: [2], 2: [], 3: [], 4: [8, 9], 5: [10, 11], 6: [13]}, 6)
+    [sound] = play(jitter, {0: [13]}, 1)
+    assert concealed([sound]) == [20]
+
+
 def test_before_the_first_packet_there_is_silence() -> None:
     sound = buffer().pull(FRAME)
-    assert not sound.active
+    assert sound.concealed == 0
     np.testing.assert_array_equal(sound.samples, np.zeros(FRAME))
 
 
