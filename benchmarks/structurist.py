@@ -22,12 +22,12 @@ from benchmarks.measuring.report import publish, surroundings
 from engines.motion import COEFFICIENTS, LipMotion
 from scripts.training.heads.model import load_facekit
 from scripts.training.mouth_data.person import random_person
-from scripts.training.mouth_data.photo_session import LIPS, Sitting, Stance, swayed
-from scripts.training.mouth_data.plan import Who
+from scripts.training.mouth_data.photo_session import LIPS, HeadPose, PhotoSession, with_sway
+from scripts.training.mouth_data.plan import PersonId
 from scripts.training.mouth_data.region import Region, build_region
 from scripts.training.mouth_data.sample import Subject, enrol, sample, spoken
 from scripts.training.mouth_data.texture import paint_skin
-from scripts.training.mouth_data.warped_landmarks import CarriedLandmarks
+from scripts.training.mouth_data.warped_landmarks import WarpedLandmarks
 from scripts.training.speech.random_motions import free, random_motion, speech, unspoken
 
 YAWS = (0, 10, 25)  # degrees, to either side by turns
@@ -70,31 +70,31 @@ class Tally:
         }
 
 
-def seat(region: Region, who: Who, yaw: float, size: int = 128) -> Subject:
+def seat(region: Region, who: PersonId, yaw: float, size: int = 128) -> Subject:
     """The identity before a camera without noise, turned by yaw."""
     person = random_person(who.draw(0))
     draw = who.draw(1)
-    sitting = Sitting(region, person, paint_skin(person), draw, size, Stance(yaw=yaw))
-    sitting.camera = replace(sitting.camera, size=sitting.raster, shot_noise=0.0, read_noise=0.0, quality=0)
-    return enrol(sitting, draw, size)
+    session = PhotoSession(region, person, paint_skin(person), draw, size, HeadPose(yaw=yaw))
+    session.camera = replace(session.camera, size=session.raster, shot_noise=0.0, read_noise=0.0, quality=0)
+    return enrol(session, draw, size)
 
 
 def true_landmarks(subject: Subject, motion: LipMotion) -> Floats:
     """(20, 2) crop coordinates."""
-    sitting = subject.sitting
-    posed = sitting.region.lips.pose(sitting.head, spoken(sitting.rest, motion))
-    marks = sitting.view(posed[sitting.head.landmarks68[LIPS]])
-    return np.asarray(sitting.crop.from_pixels(marks))
+    session = subject.session
+    posed = session.region.lips.pose(session.head, spoken(session.rest, motion))
+    marks = session.view(posed[session.head.landmarks68[LIPS]])
+    return np.asarray(session.crop.from_pixels(marks))
 
 
-def carried_landmarks(subject: Subject) -> CarriedLandmarks:
+def warped_landmarks(subject: Subject) -> WarpedLandmarks:
     at_rest = unspoken(np.zeros(len(COEFFICIENTS), np.float32))
-    return CarriedLandmarks(subject.face, true_landmarks(subject, at_rest))
+    return WarpedLandmarks(subject.face, true_landmarks(subject, at_rest))
 
 
 def follow(subject: Subject, motions: list[LipMotion], tally: Tally) -> None:
     """Landmark errors and the correlation of the lip distance over a clip."""
-    carried = carried_landmarks(subject)
+    carried = warped_landmarks(subject)
     truth = np.stack([true_landmarks(subject, motion) for motion in motions])
     drawn = np.stack([carried(motion.coefficients) for motion in motions])
     tally.errors.append(100 * np.linalg.norm(drawn - truth, axis=2) / float(subject.face.interocular))
@@ -104,7 +104,7 @@ def follow(subject: Subject, motions: list[LipMotion], tally: Tally) -> None:
 
 def compare(subject: Subject, motion: LipMotion, draw: np.random.Generator, tally: Tally) -> None:
     """A structure frame and the picture of the same moment, the head having swayed since the avatar was made."""
-    drawn = sample(subject, motion, swayed(subject.sitting.stance, draw), draw)
+    drawn = sample(subject, motion, with_sway(subject.session.head_pose, draw), draw)
     squares = ((drawn.structure.astype(np.float64) - drawn.target) ** 2).mean(axis=2)
     mouth = np.asarray(cv2.dilate(drawn.regions[..., (0, 2)].max(axis=2), np.ones((9, 9), np.uint8)), np.uint8)
     tally.psnr.append(_psnr(squares, drawn.mask))
@@ -112,13 +112,13 @@ def compare(subject: Subject, motion: LipMotion, draw: np.random.Generator, tall
     size = len(mouth)
     x = float(drawn.landmarks[[UPPER_MIDDLE, LOWER_MIDDLE], 0].mean())
     seen = float(drawn.regions[:, int(np.clip(x * size, 0, size - 1)), 2].sum(dtype=np.float64)) / 255 / size
-    opened = carried_landmarks(subject).opening(motion.coefficients, x)
+    opened = warped_landmarks(subject).opening(motion.coefficients, x)
     tally.openings.append((seen / float(drawn.interocular), opened / float(drawn.interocular)))
 
 
 def frame_times(subject: Subject, motions: list[LipMotion], rounds: int = 3) -> dict[str, float]:
     """Milliseconds of one 128 px structure frame, one thread; the wall's include what else the machine does."""
-    picture = subject.sitting.picture(subject.sitting.rest, subject.sitting.stance, np.random.default_rng(0)).image
+    picture = subject.session.picture(subject.session.rest, subject.session.head_pose, np.random.default_rng(0)).image
     alignment = subject.face.alignment[0]
     for motion in motions[:5]:
         subject.frames.draw(picture, alignment, motion)
@@ -137,7 +137,7 @@ def measure(region: Region, identities: int, seed: int) -> dict[str, Any]:
     for yaw in YAWS:
         tally = Tally()
         for number in range(identities):
-            who = Who(seed, "test", number)
+            who = PersonId(seed, "test", number)
             subject = seat(region, who, yaw if number % 2 else -yaw)
             draw = who.draw(2)
             follow(subject, speech(draw, SPEECH_FRAMES), tally)

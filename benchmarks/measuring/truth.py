@@ -15,8 +15,8 @@ from safetensors.numpy import load_file, save_file
 
 from benchmarks.structurist import seat
 from engines.motion import LipMotion
-from scripts.training.mouth_data.photo_session import Stance
-from scripts.training.mouth_data.plan import Who
+from scripts.training.mouth_data.photo_session import HeadPose
+from scripts.training.mouth_data.plan import PersonId
 from scripts.training.mouth_data.region import Region
 from scripts.training.mouth_data.sample import Sample, Subject, sample
 from scripts.training.speech.random_motions import speech
@@ -57,20 +57,22 @@ ARRAYS = ("reference", "structure", "target", "foreign", "mask", "landmarks")
 MOTION = ("coefficients", "visemes")
 
 
-def swaying(stance: Stance, frame: int) -> Stance:
+def swaying(head_pose: HeadPose, frame: int) -> HeadPose:
     """The head as presenters sway, slowly and smoothly."""
     turn = [size * np.sin(2 * np.pi * frame * FRAME_S / period) for size, period in SWAY]
-    return Stance(stance.yaw + turn[0], stance.pitch + turn[1], stance.roll + turn[2], stance.x, stance.y)
+    return HeadPose(
+        head_pose.yaw + turn[0], head_pose.pitch + turn[1], head_pose.roll + turn[2], head_pose.x, head_pose.y
+    )
 
 
 def render_clip(region: Region, seed: int, number: int, frames: int, size: int = 128) -> Clip:
     """The number-th identity that is held out says `frames` frames of an invented sentence, then holds still."""
-    who, other = Who(seed, "test", number), Who(seed, "test", number + 1)
+    who, other = PersonId(seed, "test", number), PersonId(seed, "test", number + 1)
     subject = seat(region, who, YAWS[number % len(YAWS)], size)
     stranger = seat(region, other, YAWS[number % len(YAWS)], size)
     motions = speech(who.draw(9), frames)
     draw = who.draw(10)
-    drawn = [sample(subject, motion, swaying(subject.sitting.stance, t), draw) for t, motion in enumerate(motions)]
+    drawn = [sample(subject, motion, swaying(subject.session.head_pose, t), draw) for t, motion in enumerate(motions)]
     return _clip(f"{seed}/{number}", drawn, [_moved(stranger, motion) for motion in motions])
 
 

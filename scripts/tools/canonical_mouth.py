@@ -21,10 +21,10 @@ from engines.motion import COEFFICIENTS
 from scripts.tools.render_presenter import CAVITY, portrait_camera
 from scripts.tools.render_presenter import _choose_renderer as choose_renderer
 from scripts.training.heads.figure import Figure
-from scripts.training.heads.frame_pose import Moment
+from scripts.training.heads.frame_pose import FramePose
 from scripts.training.heads.model import OUTER_EYE_CORNERS, OUTER_LIP, HeadModel, load_facekit
 from scripts.training.heads.mouth_mesh import Crop, MouthMesh, build_mouth_mesh, canonical_mouth, mouth_tensors
-from scripts.training.heads.people import LOOKS
+from scripts.training.heads.people import APPEARANCES
 from scripts.training.heads.presenter import _view as camera_view
 from scripts.training.heads.presenter import crop_of
 
@@ -60,7 +60,7 @@ def teeth(head: HeadModel, mesh: MouthMesh, samples: int) -> tuple[dict[str, NDA
     choose_renderer("llvm_ad_rgb", 2)
     from scripts.training.heads.mouth_plates import plates
 
-    figure, rest = Figure(head, LOOKS["mira"]), Moment()
+    figure, rest = Figure(head, APPEARANCES["mira"]), FramePose()
     camera = portrait_camera(figure)
     crop = crop_of(figure, camera, rest)
     view = camera_view(figure, camera, rest)

@@ -26,7 +26,7 @@ SETTINGS = "heads.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RenderSettings:
     """What is wanted: pictures of size pixels, traced with samples paths a pixel."""
 
     folder: Path
@@ -49,7 +49,7 @@ def main(words: Sequence[str] | None = None) -> None:
         sys.exit(str(error))
 
 
-def render(order: Order, threads: int) -> None:
+def render(order: RenderSettings, threads: int) -> None:
     """Trace whatever pictures the folder does not have yet."""
     import drjit
     import mitsuba
@@ -57,7 +57,7 @@ def render(order: Order, threads: int) -> None:
     mitsuba.set_variant("llvm_ad_rgb")
     drjit.set_thread_count(threads)
     from scripts.training.heads.model import load_facekit
-    from scripts.training.heads.portraits import Sitter, save_mesh
+    from scripts.training.heads.portraits import PortraitRenderer, save_mesh
 
     kit = load_facekit(order.facekit)
     save_mesh(kit, order.folder / "mesh.safetensors")
@@ -68,9 +68,9 @@ def render(order: Order, threads: int) -> None:
         if not numbers:
             continue
         with TemporaryDirectory(prefix="heads-") as strands:
-            sitter = Sitter(kit, seed, order.size, order.samples, Path(strands))
+            renderer = PortraitRenderer(kit, seed, order.size, order.samples, Path(strands))
             for number in numbers:
-                sitter.take(number, order.folder / f"{seed:06d}-{number:03d}")
+                renderer.take(number, order.folder / f"{seed:06d}-{number:03d}")
                 done += 1
                 each = (time.monotonic() - began) / done
                 left = each * (missing - done) / 60
@@ -80,11 +80,11 @@ def render(order: Order, threads: int) -> None:
                 )
 
 
-def _there(order: Order, seed: int, number: int) -> bool:
+def _there(order: RenderSettings, seed: int, number: int) -> bool:
     return (order.folder / f"{seed:06d}-{number:03d}.png").is_file()  # the truth is written before it
 
 
-def _settle(order: Order) -> None:
+def _settle(order: RenderSettings) -> None:
     """Make the folder, or see that it was made with the same settings."""
     settings = {"size": order.size, "samples": order.samples}
     path = order.folder / SETTINGS
@@ -120,7 +120,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def _arguments(words: Sequence[str] | None) -> tuple[Order, int]:
+def _arguments(words: Sequence[str] | None) -> tuple[RenderSettings, int]:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
@@ -138,7 +138,7 @@ def _arguments(words: Sequence[str] | None) -> tuple[Order, int]:
             parser.error(f"expected --{name} from {least} to {most}, got {getattr(given, name)}")
     if given.folder.exists() and not given.folder.is_dir():
         parser.error(f"expected a folder, but {given.folder} is a file; name another")
-    order = Order(given.folder, given.facekit, given.seeds, given.size, given.samples, given.poses)
+    order = RenderSettings(given.folder, given.facekit, given.seeds, given.size, given.samples, given.poses)
     return order, given.threads
 
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from engines.face.avatar import load_avatar
 from scripts.training.heads.camera import Camera, frame_face
 from scripts.training.heads.figure import Figure
-from scripts.training.heads.frame_pose import Moment
+from scripts.training.heads.frame_pose import FramePose
 from scripts.training.heads.idle import Idle, idle, resting
 from scripts.training.heads.model import OUTER_EYE_CORNERS, HeadModel, load_facekit
-from scripts.training.heads.people import LOOKS
+from scripts.training.heads.people import APPEARANCES
 
 FRAME_RATE = 25
 DISTANCE = 110.0  # centimetres from the eyes to the camera
@@ -32,15 +32,15 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     _choose_renderer(arguments.variant, arguments.threads)
 
-    look = LOOKS[arguments.look]
-    figure = Figure(HeadModel(load_facekit(arguments.facekit), look.identity.coefficients()), look)
+    appearance = APPEARANCES[arguments.appearance]
+    figure = Figure(HeadModel(load_facekit(arguments.facekit), appearance.identity.coefficients()), appearance)
     camera = portrait_camera(figure)
-    loop = idle(arguments.frames, FRAME_RATE, look.seed, resting(look.smile))
-    from scripts.training.heads.film import Shot, film
+    loop = idle(arguments.frames, FRAME_RATE, appearance.seed, resting(appearance.smile))
+    from scripts.training.heads.render_loop import LoopShot, render_loop
 
-    scatter = np.array(look.skin.scatter) * camera.focal / DISTANCE
-    frames = film(Shot(figure, camera, loop, scatter, arguments.samples, arguments.step, work))
-    _write(arguments.out / look.name, figure, camera, loop, frames, arguments.crf)
+    scatter = np.array(appearance.skin.scatter) * camera.focal / DISTANCE
+    frames = render_loop(LoopShot(figure, camera, loop, scatter, arguments.samples, arguments.step, work))
+    _write(arguments.out / appearance.name, figure, camera, loop, frames, arguments.crf)
 
 
 def portrait_camera(figure: Figure) -> Camera:
@@ -51,7 +51,7 @@ def portrait_camera(figure: Figure) -> Camera:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("look", choices=sorted(LOOKS))
+    parser.add_argument("look", choices=sorted(APPEARANCES))
     parser.add_argument("--facekit", type=Path, default=Path("../shared/ict_facekit"), help="the face model's folder")
     parser.add_argument("--out", type=Path, default=Path("engines/presenters"))
     parser.add_argument("--work", type=Path, default=Path("build/presenters"), help="finished frames are kept here")
@@ -77,12 +77,12 @@ def _write(folder: Path, figure: Figure, camera: Camera, loop: Idle, frames: lis
     from scripts.training.heads.mouth_plates import plates
     from scripts.training.heads.presenter import crop_of, geometry, seam, without_shimmer, write
 
-    rest = Moment(expression=loop.rest)
-    moments = [loop.moment(number) for number in range(loop.frames)]
-    face, residual = geometry(figure, camera, rest, moments)
+    rest = FramePose(expression=loop.rest)
+    frame_poses = [loop.frame_pose(number) for number in range(loop.frames)]
+    face, residual = geometry(figure, camera, rest, frame_poses)
     face |= plates(figure, camera, crop_of(figure, camera, rest), rest, samples=48)
     face["cavity"] = np.array(CAVITY, np.uint8)
-    write(folder, figure.look, without_shimmer(frames, figure, camera, moments), face, crf)
+    write(folder, figure.appearance, without_shimmer(frames, figure, camera, frame_poses), face, crf)
     size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
     last, usual, most = seam(load_avatar(folder).loop)
     print(

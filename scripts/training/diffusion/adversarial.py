@@ -14,26 +14,26 @@ from engines.diffusion.architecture import Sampling
 from engines.diffusion.frame_step import shrink
 from engines.diffusion.sampler import schedule
 from scripts.training.diffusion.critic import Critic
-from scripts.training.diffusion.few_step import draw_pictures, lead
+from scripts.training.diffusion.few_step import draw_pictures, with_opening_targets
 from scripts.training.diffusion.losses import picture_loss, texture_loss
-from scripts.training.diffusion.objective import Lesson, Setting
+from scripts.training.diffusion.objective import Objective, StageInputs
 
 SEED = 44
 TEXTURE, FALSE, SEEN = 3.0, 0.01, 0.05  # weights beside the distance of pixels
 HEAD_START = 60  # steps in which the critic learns alone
 
 
-def lesson(given: Setting) -> Lesson:
+def objective(given: StageInputs) -> Objective:
     network, plan = given.network, schedule(Sampling(1, given.strength))
     critic = Critic.begin(given.device)
 
     def losses(step: int) -> dict[str, Tensor]:
         draw = np.random.default_rng([SEED, step])
-        batch = given.mouths.batch(given.pace.batch, draw).to(given.device)
+        batch = given.mouths.batch(given.schedule.batch, draw).to(given.device)
         torch.manual_seed(SEED * 1_000_000 + step)
-        batch, lam = lead(batch, draw)
+        batch, lam = with_opening_targets(batch, draw)
         weight = shrink(batch.mask)
-        with given.pace.arithmetic(given.device.type):
+        with given.schedule.arithmetic(given.device.type):
             picture = draw_pictures(network, batch, lam, plan)
             critic.learn(picture, batch.target, batch.structure, weight)
             false, seen = critic.judge(picture, batch.target, batch.structure, weight)
@@ -45,4 +45,4 @@ def lesson(given: Setting) -> Lesson:
             "seen": heard * SEEN * seen,
         }
 
-    return Lesson(losses, critic.parts())
+    return Objective(losses, critic.parts())

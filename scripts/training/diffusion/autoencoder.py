@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from engines.diffusion.frame_step import FrameStep
-from scripts.training.diffusion.dataset import Batch, Mouths
+from scripts.training.diffusion.dataset import Batch, MouthDataset
 from scripts.training.diffusion.losses import picture_loss, psnr
-from scripts.training.diffusion.objective import Lesson, Setting
+from scripts.training.diffusion.objective import Objective, StageInputs
 
 SEED = 11  # with the step, of every draw of this stage
 NOISE = 0.15  # deviation added to latents of unit deviation: neighbours in latent space must be neighbours to look at
@@ -17,17 +17,17 @@ TIDINESS = 0.05  # weight of the latents' being of mean 0 and deviation 1
 MEASURED = 512  # samples from which mean and deviation are taken at the end
 
 
-def lesson(given: Setting) -> Lesson:
+def objective(given: StageInputs) -> Objective:
     def losses(step: int) -> dict[str, Tensor]:
-        batch = given.mouths.batch(given.pace.batch, np.random.default_rng([SEED, step])).to(given.device)
+        batch = given.mouths.batch(given.schedule.batch, np.random.default_rng([SEED, step])).to(given.device)
         torch.manual_seed(SEED * 1_000_000 + step)
-        with given.pace.arithmetic(given.device.type):
+        with given.schedule.arithmetic(given.device.type):
             latents, picture = reconstruct(given.network, batch, NOISE)
         latents = latents.float()
         off = latents.mean(dim=(0, 2, 3)).square().mean() + (latents.std(dim=(0, 2, 3)) - 1).square().mean()
         return {"picture": picture_loss(picture, batch), "latents": TIDINESS * off}
 
-    return Lesson(losses)
+    return Objective(losses)
 
 
 def reconstruct(network: FrameStep, batch: Batch, noise: float) -> tuple[Tensor, Tensor]:
@@ -39,7 +39,7 @@ def reconstruct(network: FrameStep, batch: Batch, noise: float) -> tuple[Tensor,
     return latents, network.decoder(latents + noise * torch.randn_like(latents), features, batch.structure)
 
 
-def judge(network: FrameStep, mouths: Mouths, device: torch.device) -> str:
+def judge(network: FrameStep, mouths: MouthDataset, device: torch.device) -> str:
     """Decibels of pictures that the network has not been trained on."""
     found, bare = [], []
     with torch.inference_mode():
@@ -50,7 +50,7 @@ def judge(network: FrameStep, mouths: Mouths, device: torch.device) -> str:
     return f"unseen {torch.cat(found).mean():.2f} dB, bare structure frames {torch.cat(bare).mean():.2f}"
 
 
-def measure(network: FrameStep, mouths: Mouths, device: torch.device) -> None:
+def measure(network: FrameStep, mouths: MouthDataset, device: torch.device) -> None:
     """Fill in mean and deviation of the latents, so that the diffusion's are of mean 0 and deviation 1."""
     rows = np.random.default_rng(SEED).permutation(len(mouths))[:MEASURED]
     parts = np.array_split(np.sort(rows), max(1, len(rows) // 32))

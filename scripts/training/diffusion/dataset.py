@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,10 @@ class Batch:
     interocular: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
+        return replace(self, **{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
 
-class Mouths:
+class MouthDataset:
     """A split of a dataset that scripts.training.mouth_data.build wrote, as bytes: 230 kB a sample of 128 pixels.
 
     Raises:
@@ -76,10 +76,15 @@ class Mouths:
             for name in KEPT[:5]:
                 picked[name] = np.where(_over(flipped, picked[name]), np.flip(picked[name], 2), picked[name])
             picked["landmarks"] = np.where(flipped[:, None, None], _mirrored(picked["landmarks"]), picked["landmarks"])
-        pictures = (_planes(picked[name]).mul_(2).sub_(1) for name in ("reference", "structure", "target"))
-        weights = (_planes(picked["mask"][..., None]), _planes(picked["regions"]))
-        numbers = (torch.from_numpy(np.ascontiguousarray(picked[name])) for name in ("landmarks", "interocular"))
-        return Batch(*pictures, *weights, *numbers)
+        return Batch(
+            reference=_signed(picked["reference"]),
+            structure=_signed(picked["structure"]),
+            target=_signed(picked["target"]),
+            mask=_planes(picked["mask"][..., None]),
+            regions=_planes(picked["regions"]),
+            landmarks=torch.from_numpy(np.ascontiguousarray(picked["landmarks"])),
+            interocular=torch.from_numpy(np.ascontiguousarray(picked["interocular"])),
+        )
 
     def batch(self, size: int, draw: np.random.Generator) -> Batch:
         """Random samples, half of them mirrored."""
@@ -88,6 +93,11 @@ class Mouths:
     def in_order(self, size: int) -> Iterator[Batch]:
         for start in range(0, len(self), size):
             yield self.pick(slice(start, start + size))
+
+
+def _signed(pictures: NDArray[np.uint8]) -> Tensor:
+    """(n, S, S, 3) bytes to (n, 3, S, S) in [-1, 1]."""
+    return _planes(pictures).mul_(2).sub_(1)
 
 
 def _planes(images: NDArray[np.uint8]) -> Tensor:

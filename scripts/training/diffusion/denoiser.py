@@ -15,10 +15,10 @@ from torch import Tensor
 from engines.diffusion.frame_step import FrameStep, hide, shrink
 from engines.diffusion.sampler import TIMESTEPS, levels
 from scripts.training.diffusion.dataset import Batch
-from scripts.training.diffusion.few_step import lead
+from scripts.training.diffusion.few_step import with_opening_targets
 from scripts.training.diffusion.losses import latent_loss
-from scripts.training.diffusion.objective import Lesson, Setting
-from scripts.training.diffusion.run import Pace
+from scripts.training.diffusion.objective import Objective, StageInputs
+from scripts.training.diffusion.run import TrainingSchedule
 
 SEED = 22
 FIRST, FAR = 0.6, 0.2  # shares of samples at the timestep where sampling begins, and at noisier ones
@@ -26,32 +26,33 @@ LED = 0.3  # share of samples that are led by λ
 DROPPED = 0.05  # share of samples without lip tokens
 
 
-def encode(network: FrameStep, batch: Batch, pace: Pace) -> tuple[Tensor, ...]:
+def encode(network: FrameStep, batch: Batch, schedule: TrainingSchedule) -> tuple[Tensor, ...]:
     """Latents (n, 4, h, w) of the truth, of the structure frame, and of the picture without its mouth."""
     pictures = torch.cat([batch.target, batch.structure, hide(batch.target, batch.mask)])
-    with torch.no_grad(), pace.arithmetic(pictures.device.type):
-        return network.encoder(pictures)[0].float().chunk(3)
+    with torch.no_grad(), schedule.arithmetic(pictures.device.type):
+        target, structure, masked = network.encoder(pictures)[0].float().chunk(3)
+    return target, structure, masked
 
 
-def lesson(given: Setting) -> Lesson:
-    network, pace, device = given.network, given.pace, given.device
+def objective(given: StageInputs) -> Objective:
+    network, schedule, device = given.network, given.schedule, given.device
 
     def losses(step: int) -> dict[str, Tensor]:
         draw = np.random.default_rng([SEED, step])
-        batch, lam = lead(given.mouths.batch(pace.batch, draw).to(device), draw, LED)
-        target, structure, masked = encode(network, batch, pace)
+        batch, lam = with_opening_targets(given.mouths.batch(schedule.batch, draw).to(device), draw, LED)
+        target, structure, masked = encode(network, batch, schedule)
         mask = shrink(batch.mask)
         torch.manual_seed(SEED * 1_000_000 + step)
-        timestep, alpha, sigma, way = random_levels(network, draw, pace.batch, device)
+        timestep, alpha, sigma, way = random_levels(network, draw, schedule.batch, device)
         at = alpha * (target + way * (structure - target)) + sigma * torch.randn_like(target)
-        kept = torch.from_numpy(draw.random((pace.batch, 1, 1)) >= DROPPED).float().to(device)
-        with pace.arithmetic(device.type):
+        kept = torch.from_numpy(draw.random((schedule.batch, 1, 1)) >= DROPPED).float().to(device)
+        with schedule.arithmetic(device.type):
             with torch.no_grad():
                 anchor = network.image_encoder(batch.reference)
             velocity = network.velocity(at, mask, masked, timestep, kept * network.read(batch.structure, anchor, lam))
         return {"latents": latent_loss(alpha * at - sigma * velocity.float(), target, mask)}
 
-    return Lesson(losses)
+    return Objective(losses)
 
 
 def random_levels(

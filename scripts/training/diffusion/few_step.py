@@ -16,10 +16,10 @@ from engines.diffusion.architecture import Sampling
 from engines.diffusion.frame_step import FrameStep, hide, shrink
 from engines.diffusion.sampler import Level, schedule
 from engines.diffusion.structure_controller import HIGHEST, LOWEST
-from scripts.training.diffusion.dataset import Batch, Mouths
+from scripts.training.diffusion.dataset import Batch, MouthDataset
 from scripts.training.diffusion.lip_opening_targets import gain, scaled
 from scripts.training.diffusion.losses import picture_loss, psnr
-from scripts.training.diffusion.objective import Lesson, Setting
+from scripts.training.diffusion.objective import Objective, StageInputs
 
 SEED = 33
 TWICE = 0.15  # share of the training steps that sample in two steps
@@ -28,23 +28,23 @@ ALIKE = 0.1  # share where truth and structure frame both are: scaling alone mus
 FACTORS = (0.65, 1.5)  # of the opening
 
 
-def lesson(given: Setting) -> Lesson:
+def objective(given: StageInputs) -> Objective:
     plans = [schedule(Sampling(steps, given.strength)) for steps in (1, 2)]
 
     def losses(step: int) -> dict[str, Tensor]:
         draw = np.random.default_rng([SEED, step])
-        batch = given.mouths.batch(given.pace.batch, draw).to(given.device)
+        batch = given.mouths.batch(given.schedule.batch, draw).to(given.device)
         torch.manual_seed(SEED * 1_000_000 + step)
-        batch, lam = lead(batch, draw)
+        batch, lam = with_opening_targets(batch, draw)
         plan = plans[int(draw.random() < TWICE)]
-        with given.pace.arithmetic(given.device.type):
+        with given.schedule.arithmetic(given.device.type):
             picture = draw_pictures(given.network, batch, lam, plan)
         return {"picture": picture_loss(picture, batch)}
 
-    return Lesson(losses)
+    return Objective(losses)
 
 
-def lead(batch: Batch, draw: np.random.Generator, share: float = LED) -> tuple[Batch, Tensor]:
+def with_opening_targets(batch: Batch, draw: np.random.Generator, share: float = LED) -> tuple[Batch, Tensor]:
     """The batch with the lips of some structure frames scaled, and λ (n, 1): 1 for the others.
 
     share: of the samples that are led back.
@@ -74,7 +74,7 @@ def draw_pictures(network: FrameStep, batch: Batch, lam: Tensor, plan: Sequence[
     return network.draw(batch.structure, masked, shrink(batch.mask), anchor, lam, noise, plan)
 
 
-def judge(network: FrameStep, mouths: Mouths, device: torch.device) -> str:
+def judge(network: FrameStep, mouths: MouthDataset, device: torch.device) -> str:
     """Decibels of unseen people's pictures, and of their structure frames."""
     torch.manual_seed(SEED)
     found, bare = [], []

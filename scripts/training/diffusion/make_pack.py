@@ -19,7 +19,7 @@ from engines.diffusion.frame_step import FrameStep
 from engines.diffusion.pack import BATCHES, FILES, PackError, load_pack
 from engines.diffusion.weights import reference
 from scripts.training.diffusion import few_step
-from scripts.training.diffusion.dataset import Mouths
+from scripts.training.diffusion.dataset import MouthDataset
 from scripts.training.diffusion.export import Words, write_pack
 from scripts.training.diffusion.quantise import CALIBRATED, calibration
 from scripts.training.diffusion.run import load_mean
@@ -33,7 +33,9 @@ LARGEST = 40e6  # bytes of a pack
 TESTED = 512  # pictures of the test split by which the card speaks
 
 
-def make_pack(checkpoint: Path, seen: Mouths, mouths: Mouths, folder: Path, model: Model, version: str) -> float:
+def make_pack(
+    checkpoint: Path, seen: MouthDataset, mouths: MouthDataset, folder: Path, model: Model, version: str
+) -> float:
     """Write the pack, and return the largest difference of the runtimes.
 
     seen: of the training split, by which the scales of 8 bits are chosen; mouths: of the test split, for the card.
@@ -78,7 +80,7 @@ def parity(folder: Path) -> float:
     return worst
 
 
-def lost_by_8_bits(folder: Path, mouths: Mouths) -> float:
+def lost_by_8_bits(folder: Path, mouths: MouthDataset) -> float:
     """Mean difference between the pictures of both precisions, grey levels."""
     packs = [load_pack(folder, batches=(1,), precision=precision) for precision in ("float32", INT8)]
     given = list(calibration(packs[0].encode, mouths, COMPARED))
@@ -99,7 +101,7 @@ def main() -> None:
     torch.set_num_threads(2)
     model = Model(sampling=Sampling(steps=options.steps))
     try:
-        seen, mouths = Mouths(options.mouths, "train", CALIBRATED), Mouths(options.mouths, "test", TESTED)
+        seen, mouths = MouthDataset(options.mouths, "train", CALIBRATED), MouthDataset(options.mouths, "test", TESTED)
         found = make_pack(options.checkpoint, seen, mouths, options.out, model, options.version)
     except (FileNotFoundError, PackError) as error:
         sys.exit(str(error))

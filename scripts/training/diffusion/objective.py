@@ -10,23 +10,23 @@ import torch
 from torch import Tensor
 
 from engines.diffusion.frame_step import FrameStep
-from scripts.training.diffusion.dataset import Mouths
-from scripts.training.diffusion.run import Pace
+from scripts.training.diffusion.dataset import MouthDataset
+from scripts.training.diffusion.run import TrainingSchedule
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Setting:
+class StageInputs:
     """strength: of the sampling, in (0, 1]."""
 
     network: FrameStep
-    mouths: Mouths
-    pace: Pace
+    mouths: MouthDataset
+    schedule: TrainingSchedule
     strength: float
     device: torch.device
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lesson:
+class Objective:
     """losses: of a step by number, by name; beside: what else a checkpoint holds, each with state_dict and
     load_state_dict."""
 

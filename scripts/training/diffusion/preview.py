@@ -20,14 +20,14 @@ from torch import Tensor
 from engines.diffusion.architecture import Model, Sampling
 from engines.diffusion.frame_step import FrameStep
 from engines.diffusion.structure_controller import HIGHEST, LOWEST
-from scripts.training.diffusion.dataset import Mouths
+from scripts.training.diffusion.dataset import MouthDataset
 from scripts.training.diffusion.few_step import draw_pictures
 from scripts.training.diffusion.run import load_mean
 
 ZOOM = 2
 
 
-def sheet(network: FrameStep, mouths: Mouths, columns: int, seed: int) -> Tensor:
+def preview_sheet(network: FrameStep, mouths: MouthDataset, columns: int, seed: int) -> Tensor:
     """(3, height, width) in [0, 1]: rest, structure frame, drawn, truth, led open, led shut."""
     rows = np.sort(np.random.default_rng(seed).choice(len(mouths), min(columns, len(mouths)), replace=False))
     batch = mouths.pick(rows)
@@ -55,7 +55,7 @@ def main() -> None:
     try:
         network = FrameStep(Model(sampling=Sampling(steps=options.steps))).eval()
         load_mean(network, options.checkpoint)
-        picture = sheet(network, Mouths(options.mouths, "test"), options.columns, options.seed)
+        picture = preview_sheet(network, MouthDataset(options.mouths, "test"), options.columns, options.seed)
     except FileNotFoundError as error:
         sys.exit(str(error))
     pixels = np.rint(picture.permute(1, 2, 0).numpy() * 255).astype(np.uint8)[..., ::-1]

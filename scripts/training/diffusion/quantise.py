@@ -21,7 +21,7 @@ from onnx import helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
 from engines.backends.api import Graph, Tensors
-from scripts.training.diffusion.dataset import Mouths
+from scripts.training.diffusion.dataset import MouthDataset
 
 CALIBRATED = 128  # mouths
 PERCENT = 99.99  # of a layer's values that its scale has room for: with room for all, steps are coarser
@@ -72,7 +72,7 @@ def quantise(source: Path, feeds: Iterable[Tensors]) -> onnx.ModelProto:
         return onnx.load(result)
 
 
-def calibration(encode: Graph, mouths: Mouths, count: int = CALIBRATED, seed: int = 0) -> Iterator[Tensors]:
+def calibration(encode: Graph, mouths: MouthDataset, count: int = CALIBRATED, seed: int = 0) -> Iterator[Tensors]:
     """What a frame step is given to draw the first mouths of a split."""
     draw = np.random.default_rng(seed)
     for row in range(min(count, len(mouths))):
@@ -92,7 +92,7 @@ def calibration(encode: Graph, mouths: Mouths, count: int = CALIBRATED, seed: in
         }
 
 
-class _Feeds(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime's class has no types
+class _Feeds(CalibrationDataReader):
     def __init__(self, feeds: Iterator[Tensors]) -> None:
         self._feeds = feeds
 

@@ -22,7 +22,7 @@ LARGEST_GRADIENT = 1.0  # norm
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class TrainingSchedule:
     """steps in all, earlier runs included; rate: the highest learning rate; half: compute in bfloat16."""
 
     steps: int
@@ -104,16 +104,16 @@ def load_mean(network: nn.Module, path: Path) -> None:
 
 def train(
     run: Run,
-    pace: Pace,
+    schedule: TrainingSchedule,
     checkpoint: Path,
     losses_at: Callable[[int], dict[str, Tensor]],
     judge: Callable[[], str],
 ) -> None:
     """Train up to pace.steps and save. losses_at: of a step by number; judge: a word on how good it is by now."""
     began, first = time.monotonic(), run.step
-    while run.step < pace.steps:
-        run.learn(losses_at(run.step), pace.rate_at(run.step))
-        last = run.step == pace.steps
+    while run.step < schedule.steps:
+        run.learn(losses_at(run.step), schedule.rate_at(run.step))
+        last = run.step == schedule.steps
         verdict = ""
         if run.step % SAVE_EVERY == 0 or last:
             run.save(checkpoint)
@@ -121,9 +121,9 @@ def train(
         if run.step % SAY_EVERY == 0 or last:
             each = (time.monotonic() - began) / (run.step - first)
             shown = ", ".join(f"{name} {value:.4f}" for name, value in run.losses.items())
-            left = each * (pace.steps - run.step) / 60
+            left = each * (schedule.steps - run.step) / 60
             print(
-                f"{checkpoint.stem} {run.step}/{pace.steps}: {shown}; {each:.2f} s a step, {left:.1f} min left"
+                f"{checkpoint.stem} {run.step}/{schedule.steps}: {shown}; {each:.2f} s a step, {left:.1f} min left"
                 + verdict,
                 file=sys.stderr,
                 flush=True,

@@ -23,15 +23,15 @@ from torch import nn
 from engines.diffusion.architecture import Model
 from engines.diffusion.frame_step import FrameStep
 from scripts.training.diffusion import adversarial, autoencoder, denoiser, few_step
-from scripts.training.diffusion.dataset import Mouths
-from scripts.training.diffusion.objective import Lesson, Setting
-from scripts.training.diffusion.run import Pace, Run, load_mean, train
+from scripts.training.diffusion.dataset import MouthDataset
+from scripts.training.diffusion.objective import Objective, StageInputs
+from scripts.training.diffusion.run import Run, TrainingSchedule, load_mean, train
 
 JUDGED = 96  # unseen samples by which progress is told
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class TrainingStage:
     """name: of its checkpoint; after: of the one it begins from; rate: the highest learning rate; parts: trained.
 
     steps: of 32 samples, by default: so that all stages together take some 70 minutes on one core.
@@ -39,7 +39,7 @@ class Stage:
 
     name: str
     after: str | None
-    lesson: Callable[[Setting], Lesson]
+    objective: Callable[[StageInputs], Objective]
     rate: float
     steps: int
     parts: tuple[str, ...]
@@ -48,16 +48,20 @@ class Stage:
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage("autoencoder", None, autoencoder.lesson, 1.5e-3, 1800, ("encoder", "decoder")),
-        Stage("denoiser", "autoencoder", denoiser.lesson, 8e-4, 1500, ("image_encoder", "resampler", "unet")),
-        Stage("few-step", "denoiser", few_step.lesson, 4e-4, 2000, ("image_encoder", "resampler", "unet", "decoder")),
-        Stage("adversarial", "few-step", adversarial.lesson, 2e-4, 900, ("decoder",)),
+        TrainingStage("autoencoder", None, autoencoder.objective, 1.5e-3, 1800, ("encoder", "decoder")),
+        TrainingStage(
+            "denoiser", "autoencoder", denoiser.objective, 8e-4, 1500, ("image_encoder", "resampler", "unet")
+        ),
+        TrainingStage(
+            "few-step", "denoiser", few_step.objective, 4e-4, 2000, ("image_encoder", "resampler", "unet", "decoder")
+        ),
+        TrainingStage("adversarial", "few-step", adversarial.objective, 2e-4, 900, ("decoder",)),
     )
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StageFolders:
     """Where a stage works. most: samples of the dataset to use, None for all."""
 
     mouths: Path
@@ -69,7 +73,7 @@ class Place:
         return self.out / f"{stage}.pt"
 
 
-def run_stage(stage: Stage, model: Model, pace: Pace, place: Place) -> None:
+def run_stage(stage: TrainingStage, model: Model, schedule: TrainingSchedule, folders: StageFolders) -> None:
     """Train one stage to its last step.
 
     Raises:
@@ -77,31 +81,32 @@ def run_stage(stage: Stage, model: Model, pace: Pace, place: Place) -> None:
         ValueError: the dataset's pictures are of another size.
     """
     torch.manual_seed(0)
-    network = FrameStep(model).to(place.device, memory_format=torch.channels_last)
-    mouths, unseen = Mouths(place.mouths, "train", place.most), Mouths(place.mouths, "val", JUDGED)
+    network = FrameStep(model).to(folders.device, memory_format=torch.channels_last)
+    mouths, unseen = MouthDataset(folders.mouths, "train", folders.most), MouthDataset(folders.mouths, "val", JUDGED)
     if mouths.size != model.architecture.size:
-        raise ValueError(f"expected mouths of {model.architecture.size} pixels, found {mouths.size} in {place.mouths}")
-    place.out.mkdir(parents=True, exist_ok=True)
-    own = place.checkpoint(stage.name)
+        size = model.architecture.size
+        raise ValueError(f"expected mouths of {size} pixels, found {mouths.size} in {folders.mouths}")
+    folders.out.mkdir(parents=True, exist_ok=True)
+    own = folders.checkpoint(stage.name)
     if stage.after is not None and not own.exists():
-        before = place.checkpoint(stage.after)
+        before = folders.checkpoint(stage.after)
         if not before.exists():
             raise FileNotFoundError(f"{before} is not there: run the stage {stage.after} first")
         load_mean(network, before)
-    lesson = stage.lesson(Setting(network, mouths, pace, model.sampling.strength, place.device))
+    objective = stage.objective(StageInputs(network, mouths, schedule, model.sampling.strength, folders.device))
     run = Run.begin(network, [network.get_submodule(part) for part in stage.parts], stage.rate)
-    run.beside = lesson.beside
+    run.beside = objective.beside
     if own.exists():
         run.resume(own)
-        print(f"{stage.name}: going on from step {run.step} of {pace.steps}", file=sys.stderr)
-    if run.step >= pace.steps:
+        print(f"{stage.name}: going on from step {run.step} of {schedule.steps}", file=sys.stderr)
+    if run.step >= schedule.steps:
         return
-    train(run, pace, own, lesson.losses, _judge(stage, run, unseen, place))
+    train(run, schedule, own, objective.losses, _judge(stage, run, unseen, folders))
     if stage.name == "autoencoder":
-        _finish_autoencoder(run, own, mouths, place)
+        _finish_autoencoder(run, own, mouths, folders)
 
 
-def _judge(stage: Stage, run: Run, unseen: Mouths, place: Place) -> Callable[[], str]:
+def _judge(stage: TrainingStage, run: Run, unseen: MouthDataset, folders: StageFolders) -> Callable[[], str]:
     """By the running mean of the weights, which is what comes of a stage."""
 
     def judge() -> str:
@@ -109,19 +114,19 @@ def _judge(stage: Stage, run: Run, unseen: Mouths, place: Place) -> Callable[[],
         assert isinstance(network, FrameStep)
         own = {name: value.clone() for name, value in network.state_dict().items()}
         network.load_state_dict(run.mean)
-        verdict = (autoencoder if stage.name == "autoencoder" else few_step).judge(network, unseen, place.device)
+        verdict: str = (autoencoder if stage.name == "autoencoder" else few_step).judge(network, unseen, folders.device)
         network.load_state_dict(own)
         return verdict
 
     return judge
 
 
-def _finish_autoencoder(run: Run, checkpoint: Path, mouths: Mouths, place: Place) -> None:
+def _finish_autoencoder(run: Run, checkpoint: Path, mouths: MouthDataset, folders: StageFolders) -> None:
     """Measure the latents of the weights that go on, once."""
     network: nn.Module = run.network
     assert isinstance(network, FrameStep)
     network.load_state_dict(run.mean)
-    autoencoder.measure(network, mouths, place.device)
+    autoencoder.measure(network, mouths, folders.device)
     run.mean = {name: value.clone() for name, value in network.state_dict().items()}
     run.save(checkpoint)
 
@@ -142,9 +147,9 @@ def main() -> None:
     options = words.parse_args()
     torch.set_num_threads(options.threads)
     stage = STAGES[options.stage]
-    pace = Pace(options.steps or stage.steps, options.batch, options.rate or stage.rate, options.half)
+    schedule = TrainingSchedule(options.steps or stage.steps, options.batch, options.rate or stage.rate, options.half)
     try:
-        run_stage(stage, Model(), pace, Place(options.mouths, options.out, torch.device(options.device)))
+        run_stage(stage, Model(), schedule, StageFolders(options.mouths, options.out, torch.device(options.device)))
     except (FileNotFoundError, ValueError) as error:
         sys.exit(str(error))
 

@@ -201,7 +201,7 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Appearance:
     name: str
     title: str
     description: str

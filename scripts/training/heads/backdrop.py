@@ -38,5 +38,4 @@ def paint_room(room: Room, width: int, height: int, seed: int) -> NDArray[np.flo
 
 
 def _soft(picture: NDArray[np.floating], sigma: float) -> NDArray[np.float32]:
-    blurred: NDArray[np.float32] = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), float(sigma))
-    return blurred
+    return np.asarray(cv2.GaussianBlur(picture.astype(np.float32), (0, 0), float(sigma)), np.float32)

@@ -17,7 +17,7 @@ from scripts.training.heads.appearance import Blazer
 from scripts.training.heads.cloth import grid_normals, grid_triangles
 from scripts.training.heads.fields import ramp
 from scripts.training.heads.surface import smooth_noise
-from scripts.training.heads.wearables import Piece
+from scripts.training.heads.wearables import Wearable
 
 # Rings of the torso as jumper.RINGS has them, from the neck's base outward.
 TORSO = np.array(
@@ -64,7 +64,7 @@ class _Cut:
     thick: float
 
 
-def suit(clothes: Blazer, seed: int) -> dict[str, Piece]:
+def build_blazer(clothes: Blazer, seed: int) -> dict[str, Wearable]:
     """Shirt, its collar, blazer and lapels at rest, in the head model's space."""
     base = clothes.neckline
     shirt_edge = _line(base, ((3.0, 4.2), (0.0, 3.4), (-2.0, 2.0), (-4.6, 0.25), (-30.0, 0.25)))
@@ -77,16 +77,16 @@ def suit(clothes: Blazer, seed: int) -> dict[str, Piece]:
         "lapel": (_Cut((0.30, 1.0), coat_edge, lapel_edge, 1.05, 0.50), clothes.colour, "wool"),
         "coat_collar": (_Cut((0.02, 0.285), coat_edge, collar_edge, 0.95, 0.50), clothes.colour, "wool"),
     }
-    pieces = {}
+    wearables = {}
     for name, (cut, colour, material) in cuts.items():
         for where, side in SIDES.items():
             points, raised = _panel(cut, base, seed)
             shade = (SEAM + (1 - SEAM) * raised)[..., None] * np.array(colour)
-            pieces[f"{name}_{where}"] = _piece(points * (side, 1.0, 1.0), shade, material, seed)
+            wearables[f"{name}_{where}"] = _piece(points * (side, 1.0, 1.0), shade, material, seed)
     for where, side in SIDES.items():
         leaf = np.broadcast_to(clothes.shirt, (ROWS, COLUMNS, 3))
-        pieces[f"leaf_{where}"] = _piece(_leaf(base) * (side, 1.0, 1.0), leaf, "cloth", seed)
-    return pieces
+        wearables[f"leaf_{where}"] = _piece(_leaf(base) * (side, 1.0, 1.0), leaf, "cloth", seed)
+    return wearables
 
 
 def _line(base: float, corners: tuple[tuple[float, float], ...]) -> Line:
@@ -153,8 +153,8 @@ def _leaf(base: float) -> NDArray[np.float64]:
     return points
 
 
-def _piece(points: NDArray[np.float64], colour: NDArray[np.float64], material: str, seed: int) -> Piece:
+def _piece(points: NDArray[np.float64], colour: NDArray[np.float64], material: str, seed: int) -> Wearable:
     flat = points.reshape(-1, 3)
     weave = 0.05 * smooth_noise(flat, 0.10, seed) + 0.05 * smooth_noise(flat, 0.7, seed + 1)
     albedo = colour.reshape(-1, 3) * (1 + weave)[:, None]
-    return Piece(flat, grid_triangles(ROWS, COLUMNS), albedo, material, np.zeros(len(flat)))
+    return Wearable(flat, grid_triangles(ROWS, COLUMNS), albedo, material, np.zeros(len(flat)))

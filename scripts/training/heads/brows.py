@@ -79,7 +79,7 @@ def _brow_hairs(curve: CubicSpline, side: float, width: float, rng: np.random.Ge
     step = length[:, None] / (POINTS - 1)
     x = np.cumsum(np.cos(heading) * step, axis=1) * side
     y = np.cumsum(np.sin(heading) * step, axis=1)
-    return root[:, None] + np.stack([x, y], axis=2)
+    return np.asarray(root[:, None] + np.stack([x, y], axis=2))
 
 
 def lashes(model: HeadModel, seed: int) -> Bound:

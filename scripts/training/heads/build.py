@@ -10,14 +10,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from scripts.training.heads.people import LOOKS
+from scripts.training.heads.people import APPEARANCES
 from scripts.training.stages import run_stages
 
 
 def stages(facekit: Path, out: Path, canonical: Path) -> list[tuple[str, ...]]:
     """The modules to run and their arguments, in order."""
     model = ("--facekit", str(facekit))
-    presenters = [("scripts.tools.render_presenter", name, *model, "--out", str(out)) for name in sorted(LOOKS)]
+    presenters = [("scripts.tools.render_presenter", name, *model, "--out", str(out)) for name in sorted(APPEARANCES)]
     return [*presenters, ("scripts.tools.canonical_mouth", *model, "--out", str(canonical))]
 
 

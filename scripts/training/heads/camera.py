@@ -66,4 +66,4 @@ def rigid_pose(
 
 def transform(pose: NDArray[np.floating], points: NDArray[np.floating]) -> NDArray[np.float64]:
     """Apply a 4×4 rigid pose to (…, 3) points."""
-    return np.asarray(points, np.float64) @ pose[:3, :3].T + pose[:3, 3]
+    return np.asarray(np.asarray(points, np.float64) @ pose[:3, :3].T + pose[:3, 3])

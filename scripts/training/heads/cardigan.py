@@ -22,7 +22,7 @@ from scripts.training.heads.jumper import (
     woollen,
 )
 from scripts.training.heads.surface import smooth_noise
-from scripts.training.heads.wearables import Piece
+from scripts.training.heads.wearables import Wearable
 
 # Where the front edge lies: along the surface (as jumper.RINGS has it), and there its distance from the middle.
 EDGE_AT = (0.0, 0.10, 0.30, 0.55, 0.75, 1.0)
@@ -32,13 +32,13 @@ OVER_BLOUSE = 0.40  # centimetres
 COLUMNS = 420  # of each half
 
 
-def button(clothes: Cardigan, seed: int) -> dict[str, Piece]:
+def build_cardigan(clothes: Cardigan, seed: int) -> dict[str, Wearable]:
     """Blouse and both halves of the cardigan at rest, in the head model's space."""
     halves = {f"cardigan_{name}": _half(side, clothes, seed) for name, side in (("left", 1.0), ("right", -1.0))}
     return {"blouse": _blouse(clothes, seed), **halves}
 
 
-def _blouse(clothes: Cardigan, seed: int) -> Piece:
+def _blouse(clothes: Cardigan, seed: int) -> Wearable:
     at, angle = np.meshgrid(np.linspace(0, 1, ALONG) ** 1.15, TURN * np.linspace(-np.pi, np.pi, AROUND), indexing="ij")
     points = body(at, angle, clothes.neckline)
     edge = 0.06 * ramp(at, COLLAR_END + 0.01, COLLAR_END - 0.01)
@@ -47,10 +47,10 @@ def _blouse(clothes: Cardigan, seed: int) -> Piece:
     points = points + grid_normals(points) * height[..., None]
     flat = points.reshape(-1, 3)
     albedo = np.array(clothes.blouse) * (1 + 0.03 * smooth_noise(flat, 0.6, seed + 1))[:, None]
-    return Piece(flat, grid_triangles(*at.shape), albedo, "cloth", np.zeros(len(flat)))
+    return Wearable(flat, grid_triangles(*at.shape), albedo, "cloth", np.zeros(len(flat)))
 
 
-def _half(side: float, clothes: Cardigan, seed: int) -> Piece:
+def _half(side: float, clothes: Cardigan, seed: int) -> Wearable:
     rows = np.linspace(0.05, 1, ALONG) ** 1.15
     away = PchipInterpolator(EDGE_AT, EDGE)(rows)
     width = PchipInterpolator(RINGS[:, 0], RINGS[:, 1])(rows)

@@ -33,7 +33,7 @@ class Eyeball:
         yaw, pitch = np.radians([right, -up])
         cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
         turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]]) @ np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
-        return (fine - self.centre) @ turn.T + self.centre
+        return np.asarray((fine - self.centre) @ turn.T + self.centre)
 
 
 def outside(
@@ -101,4 +101,4 @@ def _paint(offset: NDArray[np.float64], eyes: Eyes, seed: int) -> NDArray[np.flo
     white = np.array([0.66, 0.62, 0.585]) * (1 - 0.30 * corner[:, None] * np.array([0.6, 1.0, 1.0]))
     white = white * (1 - 0.22 * (vein * (0.3 + corner))[:, None] * np.array([0.2, 1.0, 1.0]))
     outside = ramp(away, eyes.iris_radius - 0.04, eyes.iris_radius + 0.07)[:, None]
-    return np.clip(iris * (1 - outside) + white * outside, 0.002, 0.9)
+    return np.asarray(np.clip(iris * (1 - outside) + white * outside, 0.002, 0.9))

@@ -15,7 +15,7 @@ def ramp(values: NDArray[np.floating] | float, low: float, high: float) -> NDArr
 
 def blob(points: NDArray[np.floating], centre: NDArray[np.floating], size: float) -> NDArray[np.float64]:
     """A Gaussian bump of the given radius."""
-    return np.exp(-((points - centre) ** 2).sum(axis=1) / (2 * size * size))
+    return np.asarray(np.exp(-((points - centre) ** 2).sum(axis=1) / (2 * size * size)))
 
 
 def lip_distance(points: NDArray[np.floating], contour: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -32,7 +32,7 @@ def lip_distance(points: NDArray[np.floating], contour: NDArray[np.floating]) ->
     row = points[near, 1]
     top = np.interp(points[near, 0], upper[:, 0], upper[:, 1])
     bottom = np.interp(points[near, 0], lower[::-1, 0], lower[::-1, 1])
-    between = (points[near, 0] > upper[0, 0]) & (points[near, 0] < upper[-1, 0])
-    inside = between & (row < top) & (row > bottom)
+    across = (points[near, 0] > upper[0, 0]) & (points[near, 0] < upper[-1, 0])
+    inside = across & (row < top) & (row > bottom)
     distance[near] = np.where(inside, -distance[near], distance[near])
     return distance

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class FramePose:
     """expression: values by name, as HeadModel.vertices takes them; angles in degrees; breath in [0, 1]."""
 
     expression: Mapping[str, float] = field(default_factory=dict)

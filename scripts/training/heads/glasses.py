@@ -12,7 +12,7 @@ from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from scripts.training.heads.appearance import Glasses
 from scripts.training.heads.cloth import grid_triangles
-from scripts.training.heads.wearables import Piece
+from scripts.training.heads.wearables import Wearable
 
 ROUND = 12  # vertices round a tube
 LEFT_EYE, RIGHT_EYE = slice(42, 48), slice(36, 42)  # of the landmarks
@@ -24,7 +24,7 @@ EAR = np.array([7.55, 4.3, 0.0])  # where a temple rests, behind which hair hide
 WIDEST = 7.2  # half the distance of the temples at the hinges
 
 
-def glasses(marks: NDArray[np.float64], style: Glasses) -> dict[str, Piece]:
+def glasses(marks: NDArray[np.float64], style: Glasses) -> dict[str, Wearable]:
     """The frame at rest, which the head carries. marks: (68, 3) landmarks of the neutral head."""
     eyes = (marks[LEFT_EYE], marks[RIGHT_EYE])
     level = float(np.mean([eye[:, 1].mean() for eye in eyes])) - style.drop
@@ -98,9 +98,9 @@ def _tube(path: NDArray[np.float64], radius: float, closed: bool = False) -> NDA
     return np.asarray(path[:, None] + radius * (np.cos(turn) * aside[:, None] + np.sin(turn) * third[:, None]))
 
 
-def _piece(tubes: list[NDArray[np.float64]], style: Glasses) -> Piece:
+def _piece(tubes: list[NDArray[np.float64]], style: Glasses) -> Wearable:
     vertices = np.concatenate([tube.reshape(-1, 3) for tube in tubes])
     first = np.cumsum([0, *(tube.shape[0] * tube.shape[1] for tube in tubes[:-1])])
     triangles = [grid_triangles(*tube.shape[:2]) + start for tube, start in zip(tubes, first, strict=True)]
     albedo = np.tile(style.colour, (len(vertices), 1))
-    return Piece(vertices, np.concatenate(triangles).astype(np.int32), albedo, "metal", np.ones(len(vertices)))
+    return Wearable(vertices, np.concatenate(triangles).astype(np.int32), albedo, "metal", np.ones(len(vertices)))

@@ -19,7 +19,7 @@ from scripts.training.heads.camera import Camera, transform
 from scripts.training.heads.eyes import SCLERA_SIZE
 from scripts.training.heads.fields import lip_distance
 from scripts.training.heads.figure import SKIN_SIZE, Figure, Pose
-from scripts.training.heads.frame_pose import Moment
+from scripts.training.heads.frame_pose import FramePose
 from scripts.training.heads.model import ICT_SHAPES, OUTER_LIP, FaceKit
 from scripts.training.heads.oral_cavity import lining_share
 
@@ -64,7 +64,7 @@ FRONT = 7.0  # z of the mean head: no lips lie behind it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Hits:
+class RayHits:
     """part (H, W): indices into the shapes' names, −1 where nothing is hit; triangle (H, W) of that shape; weights
     (H, W, 3) of the triangle's corners."""
 
@@ -75,7 +75,7 @@ class Hits:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Truth:
+class GroundTruth:
     """landmarks (68, 2): pixels; landmarks_head (68, 3): the same points in the skull's space; vertices (26719, 3): all
     of the model's, in the scene; coefficients (C,): by the names of coefficient_names; camera (3, 4): homogeneous
     points of the scene to pixels times their depth; head_pose (4, 4): the skull's space to the scene; regions (H, W):
@@ -90,15 +90,15 @@ class Truth:
     regions: NDArray[np.uint8]
 
 
-def truth(figure: Figure, camera: Camera, moment: Moment, pose: Pose, hits: Hits) -> Truth:
+def ground_truth(figure: Figure, camera: Camera, frame_pose: FramePose, pose: Pose, hits: RayHits) -> GroundTruth:
     """pose: the figure's at the moment; hits: those of the camera's picture of it."""
     marks = pose.skin[figure.model.landmarks68]
-    skull = figure.head_pose(moment)
-    return Truth(
+    skull = figure.head_pose(frame_pose)
+    return GroundTruth(
         landmarks=camera.project(marks).astype(np.float32),
         landmarks_head=transform(np.linalg.inv(skull), marks).astype(np.float32),
-        vertices=drawn_vertices(figure, moment, pose),
-        coefficients=coefficients(figure.model.kit, moment),
+        vertices=drawn_vertices(figure, frame_pose, pose),
+        coefficients=coefficients(figure.model.kit, frame_pose),
         camera=projection(camera),
         head_pose=skull,
         regions=regions(hits, figure.triangles, *skin_fields(figure)),
@@ -110,11 +110,11 @@ def coefficient_names(kit: FaceKit) -> tuple[str, ...]:
     return (*sorted(kit.expression), "tongueOut")
 
 
-def coefficients(kit: FaceKit, moment: Moment) -> NDArray[np.float32]:
+def coefficients(kit: FaceKit, frame_pose: FramePose) -> NDArray[np.float32]:
     """(C,) values of a moment's expression, in the order of coefficient_names; tied ones are given to both sides."""
     names = coefficient_names(kit)
     values = dict.fromkeys(names, 0.0)
-    for name, value in moment.expression.items():
+    for name, value in frame_pose.expression.items():
         for shape in (name,) if name in values else ICT_SHAPES[name]:
             values[shape] += value
     return np.array([values[name] for name in names], np.float32)
@@ -126,12 +126,12 @@ def projection(camera: Camera) -> NDArray[np.float64]:
     return np.hstack([inner, -inner @ np.array([[camera.x], [camera.y], [camera.z]])])
 
 
-def drawn_vertices(figure: Figure, moment: Moment, pose: Pose) -> NDArray[np.float32]:
+def drawn_vertices(figure: Figure, frame_pose: FramePose, pose: Pose) -> NDArray[np.float32]:
     """(26719, 3) of the model in the scene. Skin, eyeballs, teeth, gums and tongue are where they are drawn, on the
     subdivided surfaces; what is not drawn (the model's own lashes and the shells of its eyes) is where it puts it."""
-    expression = moment.expression
+    expression = frame_pose.expression
     head = figure.inside.head(expression) if figure.inside else figure.model.vertices(expression)
-    vertices = figure.place(head, moment)
+    vertices = figure.place(head, frame_pose)
     vertices[:SKIN_SIZE] = pose.skin[:SKIN_SIZE]  # subdivision keeps the coarse vertices first
     for ball, eye in zip(figure.eyeballs, pose.eyes, strict=True):
         vertices[ball.vertices] = eye[:SCLERA_SIZE]
@@ -151,7 +151,7 @@ def skin_fields(figure: Figure) -> tuple[NDArray[np.float64], NDArray[np.float64
 
 
 def regions(
-    hits: Hits, triangles: NDArray[np.integer], lip: NDArray[np.float64], lining: NDArray[np.float64]
+    hits: RayHits, triangles: NDArray[np.integer], lip: NDArray[np.float64], lining: NDArray[np.float64]
 ) -> NDArray[np.uint8]:
     """(H, W) indices into REGIONS. triangles: (T, 3) of the skin; lip, lining: see skin_fields."""
     result = np.zeros(hits.part.shape, np.uint8)
@@ -176,19 +176,21 @@ def region_of(shape: str) -> str:
     """
     stem = shape.rstrip("0123456789").partition("_")[0]
     if stem not in SHAPES:
-        raise KeyError(f"expected a shape with a region, {sorted(SHAPES)}; {shape!r} has none: give it one in truth.py")
+        raise KeyError(
+            f"expected a shape with a region, {sorted(SHAPES)}; {shape!r} has none: give it one in ground_truth.py"
+        )
     return SHAPES[stem]
 
 
-def save_truth(path: Path, true: Truth, metadata: dict[str, str]) -> None:
+def save_truth(path: Path, true: GroundTruth, metadata: dict[str, str]) -> None:
     """Write it whole or not at all."""
     fresh = path.with_name(path.name + ".part")
-    tensors = {name: np.ascontiguousarray(getattr(true, name)) for name in Truth.__slots__}
+    tensors = {name: np.ascontiguousarray(getattr(true, name)) for name in GroundTruth.__slots__}
     save_file(tensors, fresh, metadata | {"regions": json.dumps(REGIONS)})
     os.replace(fresh, path)
 
 
-def load_truth(path: Path) -> tuple[Truth, dict[str, str]]:
+def load_truth(path: Path) -> tuple[GroundTruth, dict[str, str]]:
     """What save_truth wrote, and the metadata."""
     with safe_open(path, "numpy") as file:
-        return Truth(**{name: file.get_tensor(name) for name in Truth.__slots__}), file.metadata()
+        return GroundTruth(**{name: file.get_tensor(name) for name in GroundTruth.__slots__}), file.metadata()

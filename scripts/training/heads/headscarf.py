@@ -18,7 +18,7 @@ from scripts.training.heads.appearance import Headscarf
 from scripts.training.heads.cloth import grid_normals, grid_triangles
 from scripts.training.heads.fields import ramp
 from scripts.training.heads.surface import smooth_noise
-from scripts.training.heads.wearables import Piece, neck_share
+from scripts.training.heads.wearables import Wearable, neck_share
 
 CENTRE = np.array([0.0, 2.5, 0.0])  # of the polar grid; its axis is +z
 AROUND, OUTWARD = 720, 251  # vertices of the hood's grid
@@ -55,7 +55,7 @@ SAG = 0.5
 LAYER = 0.22  # centimetres of the wrap over the hood
 
 
-def drape(points: NDArray[np.float64], scarf: Headscarf, seed: int) -> dict[str, Piece]:
+def build_headscarf(points: NDArray[np.float64], scarf: Headscarf, seed: int) -> dict[str, Wearable]:
     """The scarf's parts at rest. points: (V, 3) vertices of the neutral fine skin."""
     hood = _hood(points, scarf, seed)
     wrap = _wrap(hood, scarf, seed + 40)
@@ -72,7 +72,7 @@ def drape(points: NDArray[np.float64], scarf: Headscarf, seed: int) -> dict[str,
 def covered(points: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which points (V, 3) of the skin the hood hides, ears among them: they need not be drawn."""
     around, away = _polar(points)
-    return (away > _opening(around) + np.radians(7.0)) & (points[:, 1] > -6.0)
+    return np.asarray((away > _opening(around) + np.radians(7.0)) & (points[:, 1] > -6.0))
 
 
 def _polar(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -88,7 +88,7 @@ def _direction(around: NDArray[np.float64], away: NDArray[np.float64]) -> NDArra
 
 def _opening(around: NDArray[np.float64]) -> NDArray[np.float64]:
     """Distance of the hem from the axis, in radians, by the angle round it."""
-    return np.radians(PchipInterpolator(OPENING_AT, OPENING)(np.degrees(np.abs(around))))
+    return np.asarray(np.radians(PchipInterpolator(OPENING_AT, OPENING)(np.degrees(np.abs(around)))))
 
 
 def _hood(points: NDArray[np.float64], scarf: Headscarf, seed: int) -> NDArray[np.float64]:
@@ -124,7 +124,7 @@ def _over(points: NDArray[np.float64], hood: NDArray[np.float64]) -> NDArray[np.
     gap = np.clip(0.5 + (least - length) / 1.2, 0, 1)
     further = length + (least - length) * gap + 0.6 * gap * (1 - gap)
     further = np.where(away > start, further, length)
-    return CENTRE + offset * (further / length)[..., None]
+    return np.asarray(CENTRE + offset * (further / length)[..., None])
 
 
 def _band(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -134,7 +134,7 @@ def _band(points: NDArray[np.float64]) -> NDArray[np.float64]:
     direction = _direction(around, _opening(around) + 0.10 - (0.10 + shown) * part)
     radius = _skin_radius(points, direction.reshape(-1, 3)).reshape(part.shape)
     radius = gaussian_filter(radius, (1.5, 5.0), mode="nearest") + 0.17 - 0.3 * ramp(part, 0.9, 1.0)
-    return CENTRE + direction[::-1] * radius[::-1, :, None]
+    return np.asarray(CENTRE + direction[::-1] * radius[::-1, :, None])
 
 
 def _hull_radius(points: NDArray[np.float64], direction: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -241,9 +241,9 @@ def _wrap_folds(
     return scarf.folds * 0.62 * creases * ramp(at, 0.02, 0.16) + edge + _crinkle(points, seed)
 
 
-def _piece(grid: NDArray[np.float64], colour: NDArray[np.float64], seed: int) -> Piece:
+def _piece(grid: NDArray[np.float64], colour: NDArray[np.float64], seed: int) -> Wearable:
     """grid: (R, C, 3); colour: (3,) or a row of it for each row of the grid, (R, 1, 3)."""
     flat = grid.reshape(-1, 3)
     fleck = 0.05 * smooth_noise(flat, 0.10, seed + 5) + 0.04 * smooth_noise(flat, 0.7, seed + 6)
     albedo = np.broadcast_to(colour, grid.shape).reshape(-1, 3) * (1 + fleck)[:, None]
-    return Piece(flat, grid_triangles(*grid.shape[:2]), albedo, "cloth", neck_share(flat))
+    return Wearable(flat, grid_triangles(*grid.shape[:2]), albedo, "cloth", neck_share(flat))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.training.heads.frame_pose import Moment
+from scripts.training.heads.frame_pose import FramePose
 
 # A relaxed, closed mouth with a hint of a smile; lids a little lowered, so that the eyes do not stare.
 REST: dict[str, float] = {
@@ -43,7 +43,7 @@ class Idle:
     gaze: NDArray[np.float64]  # (glances, 2): right and up after each glance
     rest: Mapping[str, float]  # the expression between blinks and glances
 
-    def moment(self, frame: int) -> Moment:
+    def frame_pose(self, frame: int) -> FramePose:
         length = self.frames / self.frame_rate
         time = frame / self.frame_rate
         turn = 2 * np.pi * time / length
@@ -58,7 +58,7 @@ class Idle:
             expression[f"eyeLookUp_{side}"] = max(0.0, LID_PER_DEGREE * up - 0.04) * (1 - closed)
             expression[f"browInnerUp_{side}"] = 0.05 + 0.04 * np.sin(turn + 1.0)
         yaw = 1.3 * np.sin(turn + 0.4) + 0.5 * np.sin(2 * turn + 2.1)
-        return Moment(
+        return FramePose(
             expression=expression,
             yaw=yaw,
             pitch=0.7 * np.sin(2 * turn + 0.9) + 0.3 * np.sin(3 * turn + 4.0),

@@ -27,7 +27,7 @@ def key_numbers(frames: int, step: int) -> list[int]:
     return [round(index * frames / count) for index in range(count)] if count >= 4 else list(range(frames))
 
 
-def shares(frames: int, keys: list[int]) -> NDArray[np.float64]:
+def key_weights(frames: int, keys: list[int]) -> NDArray[np.float64]:
     """(frames, keys): how much of each key is in each frame, by cubic B-splines round the loop; rows sum to 1."""
     place = np.interp(np.arange(frames), [*keys, frames], np.arange(len(keys) + 1))
     gap = np.abs(place[:, None] - np.arange(len(keys)))
@@ -36,31 +36,31 @@ def shares(frames: int, keys: list[int]) -> NDArray[np.float64]:
     return np.asarray(np.where(gap < 1, near, far))
 
 
-def between(pictures: Mapping[int, Picture], tracks: NDArray[np.floating]) -> list[Picture]:
+def interpolate(pictures: Mapping[int, Picture], motion_vectors: NDArray[np.floating]) -> list[Picture]:
     """All frames of a loop. pictures: (H, W, 3) of the keys by number; tracks: (frames, points, 2), where points that
     are seen lie in each frame, in pixels (x, y), centres at ½."""
     keys = sorted(pictures)
-    if len(keys) == len(tracks):
+    if len(keys) == len(motion_vectors):
         return [pictures[key] for key in keys]
-    weights = shares(len(tracks), keys)
+    weights = key_weights(len(motion_vectors), keys)
     shape = pictures[keys[0]].shape[:2]
     made = []
-    for number, now in enumerate(tracks):
+    for number, now in enumerate(motion_vectors):
         mean = np.zeros((*shape, 3), np.float32)
         for key, weight in zip(keys, weights[number], strict=True):
             if weight > FAINT:
-                mean += np.float32(weight) * _carried(pictures[key], now, tracks[key])
+                mean += np.float32(weight) * _warped(pictures[key], now, motion_vectors[key])
         total = weights[number][weights[number] > FAINT].sum()
         made.append(np.clip(np.round(mean / np.float32(total)), 0, 255).astype(np.uint8))
     return made
 
 
-def _carried(picture: Picture, now: NDArray[np.floating], then: NDArray[np.floating]) -> NDArray[np.float32]:
+def _warped(picture: Picture, now: NDArray[np.floating], then: NDArray[np.floating]) -> NDArray[np.float32]:
     """A picture (H, W, 3) of points at `then`, resampled so that they lie at `now`."""
     height, width = picture.shape[:2]
     if np.array_equal(now, then):
         return picture.astype(np.float32)
-    offset = dense(now, then - now, height, width)
+    offset = dense_flow(now, then - now, height, width)
     column, row = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     column, row = column + offset[..., 0], row + offset[..., 1]
     # In 8 bits, as it is: several times quicker, and the mean of several has finer steps.
@@ -68,7 +68,9 @@ def _carried(picture: Picture, now: NDArray[np.floating], then: NDArray[np.float
     return np.asarray(carried, np.float32)
 
 
-def dense(points: NDArray[np.floating], values: NDArray[np.floating], height: int, width: int) -> NDArray[np.float32]:
+def dense_flow(
+    points: NDArray[np.floating], values: NDArray[np.floating], height: int, width: int
+) -> NDArray[np.float32]:
     """Values (N, 2) known at points (N, 2), in pixels, spread smoothly over a picture: (height, width, 2)."""
     rows, columns = -(-height // CELL), -(-width // CELL)
     x, y = (points / CELL).T

@@ -9,7 +9,7 @@ from scipy.interpolate import PchipInterpolator
 from scripts.training.heads.appearance import Jumper
 from scripts.training.heads.cloth import grid_normals, grid_triangles
 from scripts.training.heads.surface import smooth_noise
-from scripts.training.heads.wearables import Piece
+from scripts.training.heads.wearables import Wearable
 
 AROUND, ALONG = 900, 200  # vertices of the grid: about a millimetre apart
 TURN = 0.62  # part of the full turn that is made: the back is never seen
@@ -36,7 +36,7 @@ COLLAR_END = 0.125
 FULL = 0.86  # below 1 a ring is fuller than an ellipse
 
 
-def knit(clothes: Jumper, seed: int) -> Piece:
+def build_jumper(clothes: Jumper, seed: int) -> Wearable:
     """The jumper at rest, in the head model's space."""
     at, angle = np.meshgrid(np.linspace(0, 1, ALONG) ** 1.15, TURN * np.linspace(-np.pi, np.pi, AROUND), indexing="ij")
     points = body(at, angle, clothes.neckline)
@@ -58,12 +58,12 @@ def body(at: NDArray[np.float64], angle: NDArray[np.float64], neckline: float) -
     return np.stack([x, y, z], axis=2)
 
 
-def woollen(points: NDArray[np.float64], colour: NDArray[np.float64], seed: int) -> Piece:
+def woollen(points: NDArray[np.float64], colour: NDArray[np.float64], seed: int) -> Wearable:
     """Points (R, C, 3) as a piece of fleecy yarn, which the chest carries. colour: (3,) or one for each point."""
     flat = points.reshape(-1, 3)
     fleck = smooth_noise(flat, 0.12, seed) * 0.10 + smooth_noise(flat, 0.5, seed + 1) * 0.06
     albedo = np.broadcast_to(colour, points.shape).reshape(-1, 3) * (1 + fleck)[:, None]
-    return Piece(flat, grid_triangles(*points.shape[:2]), albedo, "wool", np.zeros(len(flat)))
+    return Wearable(flat, grid_triangles(*points.shape[:2]), albedo, "wool", np.zeros(len(flat)))
 
 
 def stitches(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ from scripts.training.heads.fields import ramp
 from scripts.training.heads.skull import SKULL_CENTRE, Skull, fit_skull, unit
 from scripts.training.heads.strands import Strands, join, taper
 from scripts.training.heads.surface import smooth_noise
-from scripts.training.heads.wearables import Piece, neck_share
+from scripts.training.heads.wearables import Wearable, neck_share
 
 ALONG_SKULL, HANGING = 12, 10  # control points of the two parts of a strand
 # How the curtain beside the face hangs: heights, and there the distance from the middle of the innermost and the
@@ -44,7 +44,7 @@ class _Roots:
         return self.around < 112
 
 
-def grow(points: NDArray[np.float64], scalp: NDArray[np.float64], hair: LongHair, seed: int) -> Strands:
+def grow_long_hair(points: NDArray[np.float64], scalp: NDArray[np.float64], hair: LongHair, seed: int) -> Strands:
     """points (V, 3) of the neutral fine head and scalp (V,) in [0, 1] → strands, with a fringe of short ones."""
     rng = np.random.default_rng(seed)
     skull = fit_skull(points)
@@ -57,12 +57,12 @@ def grow(points: NDArray[np.float64], scalp: NDArray[np.float64], hair: LongHair
     return join([_style(skull, roots, hair, rng), _baby_hairs(skull, points[rng.choice(edge, 1400)], rng)])
 
 
-def backing(hair: LongHair) -> Piece:
+def backing(hair: LongHair) -> Wearable:
     """A dark sheet behind the hair of the nape: through real hair, which is denser, no room would be seen."""
     low = hair.length - 3.0 if hair.tuck == 0 else hair.length + 2.0
     corners = np.array([(-6.6, low, -8.0), (6.6, low, -8.0), (6.6, 1.0, -8.0), (-6.6, 1.0, -8.0)])
     triangles = np.array([(0, 1, 2), (0, 2, 3)], np.int32)
-    return Piece(corners, triangles, np.tile(0.3 * np.array(hair.root), (4, 1)), "matt", neck_share(corners))
+    return Wearable(corners, triangles, np.tile(0.3 * np.array(hair.root), (4, 1)), "matt", neck_share(corners))
 
 
 def _style(skull: Skull, roots: NDArray[np.float64], hair: LongHair, rng: np.random.Generator) -> Strands:
@@ -186,7 +186,7 @@ def _waves(
     swing = np.sin(2 * np.pi * length / 6.0 + phase)[..., None]
     slow = smooth_noise(strand.reshape(-1, 3), 2.5, 3).reshape(swing.shape)
     out = np.sign(strand[..., :1]) * (0.75, 0.0, 0.0) + (0.0, 0.0, 0.6) + tilt
-    return wave * (0.5 + 0.7 * swing + 0.5 * slow) * ramp(grown, 0.35, 0.8) * out
+    return np.asarray(wave * (0.5 + 0.7 * swing + 0.5 * slow) * ramp(grown, 0.35, 0.8) * out)
 
 
 def _baby_hairs(skull: Skull, roots: NDArray[np.float64], rng: np.random.Generator) -> Strands:

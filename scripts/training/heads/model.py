@@ -39,7 +39,7 @@ OUTER_LIP = slice(48, 60)
 INNER_LIP = slice(60, 68)
 
 # How each tied coefficient is spelt in the model. It has no tongueOut: see HeadModel.tongue_out.
-UNPAIRED = ("jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "mouthRollLower", "mouthRollUpper")
+UNPAIRED: tuple[str, ...] = ("jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "mouthRollLower", "mouthRollUpper")
 UNPAIRED += ("mouthShrugLower", "mouthShrugUpper")
 ICT_SHAPES: dict[str, tuple[str, ...]] = {
     name: (name,) if name in UNPAIRED else (f"{name}_L", f"{name}_R") for name in COEFFICIENTS if name != "tongueOut"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scripts.training.heads.camera import Camera
 from scripts.training.heads.figure import Figure
-from scripts.training.heads.frame_pose import Moment
+from scripts.training.heads.frame_pose import FramePose
 from scripts.training.heads.idle import SHUT, SQUINT
 from scripts.training.heads.model import FACE, LASHES, NECK
 from scripts.training.heads.wearables import neck_share
@@ -24,31 +24,31 @@ AROUND, FEATHER = 11, 4.0  # pixels beyond what moves, and of the soft edge
 QUICK = {"eyeBlink": SHUT, "eyeSquint": SQUINT, "eyeLookDown": 0.3, "eyeLookUp": 0.3}  # expressions of lids
 
 
-def tracks(figure: Figure, camera: Camera, moments: Sequence[Moment]) -> NDArray[np.float32]:
+def motion_vectors(figure: Figure, camera: Camera, frame_poses: Sequence[FramePose]) -> NDArray[np.float32]:
     """(moments, points, 2): pixels of points of skin, hair and clothes that the first moment shows; lids stay open."""
-    calm = [replace(moment, expression=_calm(moment)) for moment in moments]
+    calm = [replace(frame_pose, expression=_calm(frame_pose)) for frame_pose in frame_poses]
     skin = np.arange(FACE.start, NECK.stop)
     worn, share = _worn(figure)
 
-    def placed(moment: Moment) -> NDArray[np.float64]:
-        face = figure.place(figure.model.vertices(moment.expression)[skin], moment)
-        return np.concatenate([face, figure.place(worn, moment, share)])
+    def placed(frame_pose: FramePose) -> NDArray[np.float64]:
+        face = figure.place(figure.model.vertices(frame_pose.expression)[skin], frame_pose)
+        return np.concatenate([face, figure.place(worn, frame_pose, share)])
 
     first = placed(calm[0])
     seen = _seen(camera.project(first), first[:, 2], camera)
     faces = (seen < len(skin)).sum()
     skin, worn, share = skin[seen[:faces]], worn[seen[faces:] - len(skin)], share[seen[faces:] - len(skin)]
-    return np.stack([camera.project(placed(moment)) for moment in calm]).astype(np.float32)
+    return np.stack([camera.project(placed(frame_pose)) for frame_pose in calm]).astype(np.float32)
 
 
-def _calm(moment: Moment) -> dict[str, float]:
-    return {name: value for name, value in moment.expression.items() if not name.startswith("eye")}
+def _calm(frame_pose: FramePose) -> dict[str, float]:
+    return {name: value for name, value in frame_pose.expression.items() if not name.startswith("eye")}
 
 
 def _worn(figure: Figure) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Points at rest (N, 3) of hair and pieces, and how much the head carries them (N,)."""
-    points = [piece.vertices[::VERTICES] for piece in figure.pieces.values()]
-    share = [piece.share[::VERTICES] for piece in figure.pieces.values()]
+    points = [piece.vertices[::VERTICES] for piece in figure.wearables.values()]
+    share = [piece.share[::VERTICES] for piece in figure.wearables.values()]
     if figure.hair:
         hair = figure.hair.points[::STRANDS].reshape(-1, 3)
         points, share = [*points, hair], [*share, neck_share(hair)]
@@ -61,10 +61,10 @@ def _seen(pixels: NDArray[np.float64], depth: NDArray[np.float64], camera: Camer
     cell = (pixels[inside] // CELL).astype(np.int64) @ (1, -(-camera.width // CELL))
     front = np.full(cell.max() + 1, -np.inf)
     np.maximum.at(front, cell, depth[inside])
-    return inside[depth[inside] > front[cell] - BEHIND]
+    return np.asarray(inside[depth[inside] > front[cell] - BEHIND])
 
 
-def eye_region(figure: Figure, camera: Camera, moments: Sequence[Moment]) -> NDArray[np.float32]:
+def eye_region(figure: Figure, camera: Camera, frame_poses: Sequence[FramePose]) -> NDArray[np.float32]:
     """(H, W) in [0, 1]: where blinks and glances show at any of the moments, soft at its edge."""
     model = figure.model
     scale = camera.focal / (camera.z - model.neutral[model.landmarks68, 2].mean())
@@ -76,8 +76,8 @@ def eye_region(figure: Figure, camera: Camera, moments: Sequence[Moment]) -> NDA
     moved = np.flatnonzero(reach > NOTICED)
     moved = np.concatenate([moved[moved < FACE.stop], np.arange(LASHES.start, LASHES.stop)])
     drawn = np.zeros((camera.height, camera.width), np.uint8)
-    for moment in moments:
-        for x, y in camera.project(figure.place(model.vertices(moment.expression)[moved], moment)).astype(int):
+    for frame_pose in frame_poses:
+        for x, y in camera.project(figure.place(model.vertices(frame_pose.expression)[moved], frame_pose)).astype(int):
             if 0 <= x < camera.width and 0 <= y < camera.height:
                 drawn[y, x] = 1
     wide = 2 * AROUND + 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,7 +115,7 @@ def face_crop(head: HeadModel, view: View) -> Crop:
 
 def mouth_tensors(
     mesh: MouthMesh, head: HeadModel, view: View, crop: Crop, rest: Mapping[str, float] | None = None
-) -> dict[str, NDArray[np.generic]]:
+) -> dict[str, NDArray[Any]]:
     """mesh, basis, triangles, inner_upper, inner_lower, jaw and interocular of face.safetensors (format 1).
 
     view: from the unposed head's coordinates to pixels of the picture in which the mouth is at rest.

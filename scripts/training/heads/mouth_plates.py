@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from scripts.training.heads.camera import Camera
 from scripts.training.heads.figure import Figure
-from scripts.training.heads.frame_pose import Moment
+from scripts.training.heads.frame_pose import FramePose
 from scripts.training.heads.materials import enamel, flesh
 from scripts.training.heads.model import GUMS_AND_TONGUE, INNER_LIP, LOWER_TEETH, UPPER_TEETH
 from scripts.training.heads.mouth_mesh import Crop
-from scripts.training.heads.oral_cavity import faces_among, paint_inside
+from scripts.training.heads.oral_cavity import faces_among, paint_oral_cavity
 from scripts.training.heads.picture import denoise, srgb, tone
 from scripts.training.heads.scene import lights, mesh, sensor
 from scripts.training.heads.surface import subdivide
@@ -26,7 +26,7 @@ UPPER_TEETH_EDGE = -2.9  # y on the mean head
 JAW_MOVES = 1.0  # centimetres at jawOpen 1: what moves farther belongs to the lower jaw
 
 
-def plates(figure: Figure, camera: Camera, crop: Crop, rest: Moment, samples: int) -> dict[str, NDArray[np.uint8]]:
+def plates(figure: Figure, camera: Camera, crop: Crop, rest: FramePose, samples: int) -> dict[str, NDArray[np.uint8]]:
     """interior_upper and interior_lower, (SIZE, SIZE, 4) uint8 straight alpha over the crop."""
     jaw = np.linalg.norm(figure.model.kit.expression["jawOpen"], axis=1)
     # What hangs lower than the upper teeth and does not move with the jaw is the throat: that is left to the cavity.
@@ -38,7 +38,7 @@ def plates(figure: Figure, camera: Camera, crop: Crop, rest: Moment, samples: in
 
 
 def _plate(
-    figure: Figure, camera: Camera, crop: Crop, rest: Moment, part: tuple[slice, NDArray[np.bool_], int]
+    figure: Figure, camera: Camera, crop: Crop, rest: FramePose, part: tuple[slice, NDArray[np.bool_], int]
 ) -> NDArray[np.uint8]:
     teeth, on_jaw, samples = part
     head = figure.place(figure.model.vertices(rest.expression), rest)
@@ -49,7 +49,7 @@ def _plate(
     scene: dict[str, Any] = {
         "type": "scene",
         "sensor": sensor(fine),
-        **lights(figure.look.lighting),
+        **lights(figure.appearance.lighting),
         "teeth": _surface(figure, head, np.arange(teeth.start, teeth.stop), front),
     }
     soft = np.arange(GUMS_AND_TONGUE.start, GUMS_AND_TONGUE.stop)
@@ -72,7 +72,7 @@ def _cut(premultiplied: NDArray[np.floating], crop: Crop) -> NDArray[np.uint8]:
     plate = cv2.warpAffine(premultiplied.astype(np.float32), place, (SIZE, SIZE), flags=flags)
     alpha = plate[..., 3:4]
     colour = np.where(alpha > 1e-3, plate[..., :3] / np.maximum(alpha, 1e-3), 0)
-    return np.round(255 * np.clip(np.concatenate([colour, alpha], axis=2), 0, 1)).astype(np.uint8)
+    return np.asarray(np.round(255 * np.clip(np.concatenate([colour, alpha], axis=2), 0, 1)).astype(np.uint8))
 
 
 def _surface(figure: Figure, head: NDArray[np.float64], chosen: NDArray[np.int64], front: float) -> Any:
@@ -80,6 +80,6 @@ def _surface(figure: Figure, head: NDArray[np.float64], chosen: NDArray[np.int64
     kit = figure.model.kit
     fine = subdivide(faces_among(kit, chosen), len(chosen), 1)
     vertices = fine.matrix @ head[chosen]
-    albedo = fine.matrix @ paint_inside(figure.model, head, chosen, front)
+    albedo = fine.matrix @ paint_oral_cavity(figure.model, head, chosen, front)
     is_tooth = chosen[0] >= UPPER_TEETH.start
     return mesh(vertices, fine.triangles, enamel() if is_tooth else flesh(), np.clip(albedo, 0.002, 0.9))

@@ -44,7 +44,7 @@ class Lining:
     albedo: NDArray[np.float64]
 
 
-class Inside:
+class OralCavity:
     """The inside of one head's mouth, by name of the part, and lips that do not pass through each other."""
 
     def __init__(self, model: HeadModel) -> None:
@@ -91,7 +91,7 @@ def faces_among(kit: FaceKit, chosen: NDArray[np.int64]) -> NDArray[np.int32]:
     return number[kit.faces[member[kit.faces].all(axis=1)]]
 
 
-def paint_inside(
+def paint_oral_cavity(
     model: HeadModel, head: NDArray[np.floating], chosen: NDArray[np.int64], front: float
 ) -> NDArray[np.float64]:
     """(N, 3) albedo of chosen vertices of teeth, gums and tongue. front: z of the lips of the head (26719, 3)."""
@@ -113,5 +113,5 @@ def _lining(model: HeadModel, part: slice, front: float) -> Lining:
     chosen = np.arange(part.start, part.stop)
     fine = subdivide(faces_among(model.kit, chosen), len(chosen), 1)
     # Some of what paint_inside dims is the shade of the lips, which is traced here.
-    albedo = fine.matrix @ paint_inside(model, model.neutral, chosen, front - SHADED)
+    albedo = fine.matrix @ paint_oral_cavity(model, model.neutral, chosen, front - SHADED)
     return Lining(part, fine, np.clip(albedo, 0.002, 0.9))

@@ -26,6 +26,8 @@ TEAR_REFLECTANCE = 0.09  # water's is 0.02; a little more keeps the eyes alive a
 SPECKLE = 2.0  # times the middle value around: a pixel brighter than that is noise
 PATH_DEPTH = 3  # dark hair swallows what comes later
 
+SCATTER_LOBES = ((0.45, 0.5), (0.42, 1.2), (0.13, 2.5))  # weight and width, in parts of the mean way under the skin
+
 
 @dataclass(frozen=True, slots=True)
 class Quality:
@@ -43,7 +45,7 @@ class Light:
     alpha: NDArray[np.float32]
 
 
-class FirstHit(mi.SamplingIntegrator):  # type: ignore[misc]
+class FirstHit(mi.SamplingIntegrator):
     """What the first surface tells: the gloss of skin under direct light as its colour, and as further channels
     the albedo, the normal and where skin is seen."""
 
@@ -92,23 +94,23 @@ def trace(
     keeps what noise is left in place, so that a loop does not flicker. view: a sensor beside the scene's own."""
     through = {} if view is None else {"sensor": mi.load_dict(dict(view))}
     paths = mi.load_dict({"type": "path", "max_depth": PATH_DEPTH, "hide_emitters": True})
-    traced = mended(mi.render(scene.scene, spp=quality.paths, integrator=paths, seed=seed, **through))
+    traced = fix_nonfinite(mi.render(scene.scene, spp=quality.paths, integrator=paths, seed=seed, **through))
     first = FirstHit(scene.skin, scene.eyes)
-    layers = mended(mi.render(scene.scene, spp=quality.gloss, integrator=first, seed=seed, **through))
+    layers = fix_nonfinite(mi.render(scene.scene, spp=quality.gloss, integrator=first, seed=seed, **through))
     gloss, albedo, normal, mask = layers[..., :3], layers[..., 4:7], layers[..., 7:10], layers[..., 10:]
     matt = denoise(despeckle(traced[..., :3]), albedo, normal)
     shine = denoise(gloss, albedo, normal)
     return Light(below_skin(matt, albedo, mask, scatter) + shine, _closed(np.clip(traced[..., 3], 0, 1)))
 
 
-def mended(image: Any) -> NDArray[np.float32]:
+def fix_nonfinite(image: Any) -> NDArray[np.float32]:
     """(H, W, C) as float32; a pixel that is not finite, as rare paths through hair make, gets the mean of the finite
     ones round it. The filters behind would spread it to a black square."""
     pixels = np.array(image, np.float32)
-    good = np.isfinite(pixels).all(axis=2)
+    good = np.asarray(np.isfinite(pixels).all(axis=2))
     if good.all():
         return pixels
-    filled = np.where(good[..., None], pixels, 0)
+    filled = np.where(good[..., None], pixels, np.float32(0))
     share = cv2.blur(good.astype(np.float32), (5, 5))[..., None]
     around = cv2.blur(filled, (5, 5)).reshape(pixels.shape) / np.maximum(share, 1e-6)
     return np.asarray(np.where(good[..., None], pixels, around), np.float32)
@@ -118,7 +120,7 @@ def _closed(alpha: NDArray[np.float32]) -> NDArray[np.float32]:
     """Alpha (H, W) → (H, W, 1), without gaps a pixel wide, through which the bright room would twinkle; but those
     between the hairs that stand off the outline stay."""
     closed = cv2.morphologyEx(alpha, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    inside = ramp(cv2.blur(alpha, (7, 7)), 0.6, 0.9)
+    inside = ramp(np.asarray(cv2.blur(alpha, (7, 7)), np.float32), 0.6, 0.9)
     return np.asarray(alpha + inside * (closed - alpha), np.float32)[..., None]
 
 
@@ -142,15 +144,13 @@ def below_skin(
     matt: NDArray[np.float32], albedo: NDArray[np.float32], mask: NDArray[np.float32], scatter: NDArray[np.floating]
 ) -> NDArray[np.float32]:
     """Spread the light on the skin by a narrow and a wide Gaussian a channel, within the skin."""
-    light = matt / np.maximum(albedo, 0.02)
+    light = np.asarray(matt / np.maximum(albedo, np.float32(0.02)), np.float32)
     result = matt.copy()
     for channel in range(3):
         plane = np.ascontiguousarray(light[..., channel])
         weight = np.ascontiguousarray(mask[..., 0])
-        spread = sum(
-            part * _within(plane, weight, size * float(scatter[channel]))
-            for part, size in ((0.45, 0.5), (0.42, 1.2), (0.13, 2.5))
-        )
+        lobes = [part * _within(plane, weight, size * float(scatter[channel])) for part, size in SCATTER_LOBES]
+        spread = np.sum(lobes, axis=0)
         result[..., channel] += weight * (albedo[..., channel] * spread - matt[..., channel])
     return result
 
@@ -161,23 +161,23 @@ def _within(plane: NDArray[np.float32], weight: NDArray[np.float32], sigma: floa
     return np.asarray(total / np.maximum(share, 1e-4), np.float32)
 
 
-def develop(light: Light, backdrop: NDArray[np.float32], exposure: float = 1.0) -> NDArray[np.uint8]:
+def compose_frame(light: Light, backdrop: NDArray[np.float32], exposure: float = 1.0) -> NDArray[np.uint8]:
     """Figure over backdrop, tone curve, slight vignette: (H, W, 3) uint8 sRGB."""
     radiance = (light.radiance * exposure + backdrop * (1 - light.alpha)) * EXPOSURE
     height, width = radiance.shape[:2]
     y, x = np.mgrid[0:height, 0:width]
     edge = ((x + 0.5) / width - 0.5) ** 2 + ((y + 0.5) / height - 0.5) ** 2
     radiance = radiance * (1 - 0.45 * edge)[..., None]
-    return np.round(255 * np.clip(srgb(tone(radiance)), 0, 1)).astype(np.uint8)
+    return np.asarray(np.round(255 * np.clip(srgb(tone(radiance)), 0, 1)).astype(np.uint8))
 
 
 def tone(radiance: NDArray[np.floating]) -> NDArray[np.floating]:
     """Straight for shadows and middle tones, a soft shoulder from 0.6 that reaches 1 at about 3."""
     knee = 0.6
     above = np.maximum(radiance - knee, 0)
-    return np.minimum(radiance, knee) + (1 - knee) * (1 - np.exp(-above / (1 - knee) * 0.8))
+    return np.asarray(np.minimum(radiance, knee) + (1 - knee) * (1 - np.exp(-above / (1 - knee) * 0.8)))
 
 
 def srgb(linear: NDArray[np.floating]) -> NDArray[np.floating]:
     low = np.clip(linear, 0, None)
-    return np.where(low <= 0.0031308, 12.92 * low, 1.055 * low ** (1 / 2.4) - 0.055)
+    return np.asarray(np.where(low <= 0.0031308, 12.92 * low, 1.055 * low ** (1 / 2.4) - 0.055))

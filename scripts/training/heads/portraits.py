@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from scripts.training.heads.appearance import Look
+from scripts.training.heads.appearance import Appearance
 from scripts.training.heads.backdrop import paint_room
 from scripts.training.heads.camera import Camera, frame_face
 from scripts.training.heads.fields import ramp
 from scripts.training.heads.figure import Figure
-from scripts.training.heads.ground_truth import coefficient_names, save_truth, truth
+from scripts.training.heads.ground_truth import coefficient_names, ground_truth, save_truth
 from scripts.training.heads.model import NECK, OUTER_EYE_CORNERS, FaceKit, HeadModel
-from scripts.training.heads.people.random_person import anyone, framing, moment
-from scripts.training.heads.picture import Quality, develop, trace
+from scripts.training.heads.people.random_person import frame_pose, framing, random_appearance
+from scripts.training.heads.picture import Quality, compose_frame, trace
 from scripts.training.heads.ray_hits import first_hits
 from scripts.training.heads.scene import Scene
 from scripts.training.heads.wearables import neck_share
@@ -29,42 +29,44 @@ DISTANCE = 110.0  # centimetres from the eyes to the camera
 SLOPE = 6.0  # centimetres by which the model's shoulders are lowered
 
 
-class Sitter:
+class PortraitRenderer:
     """One person before one camera. strands: a folder that the renderer's strand files are written to for loading."""
 
     def __init__(self, kit: FaceKit, seed: int, size: int, samples: int, strands: Path) -> None:
         self._seed, self._strands, self._samples = seed, strands, samples
-        self.look = anyone(seed)
-        self.figure = Figure(fitted(kit, self.look), self.look, talks=True)
+        self.appearance = random_appearance(seed)
+        self.figure = Figure(fitted(kit, self.appearance), self.appearance, talks=True)
         self.camera = seed_camera(self.figure.model, seed, size)
-        self._room = paint_room(self.look.room, size, size, self.look.seed)
+        self._room = paint_room(self.appearance.room, size, size, self.appearance.seed)
         self._scene: Scene | None = None
 
     def take(self, number: int, stem: Path) -> None:
         """Write the picture of that number, stem.png, and before it the truth, stem.safetensors; each whole."""
-        look, camera, seen = self.look, self.camera, moment(self.look, self._seed, number)
+        appearance, camera, seen = self.appearance, self.camera, frame_pose(self.appearance, self._seed, number)
         pose = self.figure.pose(seen)
         if self._scene is None:
             self._scene = Scene(self.figure, camera, pose, str(self._strands))
         self._scene.move(pose)  # a new scene has its hairs at rest
-        scatter = np.array(look.skin.scatter) * camera.focal / DISTANCE
+        scatter = np.array(appearance.skin.scatter) * camera.focal / DISTANCE
         quality = Quality(self._samples, max(4, self._samples * 2 // 3))
-        picture = develop(trace(self._scene, quality, scatter, look.seed), self._room, look.lighting.exposure)
-        true = truth(self.figure, camera, seen, pose, first_hits(self._scene, camera))
+        picture = compose_frame(
+            trace(self._scene, quality, scatter, appearance.seed), self._room, appearance.lighting.exposure
+        )
+        true = ground_truth(self.figure, camera, seen, pose, first_hits(self._scene, camera))
         metadata = {
             "coefficients": json.dumps(coefficient_names(self.figure.model.kit)),
             "seed": str(self._seed),
             "pose": str(number),
-            "look": json.dumps(asdict(look)),
-            "moment": json.dumps(asdict(seen)),
+            "appearance": json.dumps(asdict(appearance)),
+            "frame_pose": json.dumps(asdict(seen)),
         }
         save_truth(stem.with_name(stem.name + ".safetensors"), true, metadata)
         _save_picture(stem, picture)
 
 
-def fitted(kit: FaceKit, look: Look) -> HeadModel:
+def fitted(kit: FaceKit, appearance: Appearance) -> HeadModel:
     """The head of a look on the mean neck, which clothes are cut for, with shoulders low enough to stay below them."""
-    model = HeadModel(kit, look.identity.coefficients())
+    model = HeadModel(kit, appearance.identity.coefficients())
     share = neck_share(kit.vertices.astype(np.float64))[:, None]
     model.neutral = (kit.vertices + share * (model.neutral - kit.vertices)).astype(np.float32)
     neck = model.neutral[NECK]

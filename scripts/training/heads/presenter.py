@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from engines.face.avatar import Manifest, save_avatar
 from lipcast.commands.loop_video import encode_loop
-from scripts.training.heads.appearance import Look
+from scripts.training.heads.appearance import Appearance
 from scripts.training.heads.camera import Camera
 from scripts.training.heads.figure import Figure
-from scripts.training.heads.frame_pose import Moment
+from scripts.training.heads.frame_pose import FramePose
 from scripts.training.heads.mouth_mesh import (
     LIP_STEPS,
     SPOKES,
@@ -25,7 +25,7 @@ from scripts.training.heads.mouth_mesh import (
     face_crop,
     mouth_tensors,
 )
-from scripts.training.heads.temporal_denoise import movement, steady
+from scripts.training.heads.temporal_denoise import movement, temporal_denoise
 
 EYES = slice(36, 48)  # of the landmarks
 EYE_MARGIN = 12.0  # pixels round the eyes that lids and lashes sweep
@@ -37,12 +37,12 @@ CREDIT = (
 )
 
 
-def crop_of(figure: Figure, camera: Camera, rest: Moment) -> Crop:
+def crop_of(figure: Figure, camera: Camera, rest: FramePose) -> Crop:
     return face_crop(figure.model, _view(figure, camera, rest))
 
 
 def geometry(
-    figure: Figure, camera: Camera, rest: Moment, moments: Sequence[Moment]
+    figure: Figure, camera: Camera, rest: FramePose, frame_poses: Sequence[FramePose]
 ) -> tuple[dict[str, NDArray[Any]], NDArray[np.float64]]:
     """The mouth's tensors and the alignment of every moment; and the latter's largest residual in pixels, of the lips
     and of all. The lips count most: an affine map cannot follow all of a turning face."""
@@ -54,8 +54,8 @@ def geometry(
     system = np.column_stack([flat, np.ones(len(flat))])
     weight = np.exp(-((np.linalg.norm(flat - flat.mean(axis=0), axis=1) / 0.2) ** 2))[:, None] + 0.05
     alignment, worst, lips = [], np.zeros(2), 2 * SPOKES
-    for moment in moments:
-        pixels = _view(figure, camera, moment)(still)
+    for frame_pose in frame_poses:
+        pixels = _view(figure, camera, frame_pose)(still)
         affine, *_ = np.linalg.lstsq(system * weight, pixels * weight, rcond=None)
         residual = np.linalg.norm(system @ affine - pixels, axis=1)
         worst = np.maximum(worst, [residual[: lips * LIP_RINGS].max(), residual.max()])
@@ -66,23 +66,23 @@ def geometry(
 
 
 def without_shimmer(
-    frames: Sequence[NDArray[np.uint8]], figure: Figure, camera: Camera, moments: Sequence[Moment]
+    frames: Sequence[NDArray[np.uint8]], figure: Figure, camera: Camera, frame_poses: Sequence[FramePose]
 ) -> list[NDArray[np.uint8]]:
     """The loop averaged over neighbouring frames, but for eyes that blink or glance."""
     eyes = figure.model.neutral[figure.model.landmarks68[EYES]].astype(np.float64)
-    pixels = _view(figure, camera, moments[0])(eyes).reshape(2, -1, 2)
+    pixels = _view(figure, camera, frame_poses[0])(eyes).reshape(2, -1, 2)
     fast = np.zeros(frames[0].shape[:2], np.float32)
     for corners in pixels:
         low, high = corners.min(axis=0) - EYE_MARGIN, corners.max(axis=0) + EYE_MARGIN
         fast[int(low[1]) : int(high[1]), int(low[0]) : int(high[0])] = 1
     fast = np.asarray(cv2.GaussianBlur(fast, (0, 0), EYE_MARGIN / 3), np.float32)
-    lids = np.array([moment.expression.get("eyeBlink_L", 0.0) for moment in moments]) / LID_STEP
-    gaze = np.array([(moment.gaze_right, moment.gaze_up) for moment in moments]) / GAZE_STEP
-    return steady(frames, fast, movement(np.column_stack([lids, gaze]), 1.0))
+    lids = np.array([frame_pose.expression.get("eyeBlink_L", 0.0) for frame_pose in frame_poses]) / LID_STEP
+    gaze = np.array([(frame_pose.gaze_right, frame_pose.gaze_up) for frame_pose in frame_poses]) / GAZE_STEP
+    return temporal_denoise(frames, fast, movement(np.column_stack([lids, gaze]), 1.0))
 
 
-def _view(figure: Figure, camera: Camera, moment: Moment) -> Any:
-    return lambda points: camera.project(figure.place(points, moment))
+def _view(figure: Figure, camera: Camera, frame_pose: FramePose) -> Any:
+    return lambda points: camera.project(figure.place(points, frame_pose))
 
 
 def seam(loop: NDArray[np.uint8]) -> tuple[float, float, float]:
@@ -93,14 +93,14 @@ def seam(loop: NDArray[np.uint8]) -> tuple[float, float, float]:
 
 
 def write(
-    folder: Path, look: Look, frames: Sequence[NDArray[np.uint8]], face: dict[str, NDArray[Any]], crf: int
+    folder: Path, appearance: Appearance, frames: Sequence[NDArray[np.uint8]], face: dict[str, NDArray[Any]], crf: int
 ) -> None:
     """Write the avatar's folder and read it back."""
     height, width = frames[0].shape[:2]
     manifest = Manifest(
-        name=look.name,
-        title=look.title,
-        description=look.description,
+        name=appearance.name,
+        title=appearance.title,
+        description=appearance.description,
         licence="Apache-2.0",
         credit=CREDIT,
         consent="An invented person: no photograph and no recording of anybody was used.",

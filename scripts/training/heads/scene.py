@@ -57,20 +57,20 @@ class Scene:
             "type": "scene",
             "integrator": {"type": "path", "max_depth": 5, "hide_emitters": True},
             "sensor": sensor(camera),
-            **lights(figure.look.lighting),
+            **lights(figure.appearance.lighting),
             "skin": mesh(pose.skin, figure.triangles, matt(), maps.albedo),
             "lashes": strands(figure.lashes.strands, f"{folder}/lashes.txt", _fibre((0.012, 0.009, 0.008))),
         }
-        for name, piece in figure.pieces.items():
-            parts[name] = mesh(pose.pieces[name], piece.triangles, MATERIALS[piece.material](), piece.albedo)
+        for name, piece in figure.wearables.items():
+            parts[name] = mesh(pose.wearables[name], piece.triangles, MATERIALS[piece.material](), piece.albedo)
         for name, hairs in figure.bound.items():
-            parts[name] = strands(hairs.strands, f"{folder}/{name}.txt", _fibre(figure.look.skin.brow))
+            parts[name] = strands(hairs.strands, f"{folder}/{name}.txt", _fibre(figure.appearance.skin.brow))
         self.hair = figure.hair.split(len(HAIR_SHADES)) if figure.hair else []
-        style = figure.look.hair
+        style = figure.appearance.hair
         grey = style.grey if isinstance(style, LongHair) else 0.0
         for index, lock in enumerate(self.hair):
             white = tuple((1.25 - 0.35 * HAIR_SHADES[index]) * value for value in WHITE_HAIR)
-            colour = tuple(HAIR_SHADES[index] * absorption for absorption in figure.look.hair.colour)
+            colour = tuple(HAIR_SHADES[index] * absorption for absorption in figure.appearance.hair.colour)
             parts[f"hair{index}"] = strands(lock, f"{folder}/hair{index}.txt", _hair(colour, white, grey))
         for index, (ball, vertices) in enumerate(zip(figure.eyeballs, pose.eyes, strict=True)):
             parts[f"eye{index}"] = mesh(vertices, ball.surface.triangles, _wet(), ball.albedo)
@@ -87,7 +87,7 @@ class Scene:
 
     def move(self, pose: Pose) -> None:
         """Place every shape anew."""
-        self._place({name: pose.pieces[name] for name in self.figure.pieces})
+        self._place({name: pose.wearables[name] for name in self.figure.wearables})
         bundles = {}
         if pose.hair is not None:
             placed = np.array_split(pose.hair, len(self.hair))
@@ -97,7 +97,9 @@ class Scene:
 
     def move_face(self, pose: Pose) -> None:
         """Place skin, eyes, brows, lashes and what the head alone carries anew; hair and clothes stay."""
-        carried = {name: pose.pieces[name] for name, piece in self.figure.pieces.items() if piece.share.min() == 1.0}
+        carried = {
+            name: pose.wearables[name] for name, piece in self.figure.wearables.items() if piece.share.min() == 1.0
+        }
         self._place({"skin": pose.skin, "eye0": pose.eyes[0], "eye1": pose.eyes[1], **carried, **pose.inside})
         bundles = {name: (hairs.strands, pose.bound[name]) for name, hairs in self.figure.bound.items()}
         self._bend({**bundles, "lashes": (self.figure.lashes.strands, pose.lashes)})

@@ -24,7 +24,7 @@ TURNS = (1.2, 2.4)  # of a strand of full length
 FADE = (2.5, 9.5)  # heights between which the sides' length becomes the top's
 
 
-def crop(points: NDArray[np.float64], scalp: NDArray[np.float64], hair: ShortHair, seed: int) -> Strands:
+def grow_short_hair(points: NDArray[np.float64], scalp: NDArray[np.float64], hair: ShortHair, seed: int) -> Strands:
     """points (V, 3) of the neutral fine head and scalp (V,) in [0, 1] → strands."""
     rng = np.random.default_rng(seed)
     skull = fit_skull(points)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from scripts.training.heads.appearance import Hairline, Look, Skin
+from scripts.training.heads.appearance import Appearance, Hairline, Skin
 from scripts.training.heads.beard import beard_mask
 from scripts.training.heads.brows import brow_line
 from scripts.training.heads.fields import blob, lip_distance, ramp
@@ -41,9 +41,9 @@ def scalp_mask(points: NDArray[np.floating], hairline: Hairline, seed: int) -> N
     return ramp(y + ragged - line, -0.35, 0.35)
 
 
-def paint(model: HeadModel, points: NDArray[np.floating], look: Look) -> SkinMaps:
+def paint(model: HeadModel, points: NDArray[np.floating], appearance: Appearance) -> SkinMaps:
     """points: (V, 3) vertices of the neutral fine surface."""
-    skin, seed = look.skin, look.seed
+    skin, seed = appearance.skin, appearance.seed
     marks = model.neutral[model.landmarks68].astype(np.float64)
     pores = smooth_noise(points, 0.11, seed)
     mottle = smooth_noise(points, 0.9, seed + 1) * 0.6 + smooth_noise(points, 0.35, seed + 2) * 0.4
@@ -66,8 +66,8 @@ def paint(model: HeadModel, points: NDArray[np.floating], look: Look) -> SkinMap
     albedo = _tint(albedo, aged.shade * (1 - lip), (0.76, 0.60, 0.58))
     albedo = _tint(albedo, 0.45 * aged.spots * (1 - lip), (0.80, 0.66, 0.54))
     albedo = _tint(albedo, 0.55 * _under_brows(points, marks, skin), (0.52, 0.46, 0.44))
-    scalp = scalp_mask(points, look.hair.hairline, seed + 5)
-    albedo = albedo * (1 - scalp[:, None]) + np.array(look.hair.root) * scalp[:, None]
+    scalp = scalp_mask(points, appearance.hair.hairline, seed + 5)
+    albedo = albedo * (1 - scalp[:, None]) + np.array(appearance.hair.root) * scalp[:, None]
 
     grows = np.zeros(len(points))
     if skin.beard:
@@ -84,7 +84,7 @@ def paint(model: HeadModel, points: NDArray[np.floating], look: Look) -> SkinMap
 
 
 def _tint(albedo: NDArray[np.float64], amount: NDArray[np.float64], tint: tuple[float, ...]) -> NDArray[np.float64]:
-    return albedo * (1 + amount[:, None] * (np.array(tint) - 1))
+    return np.asarray(albedo * (1 + amount[:, None] * (np.array(tint) - 1)))
 
 
 def _blush(
@@ -125,7 +125,7 @@ def _freckles(points: NDArray[np.floating], marks: NDArray[np.float64], seed: in
     """Small soft spots over nose and cheeks, and a few elsewhere."""
     spots = ramp(smooth_noise(points, 0.16, seed + 6), 0.48, 0.75)
     place = 0.15 + np.exp(-(((points[:, 1] - marks[29, 1]) / 1.6) ** 2)) * ramp(points[:, 2], 4, 8)
-    return spots * np.clip(place, 0, 1)
+    return np.asarray(spots * np.clip(place, 0, 1))
 
 
 def _lid_line(points: NDArray[np.floating], model: HeadModel) -> NDArray[np.float64]:

@@ -53,4 +53,4 @@ def fit_skull(points: NDArray[np.float64]) -> Skull:
 
 
 def unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))

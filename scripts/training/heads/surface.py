@@ -68,7 +68,7 @@ def _previous_edge(
     """For each corner of each face, the edge that ends there."""
     start = np.concatenate([[0], np.cumsum(sides)[:-1]])
     previous = start[face] + (corner - 1) % sides[face]
-    return edge_of[previous]
+    return np.asarray(edge_of[previous])
 
 
 def _moved_vertices(
@@ -113,7 +113,7 @@ def normals(vertices: NDArray[np.floating], triangles: NDArray[np.int32]) -> NDA
         [np.bincount(triangles.T.ravel(), np.tile(face[:, axis], 3), minlength=len(vertices)) for axis in range(3)],
         axis=1,
     )
-    return summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12)
+    return np.asarray(summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12))
 
 
 def space(points: NDArray[np.floating]) -> NDArray[np.float64]:

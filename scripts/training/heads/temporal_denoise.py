@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 TAPS = np.array([1, 4, 6, 4, 1], np.float32) / 16
 
 
-def steady(
+def temporal_denoise(
     frames: Sequence[NDArray[np.uint8]], fast: NDArray[np.floating], moving: NDArray[np.floating]
 ) -> list[NDArray[np.uint8]]:
     """Frames (N of (H, W, 3)) of a loop, each averaged with its neighbours round the loop.
@@ -36,4 +36,4 @@ def movement(values: NDArray[np.floating], threshold: float) -> NDArray[np.float
     step = np.abs(np.diff(np.concatenate([values, values[:1]]), axis=0)).max(axis=1)  # from each frame to the next
     reach = len(TAPS) // 2
     near = np.max([np.roll(step, offset) for offset in range(-reach + 1, reach + 1)], axis=0)
-    return np.clip(near / threshold, 0, 1)
+    return np.asarray(np.clip(near / threshold, 0, 1))

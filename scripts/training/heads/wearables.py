@@ -11,7 +11,7 @@ from scripts.training.heads.fields import ramp
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Piece:
+class Wearable:
     """vertices (V, 3) at rest, in the head model's space; triangles (T, 3); albedo (V, 3); material: one of
     materials.MATERIALS; share (V,): 1 where the head carries it, 0 where the chest does."""
 

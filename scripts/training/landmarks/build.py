@@ -109,7 +109,8 @@ def train(folder: Path, epochs: int) -> LipMarks:
             pace.step()
             total += float(loss.detach())
         print(f"epoch {epoch + 1}/{epochs}: {total / (len(grey) // BATCH):.5f}", file=sys.stderr)
-    return model.eval()
+    model.eval()
+    return model
 
 
 def error(model: LipMarks, folder: Path, split: str) -> NDArray[Any]:

@@ -15,7 +15,7 @@ def random_backdrop(draw: np.random.Generator, size: int) -> NDArray[np.float32]
     soft = cv2.resize((base * blots).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
     if draw.random() < 0.35:
         soft = _hair_beside(soft, draw)
-    return np.clip(soft, 0, 3)
+    return np.asarray(np.clip(soft, 0, 3))
 
 
 def _hair_beside(picture: NDArray[np.float32], draw: np.random.Generator) -> NDArray[np.float32]:

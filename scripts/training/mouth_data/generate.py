@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 
 from scripts.training.heads.model import load_facekit
-from scripts.training.mouth_data.people import People
+from scripts.training.mouth_data.person_sampler import PersonSampler
 from scripts.training.mouth_data.plan import Plan, Shard
 from scripts.training.mouth_data.region import Region, build_region
 from scripts.training.mouth_data.shards import begin, finish, write_shard
@@ -52,13 +52,13 @@ def _write_in_parallel(
             drawn(jobs[job].samples)
 
 
-def build_people(facekit: Path, size: int) -> People:
+def build_people(facekit: Path, size: int) -> PersonSampler:
     """Everybody, in pictures of size pixels.
 
     Raises:
         FileNotFoundError: the face model is not in facekit.
     """
-    return People(_region(facekit), size)
+    return PersonSampler(_region(facekit), size)
 
 
 def _write(

@@ -78,4 +78,4 @@ def _lips(skin: Colour, draw: np.random.Generator) -> Colour:
     if draw.random() < 0.15:
         paint = LIPSTICKS[draw.integers(len(LIPSTICKS))] * np.exp(draw.normal(0, 0.25, 3))
         natural = natural + draw.uniform(0.4, 0.95) * (paint - natural)
-    return np.clip(natural, 0.01, 0.8)
+    return np.asarray(np.clip(natural, 0.01, 0.8))

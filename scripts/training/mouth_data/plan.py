@@ -9,7 +9,7 @@ import numpy as np
 
 SPLITS = ("train", "val", "test")  # the place of a name is its part of every seed
 HELD_OUT = 0.05  # of all samples, for each of val and test
-PER_SITTING = 4  # samples of one person in one light and framing
+PER_SESSION = 4  # samples of one person in one light and framing
 PER_IDENTITY = 8
 PER_SHARD = 256
 
@@ -44,11 +44,11 @@ class Plan:
             for number in range(-(-count // self.per_shard))
         ]
 
-    def people(self, shard: Shard) -> Iterator[tuple[Who, int]]:
+    def people(self, shard: Shard) -> Iterator[tuple[PersonId, int]]:
         """The identities of a shard, and how many samples each gives."""
         first = shard.number * self.per_shard // self.per_identity
         for number, done in enumerate(range(0, shard.samples, self.per_identity), start=first):
-            yield Who(self.seed, shard.split, number), min(self.per_identity, shard.samples - done)
+            yield PersonId(self.seed, shard.split, number), min(self.per_identity, shard.samples - done)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
+class PersonId:
     """One identity: of a seed, of a split, by number. No two draw from the same generator."""
 
     seed: int

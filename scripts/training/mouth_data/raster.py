@@ -14,7 +14,7 @@ FARTHEST = np.float32(-1e9)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cover:
+class ZBuffer:
     """triangle (H, W) int32, −1 where nothing is seen; weights (H, W, 3) float32 of its corners; depth (H, W)
     float32, greater is nearer."""
 
@@ -23,17 +23,17 @@ class Cover:
     depth: Floats
 
 
-def cover(points: Floats, triangles: NDArray[np.int32], height: int, width: int) -> Cover:
+def rasterise(points: NDArray[np.floating], triangles: NDArray[np.int32], height: int, width: int) -> ZBuffer:
     """points (V, 3): x right and y down in pixels, whose centres lie at ½, and nearness. Triangles that turn their back
     are not seen."""
     ids = np.full((height, width), -1, np.int32)
     weights = np.zeros((height, width, 3), np.float32)
     depth = np.full((height, width), FARTHEST, np.float32)
-    _cover(np.ascontiguousarray(points, np.float32), triangles, ids, weights, depth)
-    return Cover(ids, weights, depth)
+    _rasterise(np.ascontiguousarray(points, np.float32), triangles, ids, weights, depth)
+    return ZBuffer(ids, weights, depth)
 
 
-def interpolate(seen: Cover, triangles: NDArray[np.int32], values: Floats) -> Floats:
+def interpolate(seen: ZBuffer, triangles: NDArray[np.int32], values: Floats) -> Floats:
     """(V, C) float32 at the vertices → (H, W, C), 0 where nothing is seen."""
     picture = np.zeros((*seen.triangle.shape, values.shape[1]), np.float32)
     _interpolate(seen.triangle, seen.weights, triangles, np.ascontiguousarray(values, np.float32), picture)
@@ -49,7 +49,7 @@ def normals(vertices: Floats, triangles: NDArray[np.int32]) -> Floats:
 
 
 @numba.njit(cache=True, nogil=True)
-def _cover(
+def _rasterise(
     points: Floats, triangles: NDArray[np.int32], ids: NDArray[np.int32], weights: Floats, depth: Floats
 ) -> None:
     height, width = ids.shape

@@ -17,7 +17,7 @@ from engines.face.structurist import StructureFrames
 from engines.face.tensors import FaceTensors, check_tensors
 from engines.motion import COEFFICIENTS, LipMotion
 from scripts.training.heads.mouth_mesh import composite_mask, mouth_tensors
-from scripts.training.mouth_data.photo_session import Picture, Sitting, Stance, cut, swayed
+from scripts.training.mouth_data.photo_session import HeadPose, PhotoSession, Picture, crop_image, with_sway
 from scripts.training.speech.random_motions import random_motion, unspoken
 
 AFFINE_SPREAD = 0.2  # crop units: how fast the weight of what the alignment follows falls from the lips outwards
@@ -45,14 +45,14 @@ class Sample:
     landmarks: NDArray[np.float32]
     interocular: np.float32
     motion: LipMotion
-    stance: Stance
+    head_pose: HeadPose
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
     """A sitting made into an avatar. still: positions (V, 3) of the mesh's vertices on the face, unturned, at rest."""
 
-    sitting: Sitting
+    session: PhotoSession
     face: FaceTensors
     frames: StructureFrames
     still: Floats
@@ -60,35 +60,35 @@ class Subject:
     size: int
 
 
-def enrol(sitting: Sitting, draw: np.random.Generator, size: int) -> Subject:
+def enrol(session: PhotoSession, draw: np.random.Generator, size: int) -> Subject:
     """Make the avatar from a picture in the sitting's first stance."""
-    region, crop = sitting.region, sitting.crop
-    tensors = mouth_tensors(region.mesh, sitting.head, sitting.view, crop, sitting.rest)
+    region, crop = session.region, session.crop
+    tensors = mouth_tensors(region.mesh, session.head, session.view, crop, session.rest)
     at_rest = np.array([[crop.side, 0, crop.x], [0, crop.side, crop.y]])
     for name, on_jaw in (("interior_upper", False), ("interior_lower", True)):
-        tensors[name] = np.rint(cut(sitting.plate(on_jaw), at_rest, size)).astype(np.uint8)
-    tensors["cavity"] = sitting.cavity()
+        tensors[name] = np.rint(crop_image(session.plate(on_jaw), at_rest, size)).astype(np.uint8)
+    tensors["cavity"] = session.cavity()
     tensors["mask"] = composite_mask()
     tensors["alignment"] = at_rest[None].astype(np.float32)
     face = check_tensors(Path("sample"), tensors, 1)
-    picture = sitting.picture(sitting.rest, sitting.stance, draw)
-    still = region.mesh.positions(region.lips.pose(sitting.head, sitting.rest))
+    picture = session.picture(session.rest, session.head_pose, draw)
+    still = region.mesh.positions(region.lips.pose(session.head, session.rest))
     frames = StructureFrames(face, size)
-    reference = _picture_cut(frames, sitting, picture, at_rest)
-    return Subject(sitting, face, frames, still, reference, size)
+    reference = _picture_cut(frames, session, picture, at_rest)
+    return Subject(session, face, frames, still, reference, size)
 
 
 def random_sample(subject: Subject, draw: np.random.Generator) -> Sample:
-    return sample(subject, random_motion(draw), swayed(subject.sitting.stance, draw), draw)
+    return sample(subject, random_motion(draw), with_sway(subject.session.head_pose, draw), draw)
 
 
-def sample(subject: Subject, motion: LipMotion, stance: Stance, draw: np.random.Generator) -> Sample:
-    sitting, size = subject.sitting, subject.size
-    quiet = sitting.picture(sitting.rest, stance, draw)
-    truth = sitting.picture(spoken(sitting.rest, motion), stance, draw)
-    alignment = align(subject, stance)
-    structure = subject.frames.draw(quiet.image, alignment * _to_image(sitting), motion)
-    target = _picture_cut(subject.frames, sitting, truth, alignment)
+def sample(subject: Subject, motion: LipMotion, head_pose: HeadPose, draw: np.random.Generator) -> Sample:
+    session, size = subject.session, subject.size
+    quiet = session.picture(session.rest, head_pose, draw)
+    truth = session.picture(spoken(session.rest, motion), head_pose, draw)
+    alignment = align(subject, head_pose)
+    structure = subject.frames.draw(quiet.image, alignment * _to_image(session), motion)
+    target = _picture_cut(subject.frames, session, truth, alignment)
     mask = np.asarray(cv2.resize(subject.face.mask, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
     outside = 1 - mask[..., None] / np.float32(255)
     return Sample(
@@ -97,11 +97,11 @@ def sample(subject: Subject, motion: LipMotion, stance: Stance, draw: np.random.
         masked=np.rint(target * outside).astype(np.uint8),
         target=target,
         mask=mask,
-        regions=np.rint(255 * cut(truth.regions, alignment, size)).astype(np.uint8),
+        regions=np.rint(255 * crop_image(truth.regions, alignment, size)).astype(np.uint8),
         landmarks=_to_crop(truth.landmarks, alignment).astype(np.float32),
         interocular=np.float32(subject.face.interocular),
         motion=motion,
-        stance=stance,
+        head_pose=head_pose,
     )
 
 
@@ -112,26 +112,28 @@ def spoken(rest: dict[str, float], motion: LipMotion) -> dict[str, float]:
     }
 
 
-def align(subject: Subject, stance: Stance) -> Floats:
+def align(subject: Subject, head_pose: HeadPose) -> Floats:
     """(2, 3): crop coordinates to raster pixels in a stance, fitted to the mesh as a presenter's loop is."""
-    sitting = subject.sitting
-    flat = sitting.crop.from_pixels(sitting.view(subject.still))
-    pixels = sitting.view(subject.still, stance)
+    session = subject.session
+    flat = session.crop.from_pixels(session.view(subject.still))
+    pixels = session.view(subject.still, head_pose)
     system = np.column_stack([flat, np.ones(len(flat))])
     weight = np.exp(-((np.linalg.norm(flat - flat.mean(axis=0), axis=1) / AFFINE_SPREAD) ** 2))[:, None] + 0.05
     affine, *_ = np.linalg.lstsq(system * weight, pixels * weight, rcond=None)
     return np.asarray(affine.T)
 
 
-def _to_image(sitting: Sitting) -> float:
+def _to_image(session: PhotoSession) -> float:
     """Raster pixels to the photograph's."""
-    return sitting.camera.size / sitting.raster
+    return session.camera.size / session.raster
 
 
-def _picture_cut(frames: StructureFrames, sitting: Sitting, picture: Picture, alignment: Floats) -> NDArray[np.uint8]:
+def _picture_cut(
+    frames: StructureFrames, session: PhotoSession, picture: Picture, alignment: Floats
+) -> NDArray[np.uint8]:
     """The crop of a picture, sampled as structure frames are: what differs between the two is the mouth, not how sharp
     they are."""
-    return frames.draw(picture.image, alignment * _to_image(sitting), AT_REST)
+    return frames.draw(picture.image, alignment * _to_image(session), AT_REST)
 
 
 def _to_crop(pixels: Floats, alignment: Floats) -> Floats:

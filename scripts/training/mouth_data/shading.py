@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scripts.training.mouth_data.light import Lighting
 from scripts.training.mouth_data.person import Person
 from scripts.training.mouth_data.radiance import Lamps, Surface, shine_on
-from scripts.training.mouth_data.raster import FARTHEST, Cover, cover, interpolate, normals
+from scripts.training.mouth_data.raster import FARTHEST, ZBuffer, interpolate, normals, rasterise
 from scripts.training.mouth_data.region import FLESH, SKIN, SOCKET, TEETH, Region
 from scripts.training.mouth_data.texture import SkinTexture
 
@@ -33,14 +33,14 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class VisibleSurface:
     """One rasterised pose: by pixel, (H, W) or (H, W, C).
 
     part: −1 for the backdrop; normal: unit; position: in the scene; lip: signed distance to the lips' border;
     texture: texture pixels; tongue in [0, 1]; height: y on the person's own head at rest.
     """
 
-    cover: Cover
+    rasterise: ZBuffer
     part: NDArray[np.int32]
     normal: Floats
     position: Floats
@@ -72,21 +72,25 @@ class Shader:
         self._casts = region.triangles[region.part == SKIN]
         self._lamps = _lamps(light)
 
-    def look(self, scene: Floats, pixels: Floats, size: int, chosen: NDArray[np.bool_] | None = None) -> Seen:
+    def visible_surface(
+        self, scene: Floats, pixels: NDArray[np.float64], size: int, chosen: NDArray[np.bool_] | None = None
+    ) -> VisibleSurface:
         """scene (n, 3): the region's vertices; pixels (n, 2): where the camera shows them; chosen (T,): triangles."""
         region = self._region
         triangles = region.triangles if chosen is None else region.triangles[chosen]
         parts = region.part if chosen is None else region.part[chosen]
-        seen = cover(np.column_stack([pixels, scene[:, 2]]), triangles, size, size)
+        seen = rasterise(np.column_stack([pixels, scene[:, 2]]), triangles, size, size)
         normal = normals(scene, region.triangles)
         values = np.column_stack([normal, scene, region.lip, region.texture, region.tongue, self._neutral])
         plane = interpolate(seen, triangles, values)
         part = np.where(seen.triangle >= 0, parts[np.maximum(seen.triangle, 0)], -1).astype(np.int32)
         length = np.maximum(np.sqrt(np.einsum("hwc,hwc->hw", plane[..., :3], plane[..., :3])), np.float32(1e-6))
         unit = plane[..., :3] / length[..., None]
-        return Seen(seen, part, unit, plane[..., 3:6], plane[..., 6], plane[..., 7:9], plane[..., 9], plane[..., 10])
+        return VisibleSurface(
+            seen, part, unit, plane[..., 3:6], plane[..., 6], plane[..., 7:9], plane[..., 9], plane[..., 10]
+        )
 
-    def shade(self, seen: Seen, scene: Floats, lips_front: float, scale: float) -> Shaded:
+    def shade(self, seen: VisibleSurface, scene: Floats, lips_front: float, scale: float) -> Shaded:
         """scene (n, 3): the vertices, for shadows; lips_front: their z; scale: pixels per centimetre."""
         surface, lip = self._surface(seen, scene, scale)
         radiance = np.zeros(seen.normal.shape, np.float32)
@@ -97,7 +101,7 @@ class Shader:
         regions = np.stack([lip * (seen.part == SKIN), seen.part == TEETH, inside], axis=2).astype(np.float32)
         return Shaded(radiance, surface.hit.astype(np.float32), regions)
 
-    def shade_bare(self, seen: Seen, lips_front: float, scale: float) -> Floats:
+    def shade_bare(self, seen: VisibleSurface, lips_front: float, scale: float) -> Floats:
         """(H, W, 3) radiance of teeth, gums and tongue with the lips taken away, as the Structurist's plates are."""
         shape = seen.part.shape
         albedo, roughness = np.zeros((*shape, 3), np.float32), np.full(shape, FLESH_ROUGHNESS, np.float32)
@@ -109,12 +113,12 @@ class Shader:
         shine_on(surface, self._lamps, radiance)
         return np.asarray(radiance * _depth_light(seen, lips_front)[..., None], np.float32)
 
-    def _surface(self, seen: Seen, scene: Floats, scale: float) -> tuple[Surface, Floats]:
+    def _surface(self, seen: VisibleSurface, scene: Floats, scale: float) -> tuple[Surface, Floats]:
         """Everything that light meets, and the lips' share of every pixel."""
         person = self._person
         x, y = seen.texture[..., 0] - np.float32(0.5), seen.texture[..., 1] - np.float32(0.5)
-        albedo = cv2.remap(self._skin.colour, x, y, cv2.INTER_LINEAR)
-        relief = cv2.remap(self._skin.surface, x, y, cv2.INTER_LINEAR)
+        albedo = np.asarray(cv2.remap(self._skin.colour, x, y, cv2.INTER_LINEAR), np.float32)
+        relief = np.asarray(cv2.remap(self._skin.surface, x, y, cv2.INTER_LINEAR), np.float32)
         streaks = relief[..., 3]
         edge = np.float32(person.lip_edge)
         lip = np.clip((edge * (np.float32(0.5) + np.float32(0.2) * streaks) - seen.lip) / edge, 0, 1)
@@ -134,7 +138,7 @@ class Shader:
         lit = self._lit_share(seen, scene)
         return Surface(hit, albedo, seen.normal, slope, roughness, gloss, _crease(seen, scale), lit), lip
 
-    def _flesh(self, seen: Seen, albedo: Floats, roughness: Floats) -> None:
+    def _flesh(self, seen: VisibleSurface, albedo: Floats, roughness: Floats) -> None:
         person = self._person
         teeth, flesh = seen.part == TEETH, seen.part == FLESH
         albedo[teeth] = person.enamel
@@ -143,13 +147,13 @@ class Shader:
         albedo[seen.part == SOCKET] = SOCKET_COLOUR
         roughness[teeth], roughness[flesh] = TEETH_ROUGHNESS, FLESH_ROUGHNESS
 
-    def _lit_share(self, seen: Seen, scene: Floats) -> Floats:
+    def _lit_share(self, seen: VisibleSurface, scene: Floats) -> Floats:
         """Part of the key's light that reaches each pixel, by a shadow map."""
         axes, centre = _axes(self._light.key.towards), scene.mean(axis=0)
         middle = SHADOW_SIZE / 2
         place = (scene - centre) @ axes.T
         pixels = place[:, :2] / SHADOW_TEXEL + middle
-        shadow = cover(np.column_stack([pixels, place[:, 2]]), self._casts, SHADOW_SIZE, SHADOW_SIZE)
+        shadow = rasterise(np.column_stack([pixels, place[:, 2]]), self._casts, SHADOW_SIZE, SHADOW_SIZE)
         here = (seen.position - centre.astype(np.float32)) @ axes.T.astype(np.float32)
         spot = here[..., :2] / np.float32(SHADOW_TEXEL) + np.float32(middle - 0.5)
         x, y = np.ascontiguousarray(spot[..., 0]), np.ascontiguousarray(spot[..., 1])
@@ -163,16 +167,16 @@ class Shader:
         return np.asarray(cv2.GaussianBlur(lit * hit, (0, 0), blur) / np.maximum(weight, np.float32(1e-3)), np.float32)
 
 
-def _crease(seen: Seen, scale: float) -> Floats:
+def _crease(seen: VisibleSurface, scale: float) -> Floats:
     """How far each pixel lies behind its neighbourhood, in units of CREASE_DEPTH (Luft et al. 2006)."""
     hit = (seen.part >= 0).astype(np.float32)
-    depth = np.where(seen.cover.depth > FARTHEST / 2, seen.cover.depth, 0).astype(np.float32)
+    depth = np.where(seen.rasterise.depth > FARTHEST / 2, seen.rasterise.depth, 0).astype(np.float32)
     sigma = CREASE_BLUR * scale
     around = cv2.GaussianBlur(depth, (0, 0), sigma) / np.maximum(cv2.GaussianBlur(hit, (0, 0), sigma), 1e-3)
     return np.asarray(np.clip(around - depth, 0, 2) / np.float32(CREASE_DEPTH), np.float32)
 
 
-def _depth_light(seen: Seen, lips_front: float) -> Floats:
+def _depth_light(seen: VisibleSurface, lips_front: float) -> Floats:
     """What is left of the light behind the lips."""
     behind = np.clip(np.float32(lips_front - LIT_FRONT) - seen.position[..., 2], 0, None)
     return np.asarray(np.exp(-behind / np.float32(THROAT)), np.float32)

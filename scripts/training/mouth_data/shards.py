@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from engines.motion import COEFFICIENTS, VISEMES
-from scripts.training.mouth_data.plan import Plan, Shard, Who
+from scripts.training.mouth_data.plan import PersonId, Plan, Shard
 from scripts.training.mouth_data.sample import Sample
 
 FORMAT = 1
@@ -43,7 +43,7 @@ SCHEMA = {
 }
 
 Drawn = Iterator[tuple[Sample, NDArray[np.float32]]]
-Draw = Callable[[Who, int], Drawn]  # identity, samples → samples with the identity's coefficients
+Draw = Callable[[PersonId, int], Drawn]  # identity, samples → samples with the identity's coefficients
 
 
 class OtherDataset(ValueError):
@@ -107,15 +107,15 @@ def read_shard(path: Path) -> dict[str, NDArray[Any]]:
     return dict(load_file(path))
 
 
-def _row(sample: Sample, who: Who, shape: NDArray[np.float32]) -> dict[str, Any]:
-    motion, stance = sample.motion, sample.stance
+def _row(sample: Sample, who: PersonId, shape: NDArray[np.float32]) -> dict[str, Any]:
+    motion, head_pose = sample.motion, sample.head_pose
     return {name: getattr(sample, name) for name in PICTURES} | {
         "landmarks": sample.landmarks,
         "interocular": sample.interocular,
         "coefficients": motion.coefficients,
         "aperture_width": np.array([motion.aperture, motion.width], np.float32),
         "visemes": motion.visemes,
-        "pose": np.array([stance.yaw, stance.pitch, stance.roll], np.float32),
+        "pose": np.array([head_pose.yaw, head_pose.pitch, head_pose.roll], np.float32),
         "identity": np.int32(who.identity),
         "shape": shape,
     }

@@ -18,7 +18,7 @@ INNER_UPPER, INNER_LOWER = (12, 13, 14, 15, 16), (12, 19, 18, 17, 16)  # left to
 Floats = NDArray[np.float64]
 
 
-class CarriedLandmarks:
+class WarpedLandmarks:
     """Built once for an avatar."""
 
     __slots__ = ("_contours", "_corners", "_geometry", "_offsets", "_weights")

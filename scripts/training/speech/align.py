@@ -90,7 +90,7 @@ def _frames(samples: Array) -> Array:
     windows = np.lib.stride_tricks.sliding_window_view(sharp, WINDOW)[::HOP][: len(samples) // HOP]
     spectrum = np.fft.rfft(windows * np.hanning(WINDOW), 512)
     bands = np.log((np.abs(spectrum) ** 2) @ mel_filters() + 1e-6)
-    return dct(bands, norm="ortho")[:, :CEPSTRA].astype(np.float32)
+    return np.asarray(dct(bands, norm="ortho")[:, :CEPSTRA].astype(np.float32))
 
 
 def _normalised(recordings: Sequence[Array]) -> list[Array]:

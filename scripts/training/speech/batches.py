@@ -57,7 +57,7 @@ class Cut:
         return np.where(when >= 0, self._frames(when), -1)
 
     def _frames(self, when: np.ndarray) -> np.ndarray:
-        return self.start[:, None] + (self.rate[:, None] * when).astype(int)
+        return np.asarray(self.start[:, None] + (self.rate[:, None] * when).astype(int))
 
 
 def _shares(talker: np.ndarray, tucks: np.ndarray) -> np.ndarray:

@@ -12,8 +12,8 @@ from scripts.training.speech import acoustics
 from scripts.training.speech.acoustics import RATE, Draw, Samples
 from scripts.training.speech.coefficients import coefficients
 from scripts.training.speech.curves import articulate, loudness_effort
-from scripts.training.speech.sustained_vowels import held_vowel
-from scripts.training.speech.time_stretch import hurry
+from scripts.training.speech.sustained_vowels import sustained_vowel
+from scripts.training.speech.time_stretch import time_stretch
 from scripts.training.speech.utterance import PERSON, Segment, Utterance
 
 SECONDS = 8.0
@@ -44,10 +44,10 @@ def make_clip(utterances: Sequence[Utterance], draw: Draw) -> Clip:
         heard = _not_speech(draw)
     else:
         held = draw.random() < HELD_SHARE
-        spoken = [held_vowel(draw) for _ in range(draw.integers(3, HELD_VOWELS + 1))] if held else utterances
+        spoken = [sustained_vowel(draw) for _ in range(draw.integers(3, HELD_VOWELS + 1))] if held else utterances
         clean, segments = string_together(spoken, draw)
         clean = _emphasise(clean, draw)
-        heard = hear_well(clean, draw) if draw.random() < WELL_SHARE else degrade(clean, draw)
+        heard = good_microphone(clean, draw) if draw.random() < WELL_SHARE else degrade(clean, draw)
     motion = articulate(segments, FRAMES, loudness_effort(clean, FRAMES))
     return Clip(heard, coefficients(motion), motion.viseme)
 
@@ -65,7 +65,7 @@ def string_together(utterances: Sequence[Utterance], draw: Draw) -> tuple[Sample
     person = any(u.synthesiser == PERSON for u in utterances)
     if person:
         tempo = float(np.exp(np.clip(draw.normal(0.05, PERSONS_TEMPO), -0.4, 0.4)))
-        utterances = [hurry(u, tempo) for u in utterances]
+        utterances = [time_stretch(u, tempo) for u in utterances]
     speed = float(np.exp(draw.normal(0, PERSONS_SPEED if person else SPEED)))
     spoken = [respeed(u, speed * float(np.exp(draw.normal(0, UNLIKE)))) for u in utterances]
     clean = np.zeros(int(SECONDS * RATE), np.float32)
@@ -109,7 +109,7 @@ def _emphasise(clean: Samples, draw: Draw) -> Samples:
     return louder
 
 
-def hear_well(x: Samples, draw: Draw) -> Samples:
+def good_microphone(x: Samples, draw: Draw) -> Samples:
     """What a good microphone near the mouth makes of clean speech: another colour, and a room that is hardly heard."""
     x = x + _level(x) * 10 ** (-draw.uniform(35, 60) / 20) * acoustics.noise(len(x), draw)
     return _as_loud_as_may_be(acoustics.equalise(x, draw), draw)

@@ -238,7 +238,7 @@ def export(network: LipNetwork, path: Path) -> float:
 def load(checkpoints: Sequence[Path]) -> LipNetwork:
     """The running mean of the weights of a checkpoint, or the mean of several of one run."""
     states = [torch.load(path, weights_only=True, map_location="cpu")["mean"] for path in checkpoints]
-    network = LipNetwork().eval()
+    network: LipNetwork = LipNetwork().eval()
     network.load_state_dict({name: torch.stack([s[name] for s in states]).mean(dim=0) for name in states[0]})
     return network
 

@@ -21,7 +21,7 @@ LENGTH = (0.12, 1.2)  # s
 RAMP = (0.005, 0.06)  # s, at either end
 
 
-def held_vowel(draw: np.random.Generator) -> Utterance:
+def sustained_vowel(draw: np.random.Generator) -> Utterance:
     """One vowel of one talker: steady or gliding in pitch, with a sharp or a soft beginning."""
     phone = str(draw.choice(list(FORMANTS)))
     tract = draw.uniform(0.95, 1.25)

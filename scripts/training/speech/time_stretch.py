@@ -13,7 +13,7 @@ WINDOW, STRIDE = 512, 256  # samples, 32 and 16 ms
 SEARCH = 128  # samples by which a window may move to match what came before
 
 
-def hurry(utterance: Utterance, speed: float) -> Utterance:
+def time_stretch(utterance: Utterance, speed: float) -> Utterance:
     """The utterance spoken at another speed, 1 as it was; about 0.6 to 1.6 sound right."""
     samples = _stretched(utterance.samples, speed)
     segments = tuple(Segment(s.start / speed, s.end / speed, s.phone, s.release / speed) for s in utterance.segments)

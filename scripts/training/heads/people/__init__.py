@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from scripts.training.heads.appearance import Look
+from scripts.training.heads.appearance import Appearance
 from scripts.training.heads.people.helen import HELEN
 from scripts.training.heads.people.kofi import KOFI
 from scripts.training.heads.people.mira import MIRA
 from scripts.training.heads.people.noor import NOOR
 
-LOOKS: dict[str, Look] = {look.name: look for look in (MIRA, KOFI, HELEN, NOOR)}
+APPEARANCES: dict[str, Appearance] = {appearance.name: appearance for appearance in (MIRA, KOFI, HELEN, NOOR)}

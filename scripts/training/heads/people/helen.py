@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from scripts.training.heads.appearance import Cardigan, Eyes, Glasses, Identity, Lighting, LongHair, Look, Room, Skin
+from scripts.training.heads.appearance import (
+    Appearance,
+    Cardigan,
+    Eyes,
+    Glasses,
+    Identity,
+    Lighting,
+    LongHair,
+    Room,
+    Skin,
+)
 
-HELEN = Look(
+HELEN = Appearance(
     name="helen",
     title="Helen",
     description="A woman in her sixties, a silver bob, glasses with a thin frame, a bright room.",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from scripts.training.heads.appearance import Beard, Blazer, Eyes, Identity, Lighting, Look, Room, ShortHair, Skin
+from scripts.training.heads.appearance import Appearance, Beard, Blazer, Eyes, Identity, Lighting, Room, ShortHair, Skin
 
-KOFI = Look(
+KOFI = Appearance(
     name="kofi",
     title="Kofi",
     description="A man in his thirties, cropped hair and a short beard, a blazer over an open collar, a cool room.",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from scripts.training.heads.appearance import Eyes, Identity, Jumper, LongHair, Look, Room, Skin
+from scripts.training.heads.appearance import Appearance, Eyes, Identity, Jumper, LongHair, Room, Skin
 
-MIRA = Look(
+MIRA = Appearance(
     name="mira",
     title="Mira",
     description="A woman in her thirties, long dark hair, a knitted jumper, a warm room.",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from scripts.training.heads.appearance import Eyes, Headscarf, Identity, Jumper, Lighting, Look, Room, Skin
+from scripts.training.heads.appearance import Appearance, Eyes, Headscarf, Identity, Jumper, Lighting, Room, Skin
 
-NOOR = Look(
+NOOR = Appearance(
     name="noor",
     title="Noor",
     description="A woman in her twenties, a headscarf in dusty rose, a light room.",

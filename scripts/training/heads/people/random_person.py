@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engines.motion import COEFFICIENTS
 from scripts.training.heads.appearance import (
     SKIN_TONES,
+    Appearance,
     Beard,
     Blazer,
     Cardigan,
@@ -27,12 +28,11 @@ from scripts.training.heads.appearance import (
     Jumper,
     Lighting,
     LongHair,
-    Look,
     Room,
     ShortHair,
     Skin,
 )
-from scripts.training.heads.frame_pose import Moment
+from scripts.training.heads.frame_pose import FramePose
 from scripts.training.heads.idle import SQUINT, resting
 from scripts.training.heads.model import ICT_SHAPES
 from scripts.training.heads.people.kofi import KOFI
@@ -72,7 +72,7 @@ Draw = np.random.Generator
 Paired = TypeVar("Paired", bound=tuple[Colour, Colour, float])
 
 
-def anyone(seed: int) -> Look:
+def random_appearance(seed: int) -> Appearance:
     """The look that belongs to a seed, 0 or greater."""
     draw = np.random.default_rng([seed, 0])
     tone = float(draw.uniform(0, DARKEST))
@@ -80,7 +80,7 @@ def anyone(seed: int) -> Look:
     hair, brow = _hair(draw, tone, max(age, 0.0))
     bearded = isinstance(hair, ShortHair) and draw.random() < 0.5
     spread = float(draw.uniform(0.65, 0.95))
-    return Look(
+    return Appearance(
         name=f"anyone-{seed}",
         title=f"Anyone {seed}",
         description="A person who does not exist, drawn at random.",
@@ -97,11 +97,11 @@ def anyone(seed: int) -> Look:
     )
 
 
-def moment(look: Look, seed: int, number: int) -> Moment:
+def frame_pose(appearance: Appearance, seed: int, number: int) -> FramePose:
     """The moment of that number, 0 or greater, of the person of a seed: a pose, a glance, a mouth."""
     draw = np.random.default_rng([seed, 1, number])
     talks = draw.random() >= AT_REST
-    expression = resting(look.smile * float(draw.uniform(0.0, 0.6) if talks else draw.uniform(0.6, 1.1)))
+    expression = resting(appearance.smile * float(draw.uniform(0.0, 0.6) if talks else draw.uniform(0.6, 1.1)))
     if talks:
         for name, value in zip(COEFFICIENTS, random_motion(draw).coefficients, strict=True):
             for shape in ICT_SHAPES.get(name, (name,)):
@@ -113,7 +113,7 @@ def moment(look: Look, seed: int, number: int) -> Moment:
         expression[f"eyeSquint_{side}"] = SQUINT * (1 - shut)
         expression[f"browInnerUp_{side}"] = float(draw.uniform(0, 0.25))
     yaw = float(np.clip(draw.uniform(-MOST_TURN, MOST_TURN) if draw.random() < 0.6 else draw.normal(0, 6), -25, 25))
-    return Moment(
+    return FramePose(
         expression=expression,
         yaw=yaw,
         pitch=float(np.clip(draw.normal(0, 4), -MOST_NOD, MOST_NOD)),

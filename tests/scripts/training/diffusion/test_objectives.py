@@ -13,9 +13,9 @@ pytest.importorskip("diffusers", reason="training needs diffusers: pip install -
 
 from engines.diffusion.structure_controller import HIGHEST, LOWEST, LipGain  # noqa: E402
 from scripts.training.diffusion.critic import Critic  # noqa: E402
-from scripts.training.diffusion.dataset import Batch, Mouths  # noqa: E402
-from scripts.training.diffusion.few_step import lead  # noqa: E402
-from scripts.training.diffusion.lip_opening_targets import gain, opening, scaled  # noqa: E402
+from scripts.training.diffusion.dataset import Batch, MouthDataset  # noqa: E402
+from scripts.training.diffusion.few_step import with_opening_targets  # noqa: E402
+from scripts.training.diffusion.lip_opening_targets import gain, lip_opening, scaled  # noqa: E402
 from scripts.training.diffusion.losses import picture_loss, psnr, texture_loss  # noqa: E402
 from tests.scripts.training.diffusion.drawn_mouths import SIZE, write_mouths  # noqa: E402
 
@@ -23,12 +23,12 @@ COUNT = 12
 
 
 @pytest.fixture(scope="module")
-def mouths(tmp_path_factory: pytest.TempPathFactory) -> Mouths:
-    return Mouths(write_mouths(tmp_path_factory.mktemp("mouths"), {"train": COUNT}), "train")
+def mouths(tmp_path_factory: pytest.TempPathFactory) -> MouthDataset:
+    return MouthDataset(write_mouths(tmp_path_factory.mktemp("mouths"), {"train": COUNT}), "train")
 
 
 @pytest.fixture
-def batch(mouths: Mouths) -> Batch:
+def batch(mouths: MouthDataset) -> Batch:
     return mouths.pick(slice(None))
 
 
@@ -48,7 +48,7 @@ def test_pictures_are_read_in_their_ranges(batch: Batch) -> None:
     assert psnr(batch.structure, batch).min() > 5
 
 
-def test_a_mirrored_sample_is_mirrored_in_everything(mouths: Mouths) -> None:
+def test_a_mirrored_sample_is_mirrored_in_everything(mouths: MouthDataset) -> None:
     rows = np.arange(COUNT)
     plain, mirrored = mouths.pick(rows), mouths.pick(rows, np.ones(COUNT, np.bool_))
     for name in ("reference", "structure", "target", "mask", "regions"):
@@ -57,7 +57,7 @@ def test_a_mirrored_sample_is_mirrored_in_everything(mouths: Mouths) -> None:
     torch.testing.assert_close(mirrored.landmarks, plain.landmarks, atol=1e-6, rtol=0)
 
 
-def test_only_what_is_to_be_flipped_is(mouths: Mouths) -> None:
+def test_only_what_is_to_be_flipped_is(mouths: MouthDataset) -> None:
     flags = np.arange(COUNT) % 2 == 1
     some, plain = mouths.pick(np.arange(COUNT), flags), mouths.pick(np.arange(COUNT))
     assert torch.equal(some.target[::2], plain.target[::2])
@@ -66,7 +66,7 @@ def test_only_what_is_to_be_flipped_is(mouths: Mouths) -> None:
 
 @pytest.mark.parametrize("factor", [0.65, 1.3])
 def test_scaled_lips_open_by_the_factor(batch: Batch, factor: float) -> None:
-    wide = opening(batch) > 0.12
+    wide = lip_opening(batch) > 0.12
     before, after = (dark(scaled(batch.structure, batch, torch.full((COUNT,), value)))[wide] for value in (1.0, factor))
     torch.testing.assert_close(after / before, torch.full_like(before, factor), atol=0.12, rtol=0)
 
@@ -85,7 +85,7 @@ def test_scaling_stays_near_the_mouth(batch: Batch) -> None:
 def test_the_gain_is_what_the_stream_would_give(batch: Batch) -> None:
     """But for smoothing: LipGain sees lips go from the scaled opening to the true one, and stay long enough."""
     factor = torch.full((COUNT,), 0.8)
-    for height, lam in zip(opening(batch) / batch.interocular, gain(batch, factor)[:, 0], strict=True):
+    for height, lam in zip(lip_opening(batch) / batch.interocular, gain(batch, factor)[:, 0], strict=True):
         stream, product = LipGain(), 1.0
         for value in [0.8 * float(height)] + [float(height)] * 30:
             product *= stream.step(value)
@@ -93,7 +93,7 @@ def test_the_gain_is_what_the_stream_would_give(batch: Batch) -> None:
 
 
 def test_lessons_lead_within_the_bounds_of_the_gain(batch: Batch) -> None:
-    taught, lam = lead(batch, np.random.default_rng(5))
+    taught, lam = with_opening_targets(batch, np.random.default_rng(5))
     led = lam[:, 0] != 1
     assert led.any()
     assert not led.all()
@@ -102,7 +102,7 @@ def test_lessons_lead_within_the_bounds_of_the_gain(batch: Batch) -> None:
         taught.target[led], batch.target[led], atol=1e-4
     )
     ratio = dark(batch.structure)[led] / dark(taught.structure)[led]
-    assert (((ratio > 1) == (lam[led, 0] > 1)) | (opening(batch)[led] < 0.08)).all()
+    assert (((ratio > 1) == (lam[led, 0] > 1)) | (lip_opening(batch)[led] < 0.08)).all()
 
 
 def test_the_loss_looks_where_the_mouth_is_drawn(batch: Batch) -> None:
@@ -151,4 +151,4 @@ def _numbers(batch: Batch) -> tuple[Any, ...]:
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"run scripts\.training\.mouth_data\.build first"):
-        Mouths(tmp_path, "train")
+        MouthDataset(tmp_path, "train")

@@ -9,9 +9,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install -e .[train]")
 
-from scripts.training.diffusion.run import LAST_SHARE, WARM_UP, Pace, Run, load_mean, train  # noqa: E402
+from scripts.training.diffusion.run import LAST_SHARE, WARM_UP, Run, TrainingSchedule, load_mean, train  # noqa: E402
 
-PACE = Pace(steps=6, batch=4, rate=0.1)
+PACE = TrainingSchedule(steps=6, batch=4, rate=0.1)
 
 
 class Stopped(Exception):
@@ -76,8 +76,8 @@ def test_progress_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_the_rate_rises_and_then_falls() -> None:
-    pace = Pace(steps=1000, batch=1, rate=1.0)
-    rates = [pace.rate_at(step) for step in range(1001)]
+    schedule = TrainingSchedule(steps=1000, batch=1, rate=1.0)
+    rates = [schedule.rate_at(step) for step in range(1001)]
     assert rates[0] == pytest.approx(1 / WARM_UP)
     assert max(rates) == rates[WARM_UP - 1]
     assert rates[WARM_UP:] == sorted(rates[WARM_UP:], reverse=True)

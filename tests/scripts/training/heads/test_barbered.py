@@ -10,10 +10,10 @@ pytest.importorskip("scipy", reason="surfaces of heads need scipy: pip install -
 
 from scripts.training.heads.appearance import Beard, Blazer, ShortHair
 from scripts.training.heads.beard import beard_mask, grow_beard
-from scripts.training.heads.blazer import suit
+from scripts.training.heads.blazer import build_blazer
 from scripts.training.heads.brows import brow_line
 from scripts.training.heads.presenter import seam
-from scripts.training.heads.short_hair import crop
+from scripts.training.heads.short_hair import grow_short_hair
 from scripts.training.heads.skull import SKULL_CENTRE
 
 RADIUS = 9.0
@@ -40,7 +40,7 @@ def landmarks() -> NDArray[np.float64]:
 
 def test_short_hair_stands_off_the_skull_and_is_longest_above() -> None:
     points = ball()
-    hair = crop(points, (points[:, 1] > 3.0).astype(float), HAIR, seed=1)
+    hair = grow_short_hair(points, (points[:, 1] > 3.0).astype(float), HAIR, seed=1)
     height = np.linalg.norm(hair.points - SKULL_CENTRE, axis=2) - RADIUS
     above, beside = hair.points[:, 0, 1] > 11.0, hair.points[:, 0, 1] < 4.0
     assert hair.points.shape[0] == HAIR.strands
@@ -81,10 +81,12 @@ def test_a_brow_keeps_as_much_of_its_bow_as_asked(arch: float, height: float) ->
 
 
 def test_the_halves_of_a_blazer_mirror_and_its_lapels_lie_over_it() -> None:
-    pieces = suit(Blazer(colour=(0.1, 0.1, 0.1), shirt=(0.6, 0.6, 0.6), neckline=-14.0), seed=1)
+    wearables = build_blazer(Blazer(colour=(0.1, 0.1, 0.1), shirt=(0.6, 0.6, 0.6), neckline=-14.0), seed=1)
     for name in ("shirt", "coat", "lapel", "coat_collar", "leaf"):
-        assert np.allclose(pieces[f"{name}_left"].vertices, pieces[f"{name}_right"].vertices * (-1, 1, 1), atol=0.5)
-    coat, lapel = pieces["coat_left"].vertices, pieces["lapel_left"].vertices
+        assert np.allclose(
+            wearables[f"{name}_left"].vertices, wearables[f"{name}_right"].vertices * (-1, 1, 1), atol=0.5
+        )
+    coat, lapel = wearables["coat_left"].vertices, wearables["lapel_left"].vertices
     inside = lapel[(lapel[:, 0] > 5.5) & (lapel[:, 0] < 7.5) & (lapel[:, 1] < -19) & (lapel[:, 1] > -22)]
     below = coat[np.linalg.norm(coat[None, :, :2] - inside[::50, None, :2], axis=2).argmin(axis=1), 2]
     assert (inside[::50, 2] > below + 0.2).mean() > 0.9

@@ -17,8 +17,8 @@ from scripts.training.heads.appearance import Blazer, Cardigan, Glasses, Headsca
 from scripts.training.heads.camera import Camera
 from scripts.training.heads.ground_truth import (
     REGIONS,
-    Hits,
-    Truth,
+    GroundTruth,
+    RayHits,
     load_truth,
     projection,
     region_of,
@@ -43,12 +43,12 @@ def test_the_camera_matrix_gives_the_camera_s_pixels() -> None:
     assert (flat[:, 2] > 0).all()
 
 
-def hits() -> Hits:
+def hits() -> RayHits:
     """A row of pixels: nothing, an eye, and four places on two triangles of skin."""
     part = np.array([[-1, 0, 1, 1, 1, 1]], np.int16)
     triangle = np.array([[0, 5, 0, 0, 1, 1]])
     weights = np.array([[(0, 0, 0), (1, 0, 0), (1, 0, 0), (0, 0, 1), (0.2, 0.3, 0.5), (0, 1, 0)]], np.float64)
-    return Hits(("eye0", "skin"), part, triangle, weights)
+    return RayHits(("eye0", "skin"), part, triangle, weights)
 
 
 def test_skin_is_skin_lips_or_mouth_by_the_place_that_is_hit() -> None:
@@ -61,7 +61,7 @@ def test_skin_is_skin_lips_or_mouth_by_the_place_that_is_hit() -> None:
 
 def test_the_lips_border_runs_through_triangles() -> None:
     weights = np.array([[(1 - part, part, 0.0) for part in (0.1, 0.45, 0.55, 0.9)]])
-    across = Hits(("skin",), np.zeros((1, 4), np.int16), np.zeros((1, 4), np.int64), weights)
+    across = RayHits(("skin",), np.zeros((1, 4), np.int16), np.zeros((1, 4), np.int64), weights)
     seen = regions(across, np.array([(0, 1, 1)]), np.array([0.5, -0.5]), np.zeros(2))
     assert [name_at(seen, 0, column) for column in range(4)] == ["skin", "skin", "lips", "lips"]
 
@@ -98,10 +98,10 @@ def test_a_truth_is_read_as_it_was_written(tmp_path: Path) -> None:
     camera, pose = projection(Camera()), np.eye(4)
     # A view of a larger array, as it comes: what is written does not depend on how it lies in memory.
     shown = draw.integers(0, len(REGIONS), (8, 9)).astype(np.uint8).T
-    written = Truth(**floats, camera=camera, head_pose=pose, regions=shown)
+    written = GroundTruth(**floats, camera=camera, head_pose=pose, regions=shown)
     save_truth(tmp_path / "a.safetensors", written, {"seed": "3"})
     found, metadata = load_truth(tmp_path / "a.safetensors")
-    for name in Truth.__slots__:
+    for name in GroundTruth.__slots__:
         np.testing.assert_array_equal(getattr(found, name), getattr(written, name))
     assert metadata["seed"] == "3"
     assert tuple(json.loads(metadata["regions"])) == REGIONS

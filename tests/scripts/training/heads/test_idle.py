@@ -17,7 +17,7 @@ def loop(seed: int) -> Idle:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_loop_is_periodic(seed: int) -> None:
     one = loop(seed)
-    first, after = one.moment(0), one.moment(200)
+    first, after = one.frame_pose(0), one.frame_pose(200)
     for name in ("yaw", "pitch", "roll", "breath", "gaze_right", "gaze_up"):
         assert getattr(after, name) == pytest.approx(getattr(first, name), abs=1e-9)
     assert after.expression == pytest.approx(first.expression, abs=1e-9)
@@ -34,26 +34,26 @@ def test_gaps_between_blinks_are_two_to_five_seconds(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_blink_has_a_frame_with_lids_shut(seed: int) -> None:
     one = loop(seed)
-    lids = np.array([one.moment(frame).expression["eyeBlink_L"] for frame in range(200)])
+    lids = np.array([one.frame_pose(frame).expression["eyeBlink_L"] for frame in range(200)])
     assert (lids > 0.95 * SHUT).sum() >= len(one.blinks)
 
 
 def test_the_mouth_stays_at_rest() -> None:
     one = loop(0)
     for frame in range(0, 200, 10):
-        expression = one.moment(frame).expression
+        expression = one.frame_pose(frame).expression
         assert {name: expression[name] for name in REST} == REST
         assert all(value == 0 for name, value in expression.items() if name.startswith(("jaw",)))
 
 
 def test_the_head_sways_by_a_few_degrees_at_most() -> None:
     one = loop(0)
-    angles = [(m.yaw, m.pitch, m.roll) for m in map(one.moment, range(200))]
+    angles = [(m.yaw, m.pitch, m.roll) for m in map(one.frame_pose, range(200))]
     assert np.abs(angles).max() < 3.0
 
 
 def test_the_same_seed_gives_the_same_loop() -> None:
-    assert loop(3).moment(77) == loop(3).moment(77)
+    assert loop(3).frame_pose(77) == loop(3).frame_pose(77)
 
 
 def test_a_presenter_may_smile_more_and_does_nothing_else() -> None:
@@ -62,4 +62,4 @@ def test_a_presenter_may_smile_more_and_does_nothing_else() -> None:
     assert {name: more[name] for name in REST if name not in SMILE} == {
         name: value for name, value in REST.items() if name not in SMILE
     }
-    assert idle(100, 25, 3, more).moment(10).expression["mouthSmile_L"] == more["mouthSmile_L"]
+    assert idle(100, 25, 3, more).frame_pose(10).expression["mouthSmile_L"] == more["mouthSmile_L"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from scripts.training.heads.interpolation import between, dense, key_numbers, shares
+from scripts.training.heads.interpolation import dense_flow, interpolate, key_numbers, key_weights
 
 SIDE = 96
 FRAMES, STEP = 40, 5
@@ -40,34 +40,36 @@ def test_a_loop_too_short_for_a_mean_is_all_keys() -> None:
 @pytest.mark.parametrize("frames", [40, 43])
 def test_every_frame_is_a_whole_picture_of_its_nearest_keys(frames: int) -> None:
     keys = key_numbers(frames, STEP)
-    weights = shares(frames, keys)
+    weights = key_weights(frames, keys)
     assert np.allclose(weights.sum(axis=1), 1)
     assert all(weights[key].argmax() == index for index, key in enumerate(keys))
 
 
 def test_what_moves_as_the_tracks_say_is_drawn_where_it_is() -> None:
-    tracks = swaying(FRAMES)
-    shifts = tracks[:, 0] - tracks[0, 0]
-    truth = np.stack([drawn(shift) for shift in shifts]).astype(float)
+    motion_vectors = swaying(FRAMES)
+    shifts = motion_vectors[:, 0] - motion_vectors[0, 0]
+    ground_truth = np.stack([drawn(shift) for shift in shifts]).astype(float)
     keys = {key: drawn(shifts[key]) for key in key_numbers(FRAMES, STEP)}
 
     def error(made: list[NDArray[np.uint8]]) -> float:
         inside = slice(16, SIDE - 16)  # what comes in from beyond the edge no key has
-        return float(np.abs(np.stack(made) - truth)[:, inside, inside].mean(axis=(1, 2, 3)).max())
+        return float(np.abs(np.stack(made) - ground_truth)[:, inside, inside].mean(axis=(1, 2, 3)).max())
 
-    assert error(between(keys, tracks)) < 0.5
-    assert error(between(keys, np.repeat(tracks[:1], FRAMES, axis=0))) > 2.0
+    assert error(interpolate(keys, motion_vectors)) < 0.5
+    assert error(interpolate(keys, np.repeat(motion_vectors[:1], FRAMES, axis=0))) > 2.0
 
 
 def test_all_keys_are_left_as_they_are() -> None:
-    tracks = swaying(6)
+    motion_vectors = swaying(6)
     pictures = {number: drawn(np.array([number, 0.0])) for number in range(6)}
-    assert all(np.array_equal(made, pictures[number]) for number, made in enumerate(between(pictures, tracks)))
+    assert all(
+        np.array_equal(made, pictures[number]) for number, made in enumerate(interpolate(pictures, motion_vectors))
+    )
 
 
 def test_motion_spreads_beyond_an_outline_and_fades_far_from_it() -> None:
     points = np.stack(np.meshgrid(np.arange(2, 40, 4.0), np.arange(2, SIDE, 4.0)), axis=-1).reshape(-1, 2)
-    motion = dense(points, np.tile([0.8, -0.4], (len(points), 1)), SIDE, SIDE)
+    motion = dense_flow(points, np.tile([0.8, -0.4], (len(points), 1)), SIDE, SIDE)
     assert motion.shape == (SIDE, SIDE, 2)
     assert np.allclose(motion[20:70, :44], [0.8, -0.4], atol=0.05)
     assert np.abs(motion[:, 84:]).max() < 0.02
@@ -75,5 +77,5 @@ def test_motion_spreads_beyond_an_outline_and_fades_far_from_it() -> None:
 
 def test_points_outside_the_picture_count_for_nothing() -> None:
     points = np.array([[-5.0, 3.0], [3.0, SIDE + 4.0], [50.0, 50.0]])
-    motion = dense(points, np.array([[9.0, 9.0], [9.0, 9.0], [0.5, 0.25]]), SIDE, SIDE)
+    motion = dense_flow(points, np.array([[9.0, 9.0], [9.0, 9.0], [0.5, 0.25]]), SIDE, SIDE)
     assert np.abs(motion).max() <= 0.55

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 pytest.importorskip("scipy", reason="surfaces of heads need scipy: pip install -e .[render]")
 
 from scripts.training.heads.appearance import Cardigan, Glasses, Headscarf
-from scripts.training.heads.cardigan import OVER_BLOUSE, button
+from scripts.training.heads.cardigan import OVER_BLOUSE, build_cardigan
 from scripts.training.heads.fields import blob
 from scripts.training.heads.glasses import glasses
-from scripts.training.heads.headscarf import covered, drape
-from scripts.training.heads.wearables import Piece
+from scripts.training.heads.headscarf import build_headscarf, covered
+from scripts.training.heads.wearables import Wearable
 from scripts.training.heads.wrinkles import wrinkles
 
 RADII = np.array([7.4, 11.5, 9.5])  # of an egg about as large as a head
@@ -33,8 +33,8 @@ def egg(count: int = 16_000) -> NDArray[np.float64]:
 
 
 @pytest.fixture(scope="module")
-def scarf() -> dict[str, Piece]:
-    return drape(egg(), SCARF, 5)
+def scarf() -> dict[str, Wearable]:
+    return build_headscarf(egg(), SCARF, 5)
 
 
 def landmarks() -> NDArray[np.float64]:
@@ -52,7 +52,7 @@ def landmarks() -> NDArray[np.float64]:
     return marks
 
 
-def whole(piece: Piece) -> bool:
+def whole(piece: Wearable) -> bool:
     """Every triangle has its vertices, every vertex its colour and its share, all finite."""
     count = len(piece.vertices)
     shapes = piece.albedo.shape == (count, 3) and piece.share.shape == (count,)
@@ -66,28 +66,28 @@ def test_a_hood_hides_the_ears_and_leaves_the_face() -> None:
     assert not covered(face).any()
 
 
-def test_a_hood_lies_outside_the_crown(scarf: dict[str, Piece]) -> None:
+def test_a_hood_lies_outside_the_crown(scarf: dict[str, Wearable]) -> None:
     hood = scarf["hood"].vertices
     behind = hood[(hood[:, 2] < 3.0) & (hood[:, 1] > 6.0)]  # above where ears are taken away
     assert len(behind) > 10_000
     assert np.linalg.norm((behind - MIDDLE) / RADII, axis=1).min() > 1.0
 
 
-def test_a_headscarf_follows_the_head_above_and_the_chest_below(scarf: dict[str, Piece]) -> None:
+def test_a_headscarf_follows_the_head_above_and_the_chest_below(scarf: dict[str, Wearable]) -> None:
     assert all(whole(part) for part in scarf.values())
     hood, wrap = scarf["hood"], scarf["wrap"]
     assert hood.share[hood.vertices[:, 1] > 0].min() == 1.0
     assert wrap.share[wrap.vertices[:, 1] < -18].max() == 0.0
 
 
-def test_deeper_folds_move_more_cloth(scarf: dict[str, Piece]) -> None:
-    flat = drape(egg(), replace(SCARF, folds=0.0), 5)["wrap"]
+def test_deeper_folds_move_more_cloth(scarf: dict[str, Wearable]) -> None:
+    flat = build_headscarf(egg(), replace(SCARF, folds=0.0), 5)["wrap"]
     moved = np.linalg.norm(scarf["wrap"].vertices - flat.vertices, axis=1)
     assert 0.1 < moved.mean() < 1.0
 
 
 def test_the_halves_of_a_cardigan_mirror_and_lie_over_the_blouse() -> None:
-    parts = button(COAT, 3)
+    parts = build_cardigan(COAT, 3)
     assert all(whole(part) for part in parts.values())
     left, right = parts["cardigan_left"].vertices, parts["cardigan_right"].vertices
     np.testing.assert_allclose(left * (-1, 1, 1), right)

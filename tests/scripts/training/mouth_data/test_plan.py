@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.training.mouth_data.plan import SPLITS, Plan, Who
+from scripts.training.mouth_data.plan import SPLITS, PersonId, Plan
 
 
 def people(plan: Plan) -> dict[str, set[int]]:
@@ -35,15 +35,15 @@ def test_a_larger_dataset_keeps_the_people_of_a_smaller_one() -> None:
 
 
 def test_every_person_and_sample_draws_from_its_own_seed() -> None:
-    first = Who(1, "train", 3).draw(0).random()
+    first = PersonId(1, "train", 3).draw(0).random()
     others = [
-        Who(2, "train", 3).draw(0),
-        Who(1, "test", 3).draw(0),
-        Who(1, "train", 4).draw(0),
-        Who(1, "train", 3).draw(1),
+        PersonId(2, "train", 3).draw(0),
+        PersonId(1, "test", 3).draw(0),
+        PersonId(1, "train", 4).draw(0),
+        PersonId(1, "train", 3).draw(1),
     ]
     assert all(other.random() != first for other in others)
-    assert Who(1, "train", 3).draw(0).random() == first
+    assert PersonId(1, "train", 3).draw(0).random() == first
 
 
 def test_shards_that_would_split_a_person_are_refused() -> None:

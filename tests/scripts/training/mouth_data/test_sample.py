@@ -12,8 +12,8 @@ pytest.importorskip("numba", reason="numba draws the mouths: install the train e
 
 from scripts.training.heads.model import load_facekit
 from scripts.training.mouth_data.person import random_person
-from scripts.training.mouth_data.photo_session import Sitting, swayed
-from scripts.training.mouth_data.plan import Who
+from scripts.training.mouth_data.photo_session import PhotoSession, with_sway
+from scripts.training.mouth_data.plan import PersonId
 from scripts.training.mouth_data.region import build_region
 from scripts.training.mouth_data.sample import AT_REST, enrol, sample
 from scripts.training.mouth_data.texture import paint_skin
@@ -22,13 +22,13 @@ pytestmark = pytest.mark.slow  # the face model and the compiler
 
 
 def test_at_rest_the_structure_frame_is_the_truth(facekit: Path) -> None:
-    who = Who(5, "test", 0)
+    who = PersonId(5, "test", 0)
     person, draw = random_person(who.draw(0)), who.draw(1)
-    sitting = Sitting(build_region(load_facekit(facekit)), person, paint_skin(person), draw, 64)
-    clean = replace(sitting.camera, shot_noise=0.0, read_noise=0.0, quality=0)
-    sitting.camera = clean
-    subject = enrol(sitting, draw, 64)
-    drawn = sample(subject, AT_REST, swayed(sitting.stance, draw), draw)
+    session = PhotoSession(build_region(load_facekit(facekit)), person, paint_skin(person), draw, 64)
+    clean = replace(session.camera, shot_noise=0.0, read_noise=0.0, quality=0)
+    session.camera = clean
+    subject = enrol(session, draw, 64)
+    drawn = sample(subject, AT_REST, with_sway(session.head_pose, draw), draw)
     apart = np.abs(drawn.structure.astype(int) - drawn.target)
     assert apart.max() <= 1
     assert not np.array_equal(drawn.target, drawn.reference)  # the head has moved meanwhile

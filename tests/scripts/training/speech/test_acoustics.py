@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from scripts.training.speech import acoustics
-from scripts.training.speech.clips import hear_well
+from scripts.training.speech.clips import good_microphone
 from scripts.training.speech.utterance import resample
 
 Samples = NDArray[np.float32]
@@ -37,7 +37,7 @@ def envelope_lag(one: Samples, other: Samples) -> int:
         acoustics.mu_law,
         acoustics.opus,
         lambda x: acoustics.equalise(x, np.random.default_rng(0)),
-        lambda x: hear_well(x, np.random.default_rng(0)),
+        lambda x: good_microphone(x, np.random.default_rng(0)),
     ],
 )
 def test_lines_keep_length_and_time(spoil: Callable[[Samples], Samples]) -> None:
@@ -52,7 +52,7 @@ def test_lines_keep_length_and_time(spoil: Callable[[Samples], Samples]) -> None
 def test_what_is_heard_well_leaves_pauses_quiet() -> None:
     samples = np.concatenate([bursts(), np.zeros(8000, np.float32)])
     for seed in range(8):
-        heard = hear_well(samples, np.random.default_rng(seed))
+        heard = good_microphone(samples, np.random.default_rng(seed))
         assert np.abs(heard).max() <= 1
         speech, pause = (float(np.mean(part**2)) for part in (heard[:16_000], heard[-4000:]))
         assert 10 * np.log10(speech / pause) > 20

@@ -7,13 +7,13 @@ import pytest
 
 from scripts.training.speech.clips import Clip, make_clip
 from scripts.training.speech.phones import VOWELS
-from scripts.training.speech.sustained_vowels import FORMANTS, LENGTH, held_vowel
+from scripts.training.speech.sustained_vowels import FORMANTS, LENGTH, sustained_vowel
 from scripts.training.speech.utterance import SAMPLE_RATE
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_held_vowel_is_one_steady_sound(seed: int) -> None:
-    vowel = held_vowel(np.random.default_rng(seed))
+    vowel = sustained_vowel(np.random.default_rng(seed))
     (segment,) = vowel.segments
     assert segment.phone in VOWELS
     assert LENGTH[0] <= segment.end <= LENGTH[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.training.speech.time_stretch import hurry
+from scripts.training.speech.time_stretch import time_stretch
 from scripts.training.speech.utterance import SAMPLE_RATE, Segment, Utterance
 
 
@@ -18,7 +18,7 @@ def hum(pitch: float, seconds: float) -> Utterance:
 @pytest.mark.parametrize("speed", [0.7, 1.0, 1.45])
 def test_tempo_changes_times_and_not_pitch(speed: float) -> None:
     before = hum(150, 1.5)
-    after = hurry(before, speed)
+    after = time_stretch(before, speed)
     assert len(after.samples) == pytest.approx(len(before.samples) / speed, abs=2)
     (segment,) = after.segments
     assert (segment.start, segment.release, segment.end) == pytest.approx((0.2 / speed, 0.6 / speed, 0.8 / speed))
@@ -29,5 +29,5 @@ def test_tempo_changes_times_and_not_pitch(speed: float) -> None:
 
 
 def test_nothing_stays_nothing() -> None:
-    empty = hurry(Utterance(np.zeros(100, np.float32), (), "test", "test"), 1.3)
+    empty = time_stretch(Utterance(np.zeros(100, np.float32), (), "test", "test"), 1.3)
     assert np.abs(empty.samples).max(initial=0) == 0

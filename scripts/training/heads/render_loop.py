@@ -17,9 +17,9 @@ from scripts.training.heads.backdrop import paint_room
 from scripts.training.heads.camera import Camera
 from scripts.training.heads.figure import Figure
 from scripts.training.heads.idle import Idle
-from scripts.training.heads.interpolation import between, key_numbers
-from scripts.training.heads.motion_vectors import eye_region, tracks
-from scripts.training.heads.picture import Light, Quality, develop, trace
+from scripts.training.heads.interpolation import interpolate, key_numbers
+from scripts.training.heads.motion_vectors import eye_region, motion_vectors
+from scripts.training.heads.picture import Light, Quality, compose_frame, trace
 from scripts.training.heads.scene import Box, Scene, sensor
 
 PAD = 24  # pixels round the eyes that denoising and the light under the skin look at
@@ -29,7 +29,7 @@ Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shot:
+class LoopShot:
     """What is traced and how. scatter: see picture.trace; step: every how many frames a whole one is traced; work:
     the folder of finished pictures."""
 
@@ -42,13 +42,13 @@ class Shot:
     work: Path
 
 
-def film(shot: Shot) -> list[Picture]:
+def render_loop(shot: LoopShot) -> list[Picture]:
     """All frames of the loop, (H, W, 3) uint8 sRGB."""
     loop, camera = shot.loop, shot.camera
-    moments = [loop.moment(number) for number in range(loop.frames)]
+    frame_poses = [loop.frame_pose(number) for number in range(loop.frames)]
     keys = key_numbers(loop.frames, shot.step)
-    region = eye_region(shot.figure, camera, moments)
-    tracer = _Tracer(shot, _box(region))
+    region = eye_region(shot.figure, camera, frame_poses)
+    tracer = _LoopTracer(shot, _box(region))
     whole: dict[int, Picture] = {}
     eyes: dict[int, Picture] = {}
     key = 0
@@ -58,7 +58,7 @@ def film(shot: Shot) -> list[Picture]:
             whole[number] = eyes[number] = tracer.whole(number)
         else:
             eyes[number] = tracer.eyes(number, key)
-    made = between(whole, tracks(shot.figure, camera, moments))
+    made = interpolate(whole, motion_vectors(shot.figure, camera, frame_poses))
     if len(keys) == loop.frames:
         return made
     return [_put(picture, eyes[number], region) for number, picture in enumerate(made)]
@@ -77,15 +77,15 @@ def _put(picture: Picture, eyes: Picture, region: NDArray[np.float32]) -> Pictur
     return np.round(picture + share * (eyes.astype(np.float32) - picture)).astype(np.uint8)
 
 
-class _Tracer:
+class _LoopTracer:
     """Traces pictures that the folder does not have yet."""
 
     __slots__ = ("_box", "_carrying", "_room", "_scene", "_shot")
 
-    def __init__(self, shot: Shot, box: Box) -> None:
-        look, camera = shot.figure.look, shot.camera
+    def __init__(self, shot: LoopShot, box: Box) -> None:
+        appearance, camera = shot.figure.appearance, shot.camera
         self._shot, self._box = shot, box
-        self._room = paint_room(look.room, camera.width, camera.height, look.seed)
+        self._room = paint_room(appearance.room, camera.width, camera.height, appearance.seed)
         self._scene: Scene | None = None
         self._carrying = -1  # the frame at which hair and clothes are
 
@@ -106,7 +106,7 @@ class _Tracer:
             start = time.perf_counter()
             if self._carrying != key:
                 self._move(key)
-            self._scene_at(number).move_face(self._shot.figure.pose(self._shot.loop.moment(number)))
+            self._scene_at(number).move_face(self._shot.figure.pose(self._shot.loop.frame_pose(number)))
             self._save(path, self._trace(box)[box.rows, box.columns])
             self._say(f"eyes of frame {number + 1}", start)
         picture = np.zeros((camera.height, camera.width, 3), np.uint8)
@@ -114,31 +114,31 @@ class _Tracer:
         return picture
 
     def _move(self, number: int) -> None:
-        self._scene_at(number).move(self._shot.figure.pose(self._shot.loop.moment(number)))
+        self._scene_at(number).move(self._shot.figure.pose(self._shot.loop.frame_pose(number)))
         self._carrying = number
 
     def _scene_at(self, number: int) -> Scene:
         if self._scene is None:
-            pose = self._shot.figure.pose(self._shot.loop.moment(number))
+            pose = self._shot.figure.pose(self._shot.loop.frame_pose(number))
             self._scene = Scene(self._shot.figure, self._shot.camera, pose, str(self._shot.work))
         return self._scene
 
     def _trace(self, box: Box | None) -> Picture:
         """The whole picture (H, W, 3); with a box, what lies outside it is room."""
-        shot, look, camera = self._shot, self._shot.figure.look, self._shot.camera
+        shot, appearance, camera = self._shot, self._shot.figure.appearance, self._shot.camera
         scene = self._scene_at(0)
         quality = Quality(shot.samples, max(4, shot.samples * 2 // 3))
         if box is None:
-            light = trace(scene, quality, shot.scatter, look.seed)
+            light = trace(scene, quality, shot.scatter, appearance.seed)
         else:
-            part = trace(scene, quality, shot.scatter, look.seed, sensor(camera, box))
+            part = trace(scene, quality, shot.scatter, appearance.seed, sensor(camera, box))
             light = Light(
                 np.zeros((camera.height, camera.width, 3), np.float32),
                 np.zeros((camera.height, camera.width, 1), np.float32),
             )
             light.radiance[box.rows, box.columns] = part.radiance
             light.alpha[box.rows, box.columns] = part.alpha
-        return develop(light, self._room, look.lighting.exposure)
+        return compose_frame(light, self._room, appearance.lighting.exposure)
 
     def _save(self, path: Path, picture: Picture) -> None:
         # Renamed when whole: a stopped run leaves no half picture.

@@ -40,11 +40,12 @@ def random_camera(draw: np.random.Generator, sizes: tuple[int, int]) -> Camera:
     )
 
 
-def take(camera: Camera, radiance: NDArray[np.float32], draw: np.random.Generator) -> NDArray[np.uint8]:
+def simulate_camera(camera: Camera, radiance: NDArray[np.float32], draw: np.random.Generator) -> NDArray[np.uint8]:
     """(H, H, 3) linear radiance → (size, size, 3) uint8 sRGB; draw gives this picture's own noise."""
     small = cv2.resize(radiance, (camera.size, camera.size), interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), camera.blur) * (camera.exposure * camera.gains).astype(np.float32)
-    picture = _srgb(_shoulder(small))
+    blurred = np.asarray(cv2.GaussianBlur(small, (0, 0), camera.blur), np.float32)
+    exposed = blurred * (camera.exposure * camera.gains).astype(np.float32)
+    picture = _srgb(_shoulder(exposed))
     grey = cv2.transform(picture, np.full((1, 3), 1 / 3, np.float32))[..., None]
     picture = grey + np.float32(camera.saturation) * (picture - grey)
     picture = np.float32(255) * (np.float32(0.45) + np.float32(camera.contrast) * (picture - np.float32(0.45)))
@@ -70,9 +71,11 @@ def _srgb(linear: NDArray[np.float32]) -> NDArray[np.float32]:
 def _shoulder(radiance: NDArray[np.float32]) -> NDArray[np.float32]:
     """Straight up to 0.6, then softly towards 1."""
     above = np.maximum(radiance - np.float32(0.6), 0)
-    return np.minimum(radiance, np.float32(0.6)) + np.float32(0.4) * (1 - np.exp(-2 * above))
+    return np.asarray(np.minimum(radiance, np.float32(0.6)) + np.float32(0.4) * (1 - np.exp(-2 * above)))
 
 
 def _through_jpeg(picture: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     coded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.ascontiguousarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1])
+    decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    assert decoded is not None, "what OpenCV has just encoded it decodes"
+    return np.asarray(decoded[..., ::-1], np.uint8, order="C")
