@@ -243,7 +243,7 @@ def spoken(row: Laps) -> str:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description="what does a frame cost?")
+    words = argparse.ArgumentParser(allow_abbrev=False, description="what does a frame cost?")
     words.add_argument("--pack", type=Path, help="weights of the diffusion engine (default: those that ship)")
     words.add_argument("--presenter", default="", help="default: the first by name")
     words.add_argument("--threads", type=int, default=2, help="of the network")

@@ -61,7 +61,9 @@ def main() -> int:
 
 
 def words() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="benchmarks.latency", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="benchmarks.latency", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("--seconds", type=float, default=20, help="how long to look, interruptions apart (default 20)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the result there")
     parser.add_argument("--browser", action="store_true", help="drive headless Chromium instead of an aiortc client")

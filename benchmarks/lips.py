@@ -255,7 +255,7 @@ def table(results: Results) -> list[tuple[str, str, str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="how right are the lips?")
+    parser = argparse.ArgumentParser(allow_abbrev=False, description="how right are the lips?")
     parser.add_argument(
         "--speech",
         type=Path,

@@ -212,7 +212,9 @@ def network_of(folder: Path | None) -> tuple[Network | None, Pack | None]:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description="how like the truth are the pictures, and how calm?")
+    words = argparse.ArgumentParser(
+        allow_abbrev=False, description="how like the truth are the pictures, and how calm?"
+    )
     words.add_argument(
         "--facekit", type=Path, default=Path("../shared/ict_facekit"), help="the ICT face model's folder"
     )

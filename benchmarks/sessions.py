@@ -51,7 +51,9 @@ def main() -> int:
 
 
 def words() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="benchmarks.sessions", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="benchmarks.sessions", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("--sessions", type=int, default=4, help="try 1 to so many at once (default 4)")
     parser.add_argument("--first", type=int, default=1, help="begin with so many at once (default 1)")
     parser.add_argument("--seconds", type=float, default=60, help="for each number of sessions (default 60)")

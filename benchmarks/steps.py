@@ -252,7 +252,9 @@ def numbers(text: str) -> list[int]:
 
 
 def words() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="benchmarks.steps", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="benchmarks.steps", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--miniature", action="store_true", help="a network for tests, on small pictures")
     parser.add_argument("--sizes", type=numbers, help="pixels of a side (default 256,384,512)")

@@ -176,7 +176,7 @@ def _psnr(squares: Floats, weight: NDArray[np.uint8]) -> float:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description="how true is the Structurist?")
+    words = argparse.ArgumentParser(allow_abbrev=False, description="how true is the Structurist?")
     words.add_argument(
         "--facekit", type=Path, default=Path("../shared/ict_facekit"), help="the ICT face model's folder"
     )

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 
 class Problem(Exception):
-    """A refusal with a status, a title for people and a detail that says how to mend it."""
+    """A refusal with a status, a title for people and a detail that says how to fix it."""
 
     status = 500
     title = "Internal error"

@@ -83,7 +83,7 @@ def load_engine_of(config: EngineConfig, beside: int = 1) -> Engine:
     """beside: calls that run side by side, and share the threads.
 
     Raises:
-        UnknownEngine, UnknownBackend, PackError: with what was expected and how to mend it.
+        UnknownEngine, UnknownBackend, PackError: with what was expected and how to fix it.
     """
     pack = Path(config.pack) if config.pack else None
     runtime = BackendOptions(config.backend, config.precision, config.max_batch, MonotonicClock().now)
@@ -94,7 +94,7 @@ def load_runtime(config: Config) -> Runtime:
     """Load everything and run it once.
 
     Raises:
-        UnknownEngine, UnknownBackend, UnknownPresenter, AvatarError, PackError: with what was expected and the mend.
+        UnknownEngine, UnknownBackend, UnknownPresenter, AvatarError, PackError: with what was expected and the fix.
     """
     runtime = Runtime(load_engine_of(config.engine, worker_count(config.engine)), presenters_of(config.engine))
     say_if_slow(warm_up(runtime, config.engine.presenter or next(iter(runtime.presenters.all)), MonotonicClock().now))

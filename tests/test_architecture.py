@@ -192,3 +192,15 @@ def test_modules_and_functions_are_small() -> None:
 
 def lines_of(module: str) -> int:
     return path_of(module).read_text(encoding="utf-8").count("\n")
+
+
+def test_no_option_of_a_command_line_can_be_abbreviated() -> None:
+    """argparse would take --look for --lookahead-ms, until another option begins like it."""
+    lenient = [
+        f"{module}:{call.lineno}"
+        for module in INSTALLED + modules("benchmarks") + modules("scripts")
+        for name, call in calls(module)
+        if last(name) == "ArgumentParser"
+        and not any(word.arg == "allow_abbrev" and ast.unparse(word.value) == "False" for word in call.keywords)
+    ]
+    assert lenient == []

@@ -18,7 +18,7 @@ from engines.backends.api import GraphError, TensorSpec
 
 SUCCESS = 0
 NON_BLOCKING = 1  # cudaStreamNonBlocking: this stream does not wait for the default one
-MEND = "install NVIDIA's driver (nvidia-smi must list the GPU) and Lipcast's extra \"tensorrt\""
+FIX = "install NVIDIA's driver (nvidia-smi must list the GPU) and Lipcast's extra \"tensorrt\""
 
 
 class CudaError(GraphError):
@@ -138,12 +138,12 @@ def open_cuda(ordinal: int = 0) -> Cuda:
     try:
         runtime = cast(CudaRuntime, importlib.import_module("cuda.bindings.runtime"))
     except (ImportError, OSError) as error:
-        raise CudaError(f"expected NVIDIA's CUDA bindings for Python, found none ({error}); {MEND}") from error
+        raise CudaError(f"expected NVIDIA's CUDA bindings for Python, found none ({error}); {FIX}") from error
     cuda = Cuda(runtime, ordinal)
     try:
         cuda.select()
     except CudaError as error:
-        raise CudaError(f"expected an NVIDIA GPU number {ordinal}, found none: {error}; {MEND}") from error
+        raise CudaError(f"expected an NVIDIA GPU number {ordinal}, found none: {error}; {FIX}") from error
     return cuda
 
 

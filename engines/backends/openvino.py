@@ -25,7 +25,7 @@ PROBE_S = 60  # a child that takes longer counts as broken
 PROBES = 2  # random feeds by which results are compared
 # bfloat16 keeps 8 bits of each number: some thousandths of a picture's range, and more where a difference is small.
 ALIKE = {"bf16": Parity(worst=0.15, mean=0.02), "f32": Parity(worst=2e-3, mean=1e-3)}
-MEND = 'install another release of openvino, or choose the backend "onnxruntime"'
+FIX = 'install another release of openvino, or choose the backend "onnxruntime"'
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,12 +86,12 @@ def probe(path: Path, batch: int, threads: int) -> None:
     try:
         child = subprocess.run(words, cwd=root, capture_output=True, text=True, timeout=PROBE_S, check=False)
     except subprocess.TimeoutExpired:
-        raise GraphError(f"{path}: expected OpenVINO to run it within {PROBE_S} s, it did not: {MEND}") from None
+        raise GraphError(f"{path}: expected OpenVINO to run it within {PROBE_S} s, it did not: {FIX}") from None
     if child.returncode < 0:
-        raise GraphError(f"{path}: OpenVINO breaks on this processor by signal {-child.returncode}: {MEND}")
+        raise GraphError(f"{path}: OpenVINO breaks on this processor by signal {-child.returncode}: {FIX}")
     if child.returncode > 0:
         said = child.stderr.strip().splitlines() or ["nothing was said"]
-        raise GraphError(f"{path}: OpenVINO does not run it: {said[-1]}: {MEND}")
+        raise GraphError(f"{path}: OpenVINO does not run it: {said[-1]}: {FIX}")
 
 
 def compile_openvino(path: Path, like: Graph, threads: int) -> OpenvinoGraph:

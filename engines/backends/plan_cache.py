@@ -93,10 +93,10 @@ def source_of(path: Path, weights: Sequence[Path] = ()) -> Source:
 
 @dataclass(frozen=True, slots=True)
 class PlanCache:
-    """A folder of plans. mend: what a user does about a plan that is missing or refused."""
+    """A folder of plans. fix: what a user does about a plan that is missing or refused."""
 
     folder: Path
-    mend: str
+    fix: str
 
     def plan(self, key: PlanKey) -> Path:
         return self.folder / f"{key.stem}.plan"
@@ -118,18 +118,18 @@ class PlanCache:
         """
         plan, sidecar = self.plan(key), self.sidecar(key)
         if not sidecar.is_file():
-            raise PlanError(self.folder, f"a plan for {_words(asdict(key))}", self._others(key), self.mend)
+            raise PlanError(self.folder, f"a plan for {_words(asdict(key))}", self._others(key), self.fix)
         note = self._note(sidecar)
         if note.get("key") != asdict(key):
             differing = _differences(asdict(key), note.get("key"))
-            raise PlanError(sidecar, *differing, self.mend)
+            raise PlanError(sidecar, *differing, self.fix)
         try:
             content = plan.read_bytes()
         except OSError as error:
-            raise PlanError(plan, "the plan that its JSON file describes", str(error), self.mend) from error
+            raise PlanError(plan, "the plan that its JSON file describes", str(error), self.fix) from error
         found = {"bytes": len(content), "hash": hash_of(content)}
         if note.get("plan") != found:
-            raise PlanError(plan, f"{note.get('plan')}", f"{found}: it is damaged", self.mend)
+            raise PlanError(plan, f"{note.get('plan')}", f"{found}: it is damaged", self.fix)
         return content
 
     def store(self, key: PlanKey, content: bytes, parity: dict[str, Any]) -> Path:
@@ -163,9 +163,9 @@ class PlanCache:
         try:
             note = json.loads(sidecar.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise PlanError(sidecar, "JSON that describes a plan", str(error), self.mend) from error
+            raise PlanError(sidecar, "JSON that describes a plan", str(error), self.fix) from error
         if not isinstance(note, dict) or note.get("format") != FORMAT:
-            raise PlanError(sidecar, f"JSON that describes a plan, of format {FORMAT}", f"{note!r:.80}", self.mend)
+            raise PlanError(sidecar, f"JSON that describes a plan, of format {FORMAT}", f"{note!r:.80}", self.fix)
         return note
 
     def _others(self, key: PlanKey) -> str:

@@ -16,7 +16,7 @@ from engines.backends.api import GraphError
 
 LOGGER = logging.getLogger(__name__)
 OLDEST, NEWEST = (10, 13), (12, 0)  # from the first on, and before the second
-MEND = 'install Lipcast\'s extra "tensorrt": pip install -e ".[tensorrt]"'
+FIX = 'install Lipcast\'s extra "tensorrt": pip install -e ".[tensorrt]"'
 
 
 class Named(Protocol):
@@ -118,7 +118,7 @@ def load_tensorrt() -> TensorRt:
     try:
         tensorrt = cast(TensorRt, importlib.import_module("tensorrt"))
     except (ImportError, OSError) as error:  # OSError: its libraries are there but cannot be loaded
-        raise GraphError(f"expected TensorRT, found none ({error}); {MEND}") from error
+        raise GraphError(f"expected TensorRT, found none ({error}); {FIX}") from error
     check_version(tensorrt.__version__)
     return tensorrt
 
@@ -130,7 +130,7 @@ def check_version(version: str) -> None:
     """
     if not OLDEST <= version_of(version) < NEWEST:
         wanted = f"{OLDEST[0]}.{OLDEST[1]} or later, before {NEWEST[0]}"
-        raise GraphError(f"expected TensorRT {wanted}, found {version}; {MEND}")
+        raise GraphError(f"expected TensorRT {wanted}, found {version}; {FIX}")
 
 
 def version_of(version: str) -> tuple[int, int]:

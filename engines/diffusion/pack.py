@@ -34,7 +34,7 @@ MANIFEST, FRAME_STEP, FRAME_STEP_INT8, ENCODE, WEIGHTS, CARD = (
 )
 FILES = (FRAME_STEP, FRAME_STEP_INT8, ENCODE, WEIGHTS, CARD)
 BATCHES = (1, 2, 4)  # rows of a frame step that the engine asks for
-MEND = "fetch the pack again, or make it with scripts/training/diffusion"
+FIX = "fetch the pack again, or make it with scripts/training/diffusion"
 OTHER_FORMAT = "install the Lipcast that belongs to it, or make the pack again with scripts/training/diffusion"
 MORE_RANGE = 'on a GPU set engine.precision = "bfloat16"'
 
@@ -42,8 +42,8 @@ MORE_RANGE = 'on a GPU set engine.precision = "bfloat16"'
 class PackError(FileRefused):
     """A pack's folder cannot be used."""
 
-    def __init__(self, path: Path, expected: str, found: str, mend: str = MEND) -> None:
-        super().__init__(path, expected, found, mend)
+    def __init__(self, path: Path, expected: str, found: str, fix: str = FIX) -> None:
+        super().__init__(path, expected, found, fix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ def _try(path: Path, graph: Graph) -> None:
         for name, result in graph.run(feeds).items():
             if not np.isfinite(result).all():
                 found = "NaN or infinities: its weights are damaged, or on a GPU too large for float16"
-                raise PackError(path, f"{name} of finite numbers", found, f"{MEND}, or {MORE_RANGE}")
+                raise PackError(path, f"{name} of finite numbers", found, f"{FIX}, or {MORE_RANGE}")
 
 
 def _name(spec: TensorSpec) -> str:

@@ -71,7 +71,7 @@ KINDS: dict[str, str] = {
     **dict.fromkeys(("triangles", "inner_upper", "inner_lower"), "index"),
     **dict.fromkeys(("mask", "interior_upper", "interior_lower", "cavity"), "byte"),
 }
-MEND = "make the avatar again"
+FIX = "make the avatar again"
 
 
 def check_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], frames: int) -> FaceTensors:
@@ -83,7 +83,7 @@ def check_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], frames: int) 
     sizes: dict[str, int] = {"N": frames}
     for name, shape in SHAPES.items():
         if name not in tensors:
-            raise AvatarError(path, f"the tensor {name!r}", "none of that name", MEND)
+            raise AvatarError(path, f"the tensor {name!r}", "none of that name", FIX)
         _check_form(path, name, tensors[name], shape, sizes)
     _check_values(path, tensors)
     _check_contours(path, tensors["inner_upper"], tensors["inner_lower"], tensors["mesh"])
@@ -102,7 +102,7 @@ def check_crops(path: Path, alignment: NDArray[np.float32], width: int, height: 
     side = float(np.linalg.norm(alignment[:, :, :2].astype(np.float64), axis=1).max())
     if side > LARGEST_CROP * max(width, height):
         expected = f"crops of at most {LARGEST_CROP * max(width, height)} pixels in frames of {width}×{height}"
-        raise AvatarError(path, expected, f"one of {side:.0f}", MEND)
+        raise AvatarError(path, expected, f"one of {side:.0f}", FIX)
 
 
 def _check_form(
@@ -110,14 +110,14 @@ def _check_form(
 ) -> None:
     dtype = TYPES[KINDS[name]]
     if tensor.dtype != dtype:
-        raise AvatarError(path, f"{name} of type {dtype}", str(tensor.dtype), MEND)
+        raise AvatarError(path, f"{name} of type {dtype}", str(tensor.dtype), FIX)
     agrees = tensor.ndim == len(shape) and all(
         size == (want if isinstance(want, int) else sizes.setdefault(want, size))
         for size, want in zip(tensor.shape, shape, strict=True)
     )
     if not agrees or 0 in tensor.shape:
         known = tuple(sizes.get(want, want) if isinstance(want, str) else want for want in shape)
-        raise AvatarError(path, f"{name} of shape {known}", str(tensor.shape), MEND)
+        raise AvatarError(path, f"{name} of shape {known}", str(tensor.shape), FIX)
 
 
 def _check_values(path: Path, tensors: Mapping[str, NDArray[Any]]) -> None:
@@ -127,26 +127,26 @@ def _check_values(path: Path, tensors: Mapping[str, NDArray[Any]]) -> None:
         if kind == "float":
             reach = FRAME_REACH if name == "alignment" else REACH
             if not np.all(np.abs(tensor) <= reach):  # false for NaN too
-                raise AvatarError(path, f"{name} within ±{reach:g}", "NaN or values beyond", MEND)
+                raise AvatarError(path, f"{name} within ±{reach:g}", "NaN or values beyond", FIX)
         if kind == "index" and (tensor.min() < 0 or tensor.max() >= vertices):
             found = f"{tensor.min()}..{tensor.max()}"
-            raise AvatarError(path, f"{name} within 0..{vertices - 1}", found, MEND)
+            raise AvatarError(path, f"{name} within 0..{vertices - 1}", found, FIX)
     linear = tensors["alignment"][:, :, :2].astype(np.float64)
     if np.any(np.abs(np.linalg.det(linear)) < 1.0):
-        raise AvatarError(path, "alignment to a crop of at least a pixel", "a degenerate one", MEND)
+        raise AvatarError(path, "alignment to a crop of at least a pixel", "a degenerate one", FIX)
     if not tensors["interocular"] > 0:
-        raise AvatarError(path, "interocular above 0", str(tensors["interocular"]), MEND)
+        raise AvatarError(path, "interocular above 0", str(tensors["interocular"]), FIX)
 
 
 def _check_contours(path: Path, upper: NDArray[Any], lower: NDArray[Any], mesh: NDArray[Any]) -> None:
     if len(upper) < 3 or upper[0] != lower[0] or upper[-1] != lower[-1]:
         found = f"{upper[0]}..{upper[-1]} and {lower[0]}..{lower[-1]}, {len(upper)} vertices"
-        raise AvatarError(path, "inner contours of 3 vertices or more that share their corners", found, MEND)
+        raise AvatarError(path, "inner contours of 3 vertices or more that share their corners", found, FIX)
     apart = float(np.abs(mesh[upper] - mesh[lower]).max())
     if apart > 0:
-        raise AvatarError(path, "inner contours that meet at rest", f"them {apart:.4f} crop units apart", MEND)
+        raise AvatarError(path, "inner contours that meet at rest", f"them {apart:.4f} crop units apart", FIX)
 
 
 def _check_mask(path: Path, mask: NDArray[Any]) -> None:
     if mask[[0, -1]].any() or mask[:, [0, -1]].any():
-        raise AvatarError(path, "a mask that is 0 along the crop's border", "other values", MEND)
+        raise AvatarError(path, "a mask that is 0 along the crop's border", "other values", FIX)

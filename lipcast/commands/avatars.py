@@ -46,7 +46,7 @@ def create(job: AvatarJob, force: bool, words: TextIO, clock: Callable[[], float
     """Make an avatar's folder, whole or not at all; words is told of the progress. Returns the folder.
 
     Raises:
-        CommandError, EnrolmentError: with the reason and the mend; nothing is left behind.
+        CommandError, EnrolmentError: with the reason and the fix; nothing is left behind.
     """
     check_name(job.name)
     expect_replaceable(job.folder, force)

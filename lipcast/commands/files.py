@@ -23,8 +23,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         # In the same folder, so that the rename stays inside one file system and is atomic.
         scratch = tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent)
     except OSError as error:
-        mend = "give a folder that exists and may be written to"
-        raise CommandError(f"{path}: cannot be written ({error.strerror}); {mend}") from error
+        fix = "give a folder that exists and may be written to"
+        raise CommandError(f"{path}: cannot be written ({error.strerror}); {fix}") from error
     with scratch as folder:
         fresh = Path(folder) / path.name
         yield fresh

@@ -227,7 +227,9 @@ async def pour(blocks: Iterator[Samples], voice: Voice) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="scripts.examples.agent", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="scripts.examples.agent", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("source", help='a sound file, or "-": 16-bit mono samples on standard input')
     parser.add_argument("--rate", type=int, default=RATE, help="Hz, of standard input (default 48000)")
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="of the server (default %(default)s)")

@@ -35,7 +35,7 @@ FILE = "mouth.safetensors"
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    words = argparse.ArgumentParser(allow_abbrev=False, description=__doc__.splitlines()[0] if __doc__ else None)
     words.add_argument("--facekit", type=Path, required=True, help="the folder of the ICT face model")
     words.add_argument("--samples", type=int, default=64, help="paths a pixel of the teeth's pictures")
     words.add_argument("--out", type=Path, default=OUT)

@@ -37,7 +37,7 @@ Hashes = dict[str, str]
 
 
 class FetchError(Exception):
-    """The message names the file, what was expected and the mend."""
+    """The message names the file, what was expected and the fix."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ SHOTS = (
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__)
+    words = argparse.ArgumentParser(allow_abbrev=False, description=__doc__)
     words.add_argument(
         "--microphone", type=Path, required=True, metavar="FILE.wav", help="speech, 48 kHz, mono, 16 bit"
     )

@@ -50,7 +50,7 @@ def portrait_camera(figure: Figure) -> Camera:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(allow_abbrev=False, description=__doc__.splitlines()[0])
     parser.add_argument("look", choices=sorted(APPEARANCES))
     parser.add_argument("--facekit", type=Path, default=Path("../shared/ict_facekit"), help="the face model's folder")
     parser.add_argument("--out", type=Path, default=Path("engines/presenters"))

@@ -52,7 +52,7 @@ class OpusEncoder:
         codec.layout = "mono"
         codec.sample_rate = SAMPLE_RATE
         codec.time_base = Fraction(1, SAMPLE_RATE)
-        # Redundancy is only sent where loss is expected; 5 % costs little and mends most single losses.
+        # Redundancy is only sent where loss is expected; 5 % costs little and fixes most single losses.
         codec.options = {"application": "voip", "fec": "1", "packet_loss": "5", "frame_duration": "20"}
         self._codec = codec
         self._pts = 0

@@ -7,7 +7,7 @@ import { sleep } from "./backoff.js";
 const GATHER_MS = 1000; // host candidates are there within milliseconds; a dead STUN server must not hold us
 const HOSTS_MS = 30; // from the first host candidate to the last
 const CONNECT_MS = 12_000;
-const GRACE_MS = 2000; // "disconnected" often mends itself
+const GRACE_MS = 2000; // "disconnected" often recovers by itself
 const TICK_MS = 1000;
 const SILENT_TICKS = 3; // the server sends 25 pictures a second even in silence: no packet for 3 s is a loss
 

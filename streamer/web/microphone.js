@@ -1,7 +1,7 @@
 // The microphone: devices, permission, the open stream and its level.
 // Knows nothing of calls or of the page.
 
-/** A microphone that cannot be had, in words that say how to mend it. */
+/** A microphone that cannot be had, in words that say how to fix it. */
 export class MicrophoneFailure extends Error {
   constructor(title, detail) {
     super(title);

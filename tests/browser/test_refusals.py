@@ -56,7 +56,7 @@ def denied(launch: Callable[[list[str]], Browser], box: Box) -> Iterator[Browser
     )
 
 
-def test_a_blocked_microphone_is_told_with_its_mend(denied: BrowserUsers, small_server: ServerProcess) -> None:
+def test_a_blocked_microphone_is_told_with_its_fix(denied: BrowserUsers, small_server: ServerProcess) -> None:
     visitor = denied.new(permissions=[])
     visitor.open(small_server.url)
     visitor.press("join")

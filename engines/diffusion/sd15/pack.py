@@ -33,7 +33,7 @@ MANIFEST, FRAME_STEP, LATENTS, TOKENS, WEIGHTS, CARD = (
 )
 GRAPHS = (FRAME_STEP, LATENTS, TOKENS)
 FILES = (*GRAPHS, WEIGHTS, CARD)
-MEND = "build the pack again with `lipcast pack build`"
+FIX = "build the pack again with `lipcast pack build`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +123,16 @@ def read_manifest(folder: Path) -> Sd15Manifest:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         if (value["kind"], value["format"]) != (KIND, FORMAT):
-            raise PackError(path, f"{KIND}, format {FORMAT}", f"{value['kind']}, format {value['format']}", MEND)
+            raise PackError(path, f"{KIND}, format {FORMAT}", f"{value['kind']}, format {value['format']}", FIX)
         sources = tuple(Source(**source) for source in value["sources"])
         hashes = {name: str(value["files"][name]) for name in FILES}
         return Sd15Manifest(str(value["name"]), Sd15Model.from_json(value["model"]), sources, hashes, file_hash(path))
     except FileNotFoundError:
-        raise PackError(path, "a pack's manifest", "no such file", MEND) from None
+        raise PackError(path, "a pack's manifest", "no such file", FIX) from None
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, PackError):
             raise
-        raise PackError(path, "a pack's manifest", f"{type(error).__name__}: {error}", MEND) from error
+        raise PackError(path, "a pack's manifest", f"{type(error).__name__}: {error}", FIX) from error
 
 
 def write_manifest(folder: Path, name: str, model: Sd15Model, sources: Sequence[Source]) -> None:

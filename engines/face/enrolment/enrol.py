@@ -49,7 +49,7 @@ def enrol(path: Path, finder: FaceFinder, workspace: Path) -> Enrolled:
     """Check the file and the face, and prepare the avatar; workspace must stay until the last frame is made.
 
     Raises:
-        MediaError, LandmarksError, PortraitError: with the reason and the mend.
+        MediaError, LandmarksError, PortraitError: with the reason and the fix.
     """
     media = open_media(path, workspace)
     return _enrol_clip(media, finder) if media.is_clip else _enrol_still(picture(media), finder)

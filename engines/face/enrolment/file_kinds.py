@@ -36,8 +36,8 @@ def kind_of(path: Path) -> str:
         raise MediaError(f"{path}: {_what(head)}; {GIVE}")
     most = CLIP_BYTES if kind == "clip" else PICTURE_BYTES
     if size > most:
-        mend = "cut it to a few seconds" if kind == "clip" else "save it smaller"
-        raise MediaError(f"{path}: {size / 1e6:.0f} MB, at most {most / 1e6:.0f} MB are read; {mend}")
+        fix = "cut it to a few seconds" if kind == "clip" else "save it smaller"
+        raise MediaError(f"{path}: {size / 1e6:.0f} MB, at most {most / 1e6:.0f} MB are read; {fix}")
     return kind
 
 

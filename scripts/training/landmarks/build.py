@@ -136,7 +136,9 @@ def export(model: LipMarks, path: Path) -> None:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description="train what finds the lips' landmarks in a mouth's crop")
+    words = argparse.ArgumentParser(
+        allow_abbrev=False, description="train what finds the lips' landmarks in a mouth's crop"
+    )
     words.add_argument("--dataset", type=Path, required=True, help="a folder of scripts.training.mouth_data.build")
     words.add_argument("--epochs", type=int, default=24)
     words.add_argument("--threads", type=int, default=1)

@@ -27,7 +27,7 @@ def stages(folder: Path, steps: int, root: Path) -> list[tuple[str, ...]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="rebuild the lip encoder")
+    parser = argparse.ArgumentParser(allow_abbrev=False, description="rebuild the lip encoder")
     parser.add_argument("folder", type=Path, help="for the corpus, the clips and the checkpoint: 4 GB")
     parser.add_argument("--steps", type=int, default=5800)
     parser.add_argument("--root", type=Path, default=Path("/"), help="where the packages of recordings are")

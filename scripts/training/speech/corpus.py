@@ -105,7 +105,7 @@ def seconds(path: Path) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="synthesise the corpus")
+    parser = argparse.ArgumentParser(allow_abbrev=False, description="synthesise the corpus")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--shards", type=int, default=60)
     parser.add_argument("--utterances", type=int, default=150, help="in each shard")

@@ -111,7 +111,7 @@ def plan(corpus: Path, folder: Path, passes: int, people: int) -> Iterator[Work]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="features and labels of clips")
+    parser = argparse.ArgumentParser(allow_abbrev=False, description="features and labels of clips")
     parser.add_argument("corpus", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--passes", type=int, default=3, help="over synthesised speech")

@@ -244,7 +244,7 @@ def load(checkpoints: Sequence[Path]) -> LipNetwork:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="export the lip network")
+    parser = argparse.ArgumentParser(allow_abbrev=False, description="export the lip network")
     parser.add_argument("checkpoints", type=Path, nargs="+", help="their mean is exported")
     parser.add_argument("--out", type=Path, default=Path("lips.onnx"), help="default %(default)s")
     args = parser.parse_args()

@@ -61,7 +61,7 @@ def measure(folder: Path) -> dict[str, object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="measure the canonical mouth")
+    parser = argparse.ArgumentParser(allow_abbrev=False, description="measure the canonical mouth")
     parser.add_argument("folder", type=Path, help="folder with ict_facekit.npz and vertex_indices.json")
     parser.add_argument("--out", type=Path, default=Path("engines/speech/canonical_mouth.json"))
     args = parser.parse_args()

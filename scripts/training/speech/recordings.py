@@ -204,7 +204,7 @@ def shard_path(folder: Path, talkers: Sequence[Talker], talker: Talker) -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="add people's speech to the corpus")
+    parser = argparse.ArgumentParser(allow_abbrev=False, description="add people's speech to the corpus")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--root", type=Path, default=Path("/"), help="where the packages are, if not installed")
     args = parser.parse_args()

@@ -172,7 +172,7 @@ def train(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="train the lip network")
+    parser = argparse.ArgumentParser(allow_abbrev=False, description="train the lip network")
     parser.add_argument("dataset", type=Path)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--steps", type=int, default=5800)

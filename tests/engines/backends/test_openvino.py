@@ -62,7 +62,7 @@ def test_a_file_that_is_no_graph_is_refused_by_the_child(tmp_path: Path) -> None
         probe(path, 1, 1)
 
 
-def test_without_openvino_the_mend_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_openvino_the_fix_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "openvino.py").write_text("raise ImportError('not on this machine')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(GraphError, match="not on this machine"):

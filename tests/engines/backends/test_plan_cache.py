@@ -56,7 +56,7 @@ def test_a_missing_plan_names_those_that_there_are(cache: PlanCache) -> None:
         cache.load(wanted)
     assert "tensorrt 11.4.0.106" in refused.value.expected
     assert refused.value.found == f"{cache.sidecar(KEY).name} for tensorrt 10.16.1.11"
-    assert refused.value.mend == "compile it"
+    assert refused.value.fix == "compile it"
 
 
 def test_a_plan_under_another_one_s_name_is_refused(cache: PlanCache) -> None:

@@ -135,12 +135,12 @@ def test_an_unknown_precision_is_refused() -> None:
         open_torch_static(Small(), *specs(1), precision="half", device="cpu")
 
 
-def test_too_little_memory_for_the_inputs_is_refused_with_the_mend() -> None:
+def test_too_little_memory_for_the_inputs_is_refused_with_the_fix() -> None:
     with pytest.raises(GraphError, match=r"the input picture cannot be allocated on cpu: .*; end what else runs"):
         open_torch_static(Small(), *specs(1 << 40), precision="float32", device="cpu")
 
 
-def test_too_little_memory_for_the_weights_is_refused_with_the_mend() -> None:
+def test_too_little_memory_for_the_weights_is_refused_with_the_fix() -> None:
     module = Small()
     module.endless = nn.Parameter(torch.zeros(1).expand(1 << 46))  # takes no memory before it is copied
     with pytest.raises(GraphError, match=r"the weights cannot be put on 'cpu': .*; end what else runs"):
@@ -148,7 +148,7 @@ def test_too_little_memory_for_the_weights_is_refused_with_the_mend() -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
-def test_without_a_gpu_the_mend_is_said() -> None:
+def test_without_a_gpu_the_fix_is_said() -> None:
     with pytest.raises(GraphError, match=r"expected a GPU .* or choose ONNX Runtime"):
         open_torch_static(Small(), *specs(1))
 

@@ -29,7 +29,7 @@ from tests.engines.backends.gpu import FakeTensorRt, install
 from tests.engines.backends.small_graph import write_small
 
 OPTIONS = PlanOptions("float16")
-MEND = "run the compiler again"
+FIX = "run the compiler again"
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def cache(tmp_path: Path) -> PlanCache:
-    return PlanCache(tmp_path / "plans", MEND)
+    return PlanCache(tmp_path / "plans", FIX)
 
 
 def go_on(progress: Progress) -> bool:
@@ -186,7 +186,7 @@ def test_a_plan_that_computes_something_else_is_not_kept(
     assert not list(cache.folder.glob("*.plan"))
 
 
-def test_weights_that_leave_float16_are_refused_with_the_mend(
+def test_weights_that_leave_float16_are_refused_with_the_fix(
     tensorrt: FakeTensorRt, tmp_path: Path, cache: PlanCache
 ) -> None:
     with pytest.raises(GraphError, match=r"expected weights up to 65504, found .* bfloat16"):
@@ -194,13 +194,13 @@ def test_weights_that_leave_float16_are_refused_with_the_mend(
 
 
 @pytest.mark.parametrize(
-    ("precision", "mend"), [("float32", "compile it in float16"), ("bfloat16", "with --backend pytorch-cuda")]
+    ("precision", "fix"), [("float32", "compile it in float16"), ("bfloat16", "with --backend pytorch-cuda")]
 )
 def test_a_graph_too_large_for_a_message_is_refused_with_a_way_out(
-    tensorrt: FakeTensorRt, source: Path, cache: PlanCache, monkeypatch: pytest.MonkeyPatch, precision: str, mend: str
+    tensorrt: FakeTensorRt, source: Path, cache: PlanCache, monkeypatch: pytest.MonkeyPatch, precision: str, fix: str
 ) -> None:
     monkeypatch.setattr("engines.backends.tensorrt_build.LARGEST_MODEL", 1000)
-    with pytest.raises(GraphError, match=f"expected at most 2 GiB at {precision}; .*{mend}"):
+    with pytest.raises(GraphError, match=f"expected at most 2 GiB at {precision}; .*{fix}"):
         made(source, cache, options=PlanOptions(precision))
 
 
@@ -217,7 +217,7 @@ def test_no_way_to_compile_is_an_error(tensorrt: FakeTensorRt, source: Path, cac
 
 
 def test_a_server_without_a_plan_says_how_to_make_one(tensorrt: FakeTensorRt, source: Path, cache: PlanCache) -> None:
-    with pytest.raises(PlanError, match=f"found none; {MEND}"):
+    with pytest.raises(PlanError, match=f"found none; {FIX}"):
         opened(source, cache)
 
 

@@ -201,12 +201,12 @@ def test_wrong_tensors_are_refused(folder: Path, change: Change, named: str) -> 
         load_avatar(folder)
 
 
-def test_the_error_says_where_what_and_how_to_mend(folder: Path) -> None:
+def test_the_error_says_where_what_and_how_to_fix(folder: Path) -> None:
     (folder / "loop.mp4").unlink()
     with pytest.raises(AvatarError) as caught:
         load_avatar(folder)
     assert caught.value.path == folder / "loop.mp4"
-    assert caught.value.mend in str(caught.value)
+    assert caught.value.fix in str(caught.value)
 
 
 def test_saving_replaces_the_older_avatar(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def presenters(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_people_read_one_line_for_each_finding_and_how_to_mend_it() -> None:
+def test_people_read_one_line_for_each_finding_and_how_to_fix_it() -> None:
     assert text(FOUND, "1.2").splitlines() == [
         "Lipcast 1.2",
         "",
@@ -189,7 +189,7 @@ def test_the_engine_is_measured_on_fifty_frames_after_a_warm_up() -> None:
     assert (cost.engine_mean, cost.engine_p95, cost.encoder_p50) == pytest.approx((3, 3, 3))
 
 
-def test_a_fast_machine_has_nothing_to_mend() -> None:
+def test_a_fast_machine_has_nothing_to_fix() -> None:
     found = performance.speed(Cost(2, 3, 2), Config(), processors=8, budget=40, usual_ms=36)
     assert states(found) == [State.GOOD, State.GOOD]
 

@@ -176,13 +176,13 @@ def only(parts: list[Part]) -> Part:
     """
     if len(parts) > 1:
         names = ", ".join(str(part.path) for part in parts)
-        mend = "name the one with --adapter or --lora, or give --weights that hold one of a kind"
-        refuse(parts[0], f"one {parts[0].kind}", f"{len(parts)}: {names}", mend)
+        fix = "name the one with --adapter or --lora, or give --weights that hold one of a kind"
+        refuse(parts[0], f"one {parts[0].kind}", f"{len(parts)}: {names}", fix)
     return parts[0]
 
 
-def refuse(part: Part, expected: str, found: str, mend: str) -> NoReturn:
-    raise WeightsRefused(part.path, expected, found, mend)
+def refuse(part: Part, expected: str, found: str, fix: str) -> NoReturn:
+    raise WeightsRefused(part.path, expected, found, fix)
 
 
 def _expect_all(found: Found, wish: Wish) -> None:
@@ -224,9 +224,9 @@ def _blind(found: Found, adapter: Part) -> NoReturn:
     _none(found.of("image_encoder"), wanted, why, "take h94/IP-Adapter, models/image_encoder")
 
 
-def _none(parts: list[Part], wanted: str, why: Callable[[Part], str], mend: str) -> NoReturn:
+def _none(parts: list[Part], wanted: str, why: Callable[[Part], str], fix: str) -> NoReturn:
     """Says of each part why it cannot be taken."""
-    refuse(parts[0], wanted, "; ".join(f"{part.path.name}: {why(part)}" for part in parts), mend)
+    refuse(parts[0], wanted, "; ".join(f"{part.path.name}: {why(part)}" for part in parts), fix)
 
 
 def _named(parts: list[Part], name: str) -> list[Part]:

@@ -116,7 +116,7 @@ def build_pack(order: BuildOrder, say: Say) -> Path:
     """Make a pack's folder, whole or not at all; one of that name is replaced. Minutes for weights of the real size.
 
     Raises:
-        WeightsMissing, WeightsRefused, NoRoom: with what was expected, what was found and the mend.
+        WeightsMissing, WeightsRefused, NoRoom: with what was expected, what was found and the fix.
         ParityError: the runtimes do not agree about a graph.
     """
     expect_pack_or_nothing(order.folder)

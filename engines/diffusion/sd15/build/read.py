@@ -191,8 +191,8 @@ def image_keys(layers: Layers, adapter: Tensors, path: Path, model: Sd15Model) -
     if found != wanted:
         odd = sorted(name for name in wanted | found if wanted.get(name) != found.get(name))
         expected = f"keys and values of {len(layers)} layers like the UNet's"
-        mend = "take the IP-Adapter for Stable Diffusion 1.5"
-        raise WeightsRefused(path, expected, f"others: {odd[:3]} and {len(odd[3:])} more", mend)
+        fix = "take the IP-Adapter for Stable Diffusion 1.5"
+        raise WeightsRefused(path, expected, f"others: {odd[:3]} and {len(odd[3:])} more", fix)
     return torch.cat([own[name] for name in wanted])
 
 

@@ -119,8 +119,8 @@ def locate(named: str) -> Path:
         reference = kept / "refs" / "main"
         if reference.is_file():
             return kept / "snapshots" / reference.read_text(encoding="utf-8").strip()
-        mend = f"fetch it with `hf download {named}`, or: {FETCH}"
-        raise WeightsMissing(f"{named}: no such folder, and no model of that name in {_hub_cache()}; {mend}")
+        fix = f"fetch it with `hf download {named}`, or: {FETCH}"
+        raise WeightsMissing(f"{named}: no such folder, and no model of that name in {_hub_cache()}; {fix}")
     raise WeightsMissing(f"{named}: no such folder or file; {FETCH}")
 
 
