@@ -1,1 +1,1 @@
-"""Waveform to lip motion: features, the lip encoder, its trained weights. Knows no pictures and no wire."""
+"""Waveform to lip motion: features, the lip encoder, its trained weights. Knows no frames and no transport."""

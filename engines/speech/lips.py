@@ -1,4 +1,4 @@
-"""Lip motions of a whole recording, aligned with its sound. Knows no files."""
+"""Lip motions of a whole recording, aligned with its audio. Knows no files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def motions(encoder: LipEncoder, samples: NDArray[np.float32]) -> list[LipMotion
         ValueError: samples are not a non-empty (n,) array of floats, or not all finite.
     """
     if samples.ndim != 1 or samples.size == 0 or samples.dtype.kind != "f":
-        raise ValueError(f"expected (n,) float samples of mono sound, n > 0, got {samples.shape} {samples.dtype}")
+        raise ValueError(f"expected (n,) float samples of mono audio, n > 0, got {samples.shape} {samples.dtype}")
     if not np.isfinite(samples).all():
         raise ValueError("the recording holds NaN or infinite samples: convert it to 16-bit WAV again")
     frames = -(-len(samples) // FRAME_SAMPLES)

@@ -1,4 +1,4 @@
-"""Opening and width of the canonical head's mouth from the coefficients. Knows no sound.
+"""Opening and width of the canonical head's mouth from the coefficients. Knows no audio.
 
 The table is measured on the ICT head by scripts/training/speech/mouth_table.py; the head's shapes are
 linear, so it is exact there.
@@ -16,21 +16,21 @@ from numpy.typing import NDArray
 
 from engines.motion import COEFFICIENTS, VISEMES, LipMotion
 
-# Belief in p b m from which the lips begin to shut, and at which they are shut: the mean of open and shut, which a
-# network trained on squares gives where it is unsure, is a mouth ajar that no talker shows.
-SHUTTING, SHUT = 0.15, 0.4
-TUCKING, TUCKED = 0.45, 0.7  # likewise in f v, and the lower lip under the teeth: rarer, and taken for breath and noise
-FULL_TUCK = 0.65  # mouthRollLower
-PRESSED = 0.20  # mouthRollLower of pressed lips: those of p b m are not tucked too, as a mean of p b m and f v would be
-# Training hears f v so much oftener than speech has them, beside p b m (RARE of scripts/training/speech/batches.py).
-OFTENER = 1.8
-TUCK_APERTURE = 0.018  # in distances between the eyes: 1.6 mm are left for the breath
-# A network trained on squares rounds lips too little where it is unsure: by least squares mouthPucker lacks a factor of
-# 1.09 over voices, 1.13 over a synthesiser and 1.09 over a person, none of whom it has heard; most roundings are found
-# from 1.15 on.
-FULLER = 1.15
-RESTING, RESTS = 0.5, 0.8  # likewise in silence, and lips at rest, …
-AT_REST, PARTED = 0.012, 0.024  # … if they are no more than ajar: apertures below which they close, and that they keep
+# Posterior of p b m at which the lips begin to close, and at which they are closed. A network trained on squared error
+# gives the mean of open and closed where it is unsure; no talker shows that half-open mouth.
+CLOSURE_START, CLOSURE_FULL = 0.15, 0.4
+TUCK_START, TUCK_FULL = 0.45, 0.7  # the same for f v: they are rarer and are confused with breath and noise
+TUCK_ROLL_LOWER = 0.65  # mouthRollLower of a full f or v
+PRESS_ROLL_LOWER = 0.20  # mouthRollLower of pressed lips: p b m are not tucked, although the mean of p b m and f v is
+# Ratio of training to natural frequency of f v relative to p b m (RARE of scripts/training/speech/batches.py).
+VISEME_PRIOR_RATIO = 1.8
+TUCK_APERTURE = 0.018  # in distances between the eyes: 1.6 mm remain for the air
+# A network trained on squared error rounds the lips too little where it is unsure. The least-squares factor of
+# mouthPucker is 1.09 over held-out voices, 1.13 over a held-out synthesiser and 1.09 over a held-out person; the share
+# of roundings found stops rising at 1.15.
+PUCKER_GAIN = 1.15
+SILENCE_START, SILENCE_FULL = 0.5, 0.8  # posterior of silence at which lips begin to rest, and at which they rest ...
+REST_APERTURE, REST_APERTURE_MAX = 0.012, 0.024  # ... up to which aperture fully, and from which aperture not at all
 _CLOSING_VISEME, _TUCKING_VISEME, _SILENCE = VISEMES.index("PP"), VISEMES.index("FF"), VISEMES.index("sil")
 _CLOSE, _ROLL_LOWER, _PUCKER = (COEFFICIENTS.index(f"mouth{name}") for name in ("Close", "RollLower", "Pucker"))
 
@@ -68,40 +68,45 @@ def lip_motion(coefficients: NDArray[np.float32], visemes: NDArray[np.float32]) 
 
 
 def shut_at_closures(coefficients: NDArray[np.float32], visemes: NDArray[np.float32]) -> None:
-    """Shut the lips, in place, as far as the visemes say p b m, and take back the tuck of f v where these are less
-    likely; the jaw stays where it is."""
-    belief = _share(visemes[_CLOSING_VISEME], SHUTTING, SHUT)
-    _narrow(coefficients, belief, 0.0)
-    if OFTENER * visemes[_CLOSING_VISEME] > visemes[_TUCKING_VISEME]:
-        coefficients[_ROLL_LOWER] -= belief * max(coefficients[_ROLL_LOWER] - PRESSED, 0.0)
+    """Close the lips, in place, by the posterior of p b m, and undo the tuck of f v where f v is less likely.
+
+    The jaw is not changed.
+    """
+    posterior = _share(visemes[_CLOSING_VISEME], CLOSURE_START, CLOSURE_FULL)
+    _narrow(coefficients, posterior, 0.0)
+    if VISEME_PRIOR_RATIO * visemes[_CLOSING_VISEME] > visemes[_TUCKING_VISEME]:
+        coefficients[_ROLL_LOWER] -= posterior * max(coefficients[_ROLL_LOWER] - PRESS_ROLL_LOWER, 0.0)
 
 
 def tuck_at_labiodentals(coefficients: NDArray[np.float32], visemes: NDArray[np.float32]) -> None:
-    """Draw the lower lip to the upper teeth, in place, as far as the visemes say f v."""
-    belief = _share(visemes[_TUCKING_VISEME], TUCKING, TUCKED)
-    coefficients[_ROLL_LOWER] = max(coefficients[_ROLL_LOWER], belief * FULL_TUCK)
-    _narrow(coefficients, belief, TUCK_APERTURE)
+    """Move the lower lip to the upper teeth, in place, by the posterior of f v."""
+    posterior = _share(visemes[_TUCKING_VISEME], TUCK_START, TUCK_FULL)
+    coefficients[_ROLL_LOWER] = max(coefficients[_ROLL_LOWER], posterior * TUCK_ROLL_LOWER)
+    _narrow(coefficients, posterior, TUCK_APERTURE)
 
 
 def round_fully(coefficients: NDArray[np.float32]) -> None:
-    """Round the lips, in place, as far as a network that is sure would."""
-    coefficients[_PUCKER] = min(coefficients[_PUCKER] * FULLER, 1.0)
+    """Scale mouthPucker, in place, by PUCKER_GAIN, to at most 1."""
+    coefficients[_PUCKER] = min(coefficients[_PUCKER] * PUCKER_GAIN, 1.0)
 
 
 def rest_in_silence(coefficients: NDArray[np.float32], visemes: NDArray[np.float32]) -> None:
-    """Bring lips that are hardly parted to rest, in place, as far as the visemes say silence: noise does not stir them,
-    and no shape of what was said last lingers."""
-    ajar = float(canonical_mouth().measure(coefficients)[0])
-    coefficients *= 1 - _share(visemes[_SILENCE], RESTING, RESTS) * (1 - _share(ajar, AT_REST, PARTED))
+    """Bring lips of a small aperture to rest, in place, by the posterior of silence.
+
+    Noise does not move them, and the shape of the last sound does not remain.
+    """
+    aperture = float(canonical_mouth().measure(coefficients)[0])
+    small = 1 - _share(aperture, REST_APERTURE, REST_APERTURE_MAX)
+    coefficients *= 1 - small * _share(visemes[_SILENCE], SILENCE_START, SILENCE_FULL)
 
 
 def _share(value: float, begins: float, full: float) -> float:
-    """How far a value has come on the way between two others, 0 to 1."""
+    """Position of a value between two others, clipped to 0 to 1."""
     return min(max((float(value) - begins) / (full - begins), 0.0), 1.0)
 
 
 def _narrow(coefficients: NDArray[np.float32], share: float, least: float) -> None:
-    """Take away, in place, a share of what the aperture is above the least."""
+    """Remove, in place, a share of the aperture above the least."""
     if share:
         mouth = canonical_mouth()
         more = share * max(mouth.measure(coefficients)[0] - least, 0.0) / -mouth.change[_CLOSE, 0]

@@ -31,7 +31,7 @@ LARGEST_DELAY_MS = 160
 
 @dataclass(slots=True, eq=False)
 class TrainedStream:
-    """One session's network state and spectral memory."""
+    """Recurrent state, spectral history and level normaliser of one session."""
 
     encoder: TrainedEncoder
     invalid_samples: int = 0
@@ -45,8 +45,8 @@ class TrainedStream:
         self.reset()
 
     def reset(self) -> None:
+        # The normaliser is kept: the talker and the microphone after an interruption are those from before it.
         self._mel.reset()
-        self._normaliser.reset()
         self._held = np.zeros(self.encoder.held_samples, np.float32)
         self._state = self.encoder.initial_state()
         self._calls = 0
