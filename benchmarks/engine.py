@@ -29,12 +29,11 @@ from engines.backends.batch_planner import linear_cost
 from engines.backends.registry import AUTO, INT8, opener
 from engines.diffusion.conditioning import precompute_by
 from engines.diffusion.engine import DiffusionEngine
-from engines.diffusion.finish import Finish, Parts
+from engines.diffusion.frame_refiner import FrameRefiner, MethodOptions
 from engines.diffusion.pack import FRAME_STEP, SHIPPED, Pack, load_pack
-from engines.diffusion.stream import add_difference
 from engines.face.avatar import FaceAvatar
-from engines.face.composite import Windows, blend, mask_in_window
-from engines.face.structurist import SecondSize, Structurist
+from engines.face.composite import Windows, add_residual, blend, mask_in_window
+from engines.face.structurist import ResampledStructure, Structurist
 from engines.loader import Presenters
 from engines.motion import LipMotion
 from engines.speech.api import LipEncoder
@@ -76,12 +75,12 @@ class Start:
     """Seconds of each part of a start, in order."""
 
     def __init__(self) -> None:
-        self.parts: dict[str, float] = {}
+        self.options: dict[str, float] = {}
 
     def __call__(self, name: str, call: Callable[[], Any]) -> Any:
         started = time.perf_counter()
         result = call()
-        self.parts[name] = time.perf_counter() - started
+        self.options[name] = time.perf_counter() - started
         return result
 
 
@@ -112,27 +111,27 @@ def stage_laps(avatar: FaceAvatar, lip_encoder: LipEncoder, frames: int, size: i
     windows, face, still = Windows(avatar), avatar.face, avatar.loop[0]
     motion = open_mouth(lip_encoder)
     to_window = windows.to_window(avatar, 0)
-    scale = float(np.sqrt(np.abs(np.linalg.det(face.alignment[0, :, :2].astype(np.float64)))))
-    structurist, small = Structurist(face, windows.height, windows.width, scale), SecondSize(face, size)
+    structurist = Structurist(face, windows.height, windows.width, face.scale)
+    small = ResampledStructure(face, size)
     moved = structurist.move(face.alignment[0], to_window, motion)
     structure, drawn = small.draw(still, moved), structurist.paint(still, moved)
-    finish = Finish(Parts(), size, latent)
-    question = finish.ask(structure, motion, {})
+    refiner = FrameRefiner(MethodOptions(), size, latent)
+    inputs = refiner.prepare(structure, motion, {})
     picture = (structure.transpose(2, 0, 1) / np.float32(255)).astype(np.float32)
-    difference = np.ones((size, size, 3), np.float32)
+    residual = np.ones((size, size, 3), np.float32)
     hearing, sound = lip_encoder.open(), next(iter(synthetic_speech(640, 1))).samples
 
     def compose() -> None:
         mask = mask_in_window(face.mask, to_window, *drawn.shape[:2])
-        blend(still.copy(), add_difference(drawn, difference, to_window), mask, windows.origin(0))
+        blend(still.copy(), add_residual(drawn, residual, to_window), mask, windows.origin(0))
 
     stages: dict[str, Callable[[], object]] = {
         "lip encoder": lambda: hearing.step(sound),
         "structurist: mesh": lambda: structurist.move(face.alignment[0], to_window, motion),
         "structurist: structure frame": lambda: small.draw(still, moved),
         "structurist: the presenter's size": lambda: structurist.paint(still, moved),
-        "noise and λ": lambda: finish.ask(structure, motion, {}),
-        "noise sensor": lambda: finish.answer(question, picture),
+        "noise and λ": lambda: refiner.prepare(structure, motion, {}),
+        "noise sensor": lambda: refiner.apply(inputs, picture),
         "composite": compose,
     }
     return {name: laps(call, frames) for name, call in stages.items()}
@@ -203,7 +202,7 @@ def measure(folder: Path | None, presenter: str, threads: int, frames: int) -> d
             for count in sorted({1, threads})
         }
         result["stages"] = stage_laps(avatar, lip_encoder, frames, manifest.size, manifest.latent)
-    result["start_s"] = start.parts | {"all": sum(start.parts.values())}
+    result["start_s"] = start.options | {"all": sum(start.options.values())}
     if folder is None:
         result["server_ready_s"] = server_ready_s()
     result["engines"] = {name: engine_laps(engine, avatar, frames) for name, engine in engines.items()}

@@ -15,7 +15,7 @@ from engines.backends.batch_planner import linear_cost, measured_cost
 from engines.backends.registry import AUTO, ON_GPU, PYTORCH_CUDA, OpenGraph, UnknownBackend, opener, precision_of
 from engines.diffusion.conditioning import Precompute, precompute_by
 from engines.diffusion.engine import DiffusionEngine
-from engines.diffusion.finish import STILL, Parts
+from engines.diffusion.frame_refiner import REUSE_BELOW, MethodOptions
 from engines.diffusion.pack import BATCHES as CPU_BATCHES
 from engines.diffusion.pack import SHIPPED as SHIPPED_PACK
 from engines.diffusion.pack import load_pack
@@ -129,13 +129,13 @@ def load_engine(
     precompute: Precompute
     if is_sd15:
         own = sd15.load_pack(folder, threads=threads, batches=batches, open_graph=open_graph)
-        frame_steps, precompute, parts = own.frame_steps, _sd15_precompute(own), own.parts
+        frame_steps, precompute, options = own.frame_steps, _sd15_precompute(own), own.options
     else:
         weights = load_pack(folder, threads=threads, batches=batches, open_graph=open_graph, precision=precision)
-        frame_steps, parts = weights.frame_steps, Parts(still=STILL)
+        frame_steps, options = weights.frame_steps, MethodOptions(reuse_below=REUSE_BELOW)
         precompute = precompute_by(weights.encode, weights.manifest.size)
     network = measured_cost(frame_steps, runtime.now) if on_gpu and runtime.now else linear_cost(frame_steps)
-    return DiffusionEngine(lip_encoder, network, precompute, parts, threads if on_gpu else 1)
+    return DiffusionEngine(lip_encoder, network, precompute, options, threads if on_gpu else 1)
 
 
 def _opener(folder: Path, backend: str, precision: str) -> OpenGraph:
@@ -151,7 +151,7 @@ def _opener(folder: Path, backend: str, precision: str) -> OpenGraph:
 def _sd15_precompute(pack: sd15.Sd15Pack) -> Sd15Precompute:
     manifest = pack.manifest
     graphs = pack.frame_steps[1], pack.latents, pack.tokens
-    return Sd15Precompute(manifest.model, pack.parts, manifest.key, *graphs, conditioning_cache())
+    return Sd15Precompute(manifest.model, pack.options, manifest.key, *graphs, conditioning_cache())
 
 
 @dataclass(frozen=True, slots=True)

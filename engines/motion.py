@@ -47,3 +47,8 @@ class LipMotion:
     aperture: float
     width: float
     visemes: NDArray[np.float32]
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether every coefficient is 0: the mouth is the idle loop's own."""
+        return not self.coefficients.any()

@@ -1,4 +1,4 @@
-"""Who draws a clip: the Structurist alone, or the diffusion engine's own code with all or some of its parts."""
+"""Who draws a clip: the Structurist alone, or the diffusion engine's own code with all or some of its options."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.measuring.truth import Clip
 from engines.backends.api import Graph
 from engines.backends.batch_planner import linear_cost
 from engines.diffusion.conditioning import SHARED, encode_crops
-from engines.diffusion.finish import STILL, Finish, Parts, run_network
+from engines.diffusion.frame_refiner import REUSE_BELOW, FrameRefiner, MethodOptions, run_network
 from engines.diffusion.noise_sensor import Prior
 from engines.diffusion.temporal_filter import Kernel
 
@@ -38,15 +38,17 @@ def painters(network: Network | None) -> dict[str, Painter]:
     found: dict[str, Painter] = {"warp": structurist}
     if network is not None:
         found |= {
-            "diffusion": lambda clip: finished(clip, network, Parts(still=STILL)),
-            "network in single precision": lambda clip: finished(clip, _single(network), Parts(still=STILL)),
-            "network for every frame": lambda clip: finished(clip, network, Parts()),
-            "no structure controller": lambda clip: finished(clip, network, Parts(structure_controller=False)),
-            "no noise sensor": lambda clip: finished(clip, network, Parts(noise_sensor=None)),
-            "no structurist": lambda clip: finished(clip, network, Parts(), clip.foreign),
+            "diffusion": lambda clip: finished(clip, network, MethodOptions(reuse_below=REUSE_BELOW)),
+            "network in single precision": lambda clip: finished(
+                clip, _single(network), MethodOptions(reuse_below=REUSE_BELOW)
+            ),
+            "network for every frame": lambda clip: finished(clip, network, MethodOptions()),
+            "no structure controller": lambda clip: finished(clip, network, MethodOptions(structure_controller=False)),
+            "no noise sensor": lambda clip: finished(clip, network, MethodOptions(noise_sensor=None)),
+            "no structurist": lambda clip: finished(clip, network, MethodOptions(), clip.foreign),
             "noise sensor, centred 5": lambda clip: finished(clip, network, _centred(Kernel.CENTRED_5)),
-            "network for 1 frame in 2": lambda clip: finished(clip, network, Parts(), every=2),
-            "network for 1 frame in 6": lambda clip: finished(clip, network, Parts(), every=6),
+            "network for 1 frame in 2": lambda clip: finished(clip, network, MethodOptions(), every=2),
+            "network for 1 frame in 6": lambda clip: finished(clip, network, MethodOptions(), every=6),
         }
     return found
 
@@ -55,11 +57,13 @@ def _single(network: Network) -> Network:
     return replace(network, frame_step=network.single)
 
 
-def _centred(kernel: Kernel) -> Parts:
-    return Parts(noise_sensor=Prior(kernel))
+def _centred(kernel: Kernel) -> MethodOptions:
+    return MethodOptions(noise_sensor=Prior(kernel))
 
 
-def finished(clip: Clip, network: Network, parts: Parts, structure: Pictures | None = None, every: int = 1) -> Pictures:
+def finished(
+    clip: Clip, network: Network, options: MethodOptions, structure: Pictures | None = None, every: int = 1
+) -> Pictures:
     """The clip as the diffusion engine shows it inside the crop.
 
     structure: other structure frames than the clip's; every: the network is asked for one frame in so many.
@@ -67,23 +71,23 @@ def finished(clip: Clip, network: Network, parts: Parts, structure: Pictures | N
     frames = clip.structure if structure is None else structure
     weight = clip.weight
     crops = [clip.reference, *clip.structure[::SHARED]]
-    conditions = encode_crops(network.encode, crops, weight)
+    conditioning = encode_crops(network.encode, crops, weight)
     shapes = {spec.name: spec.shape for spec in network.frame_step.inputs}
-    finish = Finish(parts, frames.shape[1], shapes["noise"][1:])
-    differences = []
+    refiner = FrameRefiner(options, frames.shape[1], shapes["noise"][1:])
+    residuals = []
     for t, (frame, motion) in enumerate(zip(frames, clip.motions, strict=True)):
-        masked = conditions.masked[1 + t // SHARED]
-        given = {"anchor": conditions.anchor, "mask": conditions.mask, "masked": masked}
+        masked = conditioning.masked[1 + t // SHARED]
+        given = {"anchor": conditioning.anchor, "mask": conditioning.mask, "masked": masked}
         if t % every:
-            difference = finish.fade(motion)
-        elif not finish.moved(frame):
-            difference = finish.hold(motion)
+            residual = refiner.decay(motion)
+        elif not refiner.needs_network(frame):
+            residual = refiner.reuse(motion)
         else:
-            question = finish.ask(frame, motion, given)
-            difference = finish.answer(question, run_network(linear_cost({1: network.frame_step}), [question])[0])
-        if difference is not None:
-            differences.append(difference)
+            inputs = refiner.prepare(frame, motion, given)
+            residual = refiner.apply(inputs, run_network(linear_cost({1: network.frame_step}), [inputs])[0])
+        if residual is not None:
+            residuals.append(residual)
     # A kernel that looks ahead owes its last frames; nothing moves there, so the last one stands for them.
-    differences += [differences[-1]] * parts.lookahead
-    drawn = np.rint((frames + np.stack(differences)).clip(0, 255))
+    residuals += [residuals[-1]] * options.lookahead
+    drawn = np.rint((frames + np.stack(residuals)).clip(0, 255))
     return np.asarray(drawn, np.uint8)

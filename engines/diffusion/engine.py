@@ -1,8 +1,8 @@
 """The diffusion engine: lip encoder, Structurist, network, Noise Sensor, compositor. Knows no network card and no time.
 
-One call of the network serves the frames of several sessions. What it adds to the structure frame is laid over the
-Structurist's picture at the presenter's own resolution, so that skin stays as sharp as it was. All but the network is
-done stream by stream on the CPU, and with a fast network takes longer than it: threads share that work.
+One call of the network serves the frames of several sessions. Its residual, what it adds to the structure frame, is
+added to the Structurist's frame at the presenter's own resolution, so that skin stays as sharp as it was. All but the
+network runs stream by stream on the CPU, and with a fast network takes longer than it: threads share that work.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from engines.api import Avatar, Frame, OutputSpec, Step, Stream, Timing, check_steps
+from engines.arrays import F32
 from engines.backends.batch_planner import BatchPlanner
 from engines.diffusion.conditioning import ConditioningCache, Precompute
-from engines.diffusion.finish import Floats, Parts, Question, run_network
+from engines.diffusion.frame_refiner import FrameStepInputs, MethodOptions, run_network
 from engines.diffusion.stream import DiffusionStream, Shared
 from engines.face.avatar import FaceAvatar
 from engines.speech.api import LipEncoder
@@ -36,7 +37,7 @@ class DiffusionEngine:
         lip_encoder: LipEncoder,
         network: BatchPlanner,
         precompute: Precompute,
-        parts: Parts | None = None,
+        options: MethodOptions | None = None,
         threads: int = 1,
     ) -> None:
         """network: the frame step; precompute: works out its conditioning on a presenter.
@@ -47,11 +48,11 @@ class DiffusionEngine:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="stream") if threads > 1 else None
         self._conditioning = ConditioningCache(precompute)
         self._lip_encoder = lip_encoder
-        parts = parts or Parts()
-        self._timing = Timing(lookahead_frames=lip_encoder.lookahead_frames + parts.lookahead)
+        options = options or MethodOptions()
+        self._timing = Timing(lookahead_frames=lip_encoder.lookahead_frames + options.lookahead)
         shapes = {spec.name: spec.shape for spec in network.graphs[1].inputs}
         size, latent = shapes["structure"][-1], shapes["noise"][1:]
-        self._shared = Shared(parts, size, latent, self._timing.lookahead_frames)
+        self._shared = Shared(options, size, latent, lip_encoder.lookahead_frames)
 
     @property
     def timing(self) -> Timing:
@@ -62,7 +63,7 @@ class DiffusionEngine:
         return OutputSpec(USUAL_COST_MS)
 
     def prepare(self, avatar: Avatar) -> None:
-        """Encode the presenter's loop, once, and make what streams share: a stream is opened for that alone."""
+        """Precompute the conditioning, and open a stream to fill the caches that streams share."""
         self._conditioning.of(_face(avatar))
         self.open(avatar)
 
@@ -100,15 +101,15 @@ class DiffusionEngine:
         _own(stream)
 
     def _frames(self, own: Sequence[tuple[DiffusionStream, Step]]) -> list[Frame]:
-        questions = self._each(self._hear, own)
-        answers = iter(run_network(self._network, [question for question in questions if question is not None]))
-        drafts = [
-            (stream, step, question, None if question is None else next(answers))
-            for (stream, step), question in zip(own, questions, strict=True)
+        heard = self._each(self._hear, own)
+        outputs = iter(run_network(self._network, [inputs for inputs in heard if inputs is not None]))
+        refined = [
+            (stream, step, inputs, None if inputs is None else next(outputs))
+            for (stream, step), inputs in zip(own, heard, strict=True)
         ]
-        return self._each(_draw, drafts)
+        return self._each(_draw, refined)
 
-    def _hear(self, pair: tuple[DiffusionStream, Step]) -> Question | None:
+    def _hear(self, pair: tuple[DiffusionStream, Step]) -> FrameStepInputs | None:
         stream, step = pair
         return stream.hear(step.chunk, step.effort, self._conditioning.of(stream.avatar))
 
@@ -124,9 +125,9 @@ class DiffusionEngine:
         return [each.result() for each in asked]
 
 
-def _draw(draft: tuple[DiffusionStream, Step, Question | None, Floats | None]) -> Frame:
-    stream, step, question, picture = draft
-    return stream.draw(step.chunk, step.effort, question, picture)
+def _draw(refined: tuple[DiffusionStream, Step, FrameStepInputs | None, F32 | None]) -> Frame:
+    stream, step, inputs, output = refined
+    return stream.draw(step.chunk, step.effort, inputs, output)
 
 
 def _face(avatar: Avatar) -> FaceAvatar:

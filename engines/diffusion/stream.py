@@ -1,6 +1,8 @@
-"""One session of the diffusion engine: what was heard, the place in the idle loop, and frames that are under way.
+"""One session of the diffusion engine: its audio, its place in the idle loop, and the frames in its look-ahead.
 
-Knows no network: the engine asks it for all its streams at once.
+The state that surrounds the network (noise, Noise Sensor, the latest residual) is FrameRefiner's, which knows neither
+loop nor audio: precomputing a pack's calibration and the quality benchmark run it without a session. The network itself
+is run by the engine, for all streams of a call at once: between `hear` and `draw`.
 """
 
 from __future__ import annotations
@@ -8,158 +10,115 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-from engines.api import Chunk, ChunkOrder, Effort, Frame, Picture
+from engines.api import Chunk, ChunkOrder, Effort, Frame
+from engines.arrays import F32, U8
 from engines.diffusion.conditioning import Conditioning
-from engines.diffusion.finish import Finish, Parts, Question
+from engines.diffusion.frame_refiner import FrameRefiner, FrameStepInputs, MethodOptions
 from engines.face.avatar import FaceAvatar
-from engines.face.composite import Windows, blend, mask_in_window
-from engines.face.interior import Plates
-from engines.face.structurist import Moved, SecondSize, Structurist
+from engines.face.interior import MouthInteriorTextures
+from engines.face.mouth_canvas import MouthCanvas
+from engines.face.structurist import ResampledStructure
 from engines.motion import LipMotion
 from engines.speech.api import LipEncoderStream
 
-Floats = NDArray[np.float32]
-Affine = NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Draft:
-    """A frame of the loop with its mouth moved, before the network's difference.
+class PendingFrame:
+    """A frame in the look-ahead: heard, but its residual is not known yet.
 
-    loop: which frame of it; degraded: the network was wanted, and there was no time for it; drawn: the mouth's window,
-    None at rest, where it is seldom needed.
+    index: of its chunk; loop: which frame of the idle loop; degraded: the network was needed and skipped; drawn: the
+    mouth's window, None where it is painted only if it is shown.
     """
 
-    motion: LipMotion
+    index: int
     loop: int
-    degraded: bool
-    drawn: NDArray[np.uint8] | None = None
-
-    @property
-    def at_rest(self) -> bool:
-        return not self.motion.coefficients.any()
+    motion: LipMotion
+    degraded: bool = False
+    drawn: U8 | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shared:
-    """What is the same for all streams of an engine. size: of the network's pictures, pixels; latent: shape of one
-    frame's noise; lookahead: the engine's, frames."""
+    """What is the same for all streams of an engine. size: of the network's frames, pixels; latent: shape of one
+    frame's noise; encoder_lookahead: the lip encoder's, frames."""
 
-    parts: Parts
+    options: MethodOptions
     size: int
     latent: tuple[int, ...]
-    lookahead: int
-    plates: Plates = field(default_factory=Plates)
+    encoder_lookahead: int
+    textures: MouthInteriorTextures = field(default_factory=MouthInteriorTextures)
 
 
 class DiffusionStream:
     """State of one session. `hear`, then `draw`, once for each chunk and in order."""
 
     __slots__ = (
-        "_avatar", "_drafts", "_encoder", "_finish", "_late", "_lookahead", "_position", "_small", "_structurist",
-        "_windows", "order",
+        "_canvas", "_encoder", "_encoder_lookahead", "_lookahead", "_pending", "_refiner", "_structure", "order",
     )  # fmt: skip
 
     def __init__(self, avatar: FaceAvatar, encoder: LipEncoderStream, shared: Shared) -> None:
-        self._avatar = avatar
-        self._encoder = encoder
         self.order = ChunkOrder()
-        self._finish = Finish(shared.parts, shared.size, shared.latent)
-        self._lookahead = shared.lookahead
-        self._position = 0
-        self._late = shared.parts.lookahead  # frames of the loop by which what is shown follows what is heard
-        self._drafts: deque[Draft] = deque(maxlen=self._late + 1)
-        self._windows = Windows(avatar)
-        scale = float(np.sqrt(np.abs(np.linalg.det(avatar.face.alignment[0, :, :2].astype(np.float64)))))
-        height, width = self._windows.height, self._windows.width
-        self._structurist = Structurist(avatar.face, height, width, scale, shared.plates)
-        self._small = SecondSize(avatar.face, shared.size, shared.plates)
+        self._encoder = encoder
+        self._encoder_lookahead = shared.encoder_lookahead
+        self._refiner = FrameRefiner(shared.options, shared.size, shared.latent)
+        self._lookahead = shared.options.lookahead  # frames by which what is shown follows what is heard
+        self._pending: deque[PendingFrame] = deque(maxlen=self._lookahead + 1)
+        self._canvas = MouthCanvas(avatar, shared.textures)
+        self._structure = ResampledStructure(avatar.face, shared.size, shared.textures)
 
     @property
     def avatar(self) -> FaceAvatar:
-        return self._avatar
+        return self._canvas.avatar
 
     def reset(self) -> None:
-        """Forget all sound heard so far: the next frame shows a closed mouth; the idle loop goes on."""
+        """Forget all audio: the next frame shows a closed mouth; the idle loop goes on."""
         self._encoder.reset()
         self.order.reset()
-        self._finish.reset()
-        self._drafts.clear()
+        self._refiner.reset()
+        self._pending.clear()
 
-    def hear(self, chunk: Chunk, effort: Effort, conditions: Conditioning) -> Question | None:
-        """Hear a chunk; what the network is to draw for it, or None where it is not asked: at rest, with less than
-        full effort, or where the mouth has hardly moved."""
+    def hear(self, chunk: Chunk, effort: Effort, conditioning: Conditioning) -> FrameStepInputs | None:
+        """Hear a chunk. Returns the network's inputs, or None where it is skipped: at rest, with less than full
+        effort, or where the mouth has hardly moved."""
         self.order.advance(chunk)
-        motion = self._encoder.step(chunk.samples)
-        loop = self._position % len(self._avatar.loop)
-        self._position += 1
-        if not motion.coefficients.any():
-            self._drafts.append(Draft(motion, loop, degraded=False))
+        index, motion, loop = (
+            chunk.index - self._encoder_lookahead,
+            self._encoder.step(chunk.samples),
+            self._canvas.advance(),
+        )
+        if motion.at_rest:
+            self._pending.append(PendingFrame(index, loop, motion))
             return None
-        if effort is Effort.LISTEN:  # its mouth is drawn later, if a kernel that looks ahead still needs it
-            self._drafts.append(Draft(motion, loop, degraded=True))
+        if effort is Effort.LISTEN:  # painted later, if a kernel that looks ahead still needs it
+            self._pending.append(PendingFrame(index, loop, motion, degraded=True))
             return None
-        still, moved = self._avatar.loop[loop], self._moved(loop, motion)
-        structure, drawn = self._small.draw(still, moved), self._structurist.paint(still, moved)
-        wanted = self._finish.moved(structure)
-        self._drafts.append(Draft(motion, loop, effort is not Effort.FULL and wanted, drawn))
-        if effort is not Effort.FULL or not wanted:
+        still, warp = self.avatar.loop[loop], self._canvas.warp(loop, motion)
+        structure, drawn = self._structure.draw(still, warp), self._canvas.paint(still, warp)
+        needed = self._refiner.needs_network(structure)
+        self._pending.append(PendingFrame(index, loop, motion, effort is not Effort.FULL and needed, drawn))
+        if effort is not Effort.FULL or not needed:
             return None
-        self._finish.begin(conditions.calibration)
-        return self._finish.ask(structure, motion, conditions.feeds(loop, motion))
+        self._refiner.calibrate(conditioning.calibration)
+        return self._refiner.prepare(structure, motion, conditioning.feeds(loop, motion))
 
-    def draw(self, chunk: Chunk, effort: Effort, question: Question | None, picture: Floats | None) -> Frame:
-        """The frame that is due now that chunk was heard. picture: the network's answer, (3, S, S) in [0, 1]."""
-        latest = self._drafts[-1]
-        if question is not None and picture is not None:
-            difference = self._finish.answer(question, picture)
-        elif latest.at_rest:
-            difference = self._finish.rest(latest.motion)
-        elif latest.degraded:
-            difference = self._finish.fade(latest.motion)
-        else:
-            difference = self._finish.hold(latest.motion)
-        index = chunk.index - self._lookahead
+    def draw(self, chunk: Chunk, effort: Effort, inputs: FrameStepInputs | None, output: F32 | None) -> Frame:
+        """The frame that is due now that chunk was heard. output: the network's, (3, S, S) in [0, 1]."""
+        residual = self._residual(inputs, output)
+        due = self._pending[0]
+        index = due.index if residual is not None else chunk.index - self._encoder_lookahead - self._lookahead
         if effort is Effort.LISTEN:
             return Frame(index)
-        if difference is None:  # the first frames of a kernel that looks ahead
-            still = self._avatar.loop[(self._position - 1 - self._late) % len(self._avatar.loop)]
-            return Frame(index, Picture(still.copy(), changed=self._windows.nothing))
-        draft = self._drafts[0]
-        return Frame(index, self._composed(draft, difference), degraded=draft.degraded)
+        if residual is None:  # the first frames of a kernel that looks ahead
+            return Frame(index, self._canvas.idle(self._canvas.earlier(self._lookahead)))
+        if due.motion.at_rest and not residual.any():
+            return Frame(index, self._canvas.idle(due.loop), degraded=due.degraded)
+        return Frame(index, self._canvas.compose(due.loop, due.motion, due.drawn, residual), degraded=due.degraded)
 
-    def _composed(self, draft: Draft, difference: Floats) -> Picture:
-        still: NDArray[np.uint8] = self._avatar.loop[draft.loop]
-        picture: NDArray[np.uint8] = still.copy()
-        if draft.at_rest and not difference.any():
-            return Picture(picture, changed=self._windows.nothing)
-        drawn = draft.drawn
-        if drawn is None:
-            drawn = self._structurist.paint(still, self._moved(draft.loop, draft.motion))
-        to_window = self._windows.to_window(self._avatar, draft.loop)
-        mask = mask_in_window(self._avatar.face.mask, to_window, *drawn.shape[:2])
-        blend(picture, add_difference(drawn, difference, to_window), mask, self._windows.origin(draft.loop))
-        return Picture(picture, changed=self._windows.box(draft.loop))
-
-    def _moved(self, loop: int, motion: LipMotion) -> Moved:
-        """The mouth in the window of a frame of the loop."""
-        alignment = self._avatar.face.alignment[loop]
-        return self._structurist.move(alignment, self._windows.to_window(self._avatar, loop), motion)
-
-
-def add_difference(drawn: NDArray[np.uint8], difference: Floats, to_window: Affine) -> NDArray[np.uint8]:
-    """drawn (h, w, 3) with the crop's difference (S, S, 3), in grey levels, laid where the crop is.
-
-    to_window: (2, 3), crop coordinates to coordinates of drawn. Where the difference is 0, drawn stays bit for bit.
-    """
-    size = difference.shape[0]
-    # cv2 puts a pixel's centre at 0, the coordinates put it at ½.
-    pixels = to_window @ np.array([[1 / size, 0, 0.5 / size], [0, 1 / size, 0.5 / size], [0, 0, 1]])
-    pixels[:, 2] -= 0.5
-    height, width = drawn.shape[:2]
-    placed = cv2.warpAffine(difference, pixels, (width, height), flags=cv2.INTER_LINEAR)
-    return np.asarray(cv2.add(drawn, placed, dtype=cv2.CV_8U), np.uint8)
+    def _residual(self, inputs: FrameStepInputs | None, output: F32 | None) -> F32 | None:
+        """Of the frame that is due, (S, S, 3) in grey levels; None while the look-ahead fills."""
+        latest = self._pending[-1]
+        if inputs is not None and output is not None:
+            return self._refiner.apply(inputs, output)
+        if latest.motion.at_rest:
+            return self._refiner.skip_at_rest(latest.motion)
+        return self._refiner.decay(latest.motion) if latest.degraded else self._refiner.reuse(latest.motion)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from engines.api import Box
+from engines.arrays import F32, F64, U8
 from engines.face.avatar import FaceAvatar
-
-Affine = NDArray[np.float64]
+from engines.face.geometry import HALF_PIXEL, to_pixels
 
 
 class Windows:
@@ -38,19 +37,14 @@ class Windows:
         """The rectangle in that frame of the loop."""
         return Box(*self.origin(frame), self.width, self.height)
 
-    @property
-    def nothing(self) -> Box:
-        """What changes where the loop is shown as it is."""
-        return Box(0, 0, 0, 0)
-
-    def to_window(self, avatar: FaceAvatar, frame: int) -> Affine:
+    def to_window(self, avatar: FaceAvatar, frame: int) -> F64:
         """(2, 3): crop coordinates to coordinates of the rectangle."""
-        affine: Affine = avatar.face.alignment[frame].astype(np.float64)
+        affine: F64 = avatar.face.alignment[frame].astype(np.float64)
         affine[:, 2] -= self._origins[frame]
         return affine
 
 
-def blend(frame: NDArray[np.uint8], drawn: NDArray[np.uint8], mask: NDArray[np.uint8], origin: tuple[int, int]) -> None:
+def blend(frame: U8, drawn: U8, mask: U8, origin: tuple[int, int]) -> None:
     """Lay drawn (h, w, 3) over frame at origin (left, top), in place, weighted by mask (h, w) uint8.
 
     Exact at both ends: where the mask is 0 the frame keeps its pixels, where it is 255 it takes the drawn ones, and
@@ -65,7 +59,7 @@ def blend(frame: NDArray[np.uint8], drawn: NDArray[np.uint8], mask: NDArray[np.u
     cv2.convertScaleAbs(cv2.add(above, below), dst=window, alpha=1 / 255)
 
 
-def mask_in_window(mask: NDArray[np.uint8], to_window: Affine, height: int, width: int) -> NDArray[np.uint8]:
+def mask_in_window(mask: U8, to_window: F64, height: int, width: int) -> U8:
     """The crop's mask (M, M) as it lies in the rectangle: (height, width) uint8, 0 outside the crop."""
     size = mask.shape[0]
     # cv2 puts a pixel's centre at 0, the coordinates put it at ½.
@@ -73,3 +67,14 @@ def mask_in_window(mask: NDArray[np.uint8], to_window: Affine, height: int, widt
     pixels[:, 2] -= 0.5
     placed = cv2.warpAffine(mask, pixels, (width, height), flags=cv2.INTER_LINEAR)
     return np.asarray(placed, np.uint8)
+
+
+def add_residual(drawn: U8, residual: F32, to_window: F64) -> U8:
+    """drawn (h, w, 3) plus the crop's residual (S, S, 3), in grey levels, placed where the crop is.
+
+    to_window: (2, 3), crop coordinates to coordinates of drawn. Where the residual is 0, drawn stays bit for bit.
+    """
+    height, width = drawn.shape[:2]
+    pixels = to_pixels(to_window, residual.shape[0]) - HALF_PIXEL
+    placed = cv2.warpAffine(residual, pixels, (width, height), flags=cv2.INTER_LINEAR)
+    return np.asarray(cv2.add(drawn, placed, dtype=cv2.CV_8U), np.uint8)

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.face.geometry import MouthShape
+from engines.arrays import F32, F64, U8
+from engines.face.geometry import MouthShape, to_pixels
 from engines.face.tensors import FaceTensors
 
 SUPERSAMPLING = 4  # along either axis, for the lips' anti-aliased edge
@@ -26,24 +27,20 @@ LOWER_LIGHT = 0.75  # tongue and lower teeth lie deeper, behind their own lip
 
 HAIRLINE = 1.5  # pixels: a narrower opening shows by parts, so that lips part without a jump
 
-Floats = NDArray[np.float32]
-Affine = NDArray[np.float64]
-Picture = NDArray[np.uint8]
 
+class MouthInteriorTextures:
+    """Caches the jaws' textures of every avatar in memory, at each size they are drawn in. Shared by all sessions.
 
-class Plates:
-    """Both jaws of every presenter that is in memory, at the sizes that they are drawn in: made once for all sessions.
-
-    Thread-safe; a presenter that nobody holds is forgotten.
+    Thread-safe; entries go with their avatars (weak keys).
     """
 
     __slots__ = ("_known", "_lock")
 
     def __init__(self) -> None:
-        self._known: WeakKeyDictionary[FaceTensors, dict[int, tuple[Picture, Picture]]] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[FaceTensors, dict[int, tuple[U8, U8]]] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
-    def of(self, face: FaceTensors, size: int) -> tuple[Picture, Picture]:
+    def of(self, face: FaceTensors, size: int) -> tuple[U8, U8]:
         """Upper and lower jaw, (size, size, 4) uint8 each, premultiplied, read-only. Milliseconds the first time."""
         with self._lock:
             sizes = self._known.setdefault(face, {})
@@ -61,16 +58,16 @@ class MouthInterior:
 
     __slots__ = ("_blur", "_cavity", "_drop", "_jaw", "_lower", "_scale", "_upper")
 
-    def __init__(self, face: FaceTensors, scale: float, plates: Plates | None = None) -> None:
-        """scale: pixels of the output per crop unit, about; plates: those that others made already."""
-        self._upper, self._lower = (plates or Plates()).of(face, max(1, round(scale)))
+    def __init__(self, face: FaceTensors, scale: float, textures: MouthInteriorTextures | None = None) -> None:
+        """scale: pixels of the output per crop unit, about; textures: the shared cache."""
+        self._upper, self._lower = (textures or MouthInteriorTextures()).of(face, max(1, round(scale)))
         self._cavity = face.cavity.astype(np.float32)
         self._jaw = face.jaw
         self._scale = scale
         self._blur = SHADOW_WIDTH * float(face.interocular) * scale
         self._drop = SHADOW_DROP * float(face.interocular) * scale
 
-    def draw(self, picture: NDArray[np.uint8], shape: MouthShape, coefficients: Floats, to_output: Affine) -> None:
+    def draw(self, picture: U8, shape: MouthShape, coefficients: F32, to_output: F64) -> None:
         """Paint the opening into picture, in place. to_output: (2, 3), crop coordinates to output pixels."""
         widest = float(shape.gaps.max()) * self._scale
         outline = np.concatenate([shape.upper, shape.lower[-2:0:-1]]) @ to_output[:, :2].T + to_output[:, 2]
@@ -78,46 +75,45 @@ class MouthInterior:
         if widest <= 0 or box is None:
             return
         left, top, right, bottom = box
-        place = to_output - np.array([[0, 0, left], [0, 0, top]])
+        to_window = to_output - np.array([[0, 0, left], [0, 0, top]])
         coverage = _coverage(outline - (left, top), right - left, bottom - top)
         coverage *= min(1.0, widest / HAIRLINE)
-        inside = self._inside(place, coefficients, self._light(coverage))
+        inside = self._inside(to_window, coefficients, self._light(coverage))
         window = picture[top:bottom, left:right]
         skin = window.astype(np.float32)
         skin += (inside - skin) * coverage[:, :, None]
         np.rint(skin, out=skin)
         window[...] = skin
 
-    def _inside(self, place: Affine, coefficients: Floats, light: Floats) -> Floats:
+    def _inside(self, to_window: F64, coefficients: F32, light: F32) -> F32:
         """Upper jaw over lower jaw over cavity, the jaws in the light: all (height, width, 3) float32."""
         height, width = light.shape[:2]
-        size = self._upper.shape[0]
-        pixels = place @ np.array([[1 / size, 0, 0.5 / size], [0, 1 / size, 0.5 / size], [0, 0, 1]])
-        shift = place[:, :2] @ (coefficients @ self._jaw)
+        pixels = to_pixels(to_window, self._upper.shape[0])
+        shift = to_window[:, :2] @ (coefficients @ self._jaw)
         lowered = pixels + np.array([[0, 0, shift[0]], [0, 0, shift[1]]])
         upper = cv2.warpAffine(self._upper, pixels, (width, height)).astype(np.float32)
         lower = cv2.warpAffine(self._lower, lowered, (width, height)).astype(np.float32)
-        inside: Floats = light * lower[:, :, :3]
+        inside: F32 = light * lower[:, :, :3]
         inside += self._cavity * (1 - lower[:, :, 3:] / np.float32(255))
         inside *= 1 - upper[:, :, 3:] / np.float32(255)
         inside += light * upper[:, :, :3]
         return inside
 
-    def _light(self, coverage: Floats) -> Floats:
+    def _light(self, coverage: F32) -> F32:
         """How bright each pixel of the inside is, (height, width, 3) in [DARKEST, 1]."""
         sky = cv2.GaussianBlur(coverage, (0, 0), self._blur, borderType=cv2.BORDER_CONSTANT)
         drop = np.array([[1, 0, 0], [0, 1, self._drop]])
         open_part = cv2.warpAffine(sky, drop, (sky.shape[1], sky.shape[0])) / np.float32(FULL_LIGHT)
-        light: Floats = DARKEST + (1 - DARKEST) * np.minimum(open_part, 1)[:, :, None]
+        light: F32 = DARKEST + (1 - DARKEST) * np.minimum(open_part, 1)[:, :, None]
         return light
 
 
-def _premultiplied(straight: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+def _premultiplied(straight: U8, size: int) -> U8:
     """(h, w, 4) straight alpha → (size, size, 4) premultiplied: blends of it have no dark or bright fringes."""
     colour = straight.astype(np.float32)
     colour[:, :, :3] *= colour[:, :, 3:] / 255
     shrunk = cv2.resize(colour, (size, size), interpolation=cv2.INTER_AREA)
-    result: NDArray[np.uint8] = np.rint(shrunk).astype(np.uint8)
+    result: U8 = np.rint(shrunk).astype(np.uint8)
     return result
 
 
@@ -130,12 +126,12 @@ def _box(outline: NDArray[np.floating], shape: tuple[int, ...]) -> tuple[int, in
     return (left, top, right, bottom) if left < right and top < bottom else None
 
 
-def _coverage(outline: NDArray[np.floating], width: int, height: int) -> Floats:
+def _coverage(outline: NDArray[np.floating], width: int, height: int) -> F32:
     """What part of each pixel lies inside the outline: (height, width) float32 in [0, 1]."""
     fine = np.zeros((height * SUPERSAMPLING, width * SUPERSAMPLING), np.uint8)
     # Pixel centres lie at whole numbers, before and after refinement.
     points = (outline + 0.5) * SUPERSAMPLING - 0.5
     cv2.fillPoly(fine, [np.rint(points * (1 << SUBPIXEL_BITS)).astype(np.int32)], 255, cv2.LINE_8, SUBPIXEL_BITS)
     coarse = cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA)
-    coverage: Floats = np.float32(1 / 255) * coarse.astype(np.float32)
+    coverage: F32 = np.float32(1 / 255) * coarse.astype(np.float32)
     return coverage

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.arrays import F32
+
 SHIFT = 4  # fractional bits of the corners that are painted: a sixteenth of a pixel
 THIN = 0.5  # square pixels; a thinner triangle has no stable slope and shows its mean offset instead
-
-Floats = NDArray[np.float32]
 
 
 class InverseMap:
@@ -30,7 +30,7 @@ class InverseMap:
         self._scratch = np.empty((height, width), np.float32)
         self._column, self._row = _axes(height, width)
 
-    def offsets(self, target: Floats, source: Floats) -> Floats:
+    def offsets(self, target: F32, source: F32) -> F32:
         """How far from its common place each pixel looks, (2, height, width): 0 where no mesh is or none has moved.
 
         target (V, 2): vertices in output pixels; source (V, 2): the same offset of each of them, in source pixels.
@@ -51,13 +51,13 @@ class InverseMap:
             plane += term
         return self._offsets
 
-    def _paint(self, corners: Floats) -> None:
+    def _paint(self, corners: F32) -> None:
         self._ids.fill(len(corners))
         fixed = np.rint(corners * (1 << SHIFT)).astype(np.int32)
         for number, triangle in enumerate(fixed):
             cv2.fillConvexPoly(self._ids, triangle, number, cv2.LINE_8, SHIFT)
 
-    def _slopes(self, corners: Floats, offsets: Floats) -> None:
+    def _slopes(self, corners: F32, offsets: F32) -> None:
         """Solve each triangle's affine offset: slope along x, slope along y, value at the origin.
 
         corners, offsets: (T, 3, 2).
@@ -86,7 +86,7 @@ class Raster:
         self._map = np.empty((2, height, width), np.float32)
         self._column, self._row = _axes(height, width)
 
-    def place(self, offsets: Floats, common: NDArray[np.float64]) -> Floats:
+    def place(self, offsets: F32, common: NDArray[np.float64]) -> F32:
         """Where each pixel looks: its common place and its offset, (2, height, width), as cv2.remap takes maps.
 
         offsets (2, height, width) and common (2, 3): from output pixels, in source pixels.
@@ -97,6 +97,6 @@ class Raster:
         return self._map
 
 
-def _axes(height: int, width: int) -> tuple[Floats, Floats]:
+def _axes(height: int, width: int) -> tuple[F32, F32]:
     """(1, width) and (height, 1): the pixels' coordinates."""
     return np.arange(width, dtype=np.float32)[None, :], np.arange(height, dtype=np.float32)[:, None]

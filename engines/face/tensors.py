@@ -49,6 +49,11 @@ class FaceTensors:
     cavity: NDArray[np.uint8]
     interocular: NDArray[np.float32]
 
+    @property
+    def scale(self) -> float:
+        """Frame pixels per crop unit, in the first frame of the loop."""
+        return float(np.sqrt(np.abs(np.linalg.det(self.alignment[0, :, :2].astype(np.float64)))))
+
 
 # A letter is a size that must be the same wherever it stands; a number is that size.
 SHAPES: dict[str, tuple[str | int, ...]] = {

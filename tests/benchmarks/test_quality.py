@@ -19,7 +19,7 @@ from benchmarks.measuring.painters import Network, finished, painters
 from benchmarks.measuring.showing import save_sheet, save_video
 from benchmarks.measuring.truth import HELD, Clip, load_clip, save_clip
 from benchmarks.quality import MEASURES, SEED, BenchmarkOptions, bars, compare, measure, table
-from engines.diffusion.finish import Parts
+from engines.diffusion.frame_refiner import MethodOptions
 from engines.diffusion.noise_sensor import Prior
 from engines.diffusion.temporal_filter import Kernel
 from scripts.training.landmarks.detector import LipMarks, openings
@@ -89,7 +89,7 @@ def test_who_blurs_it_is_not(clip: Clip) -> None:
 
 @pytest.mark.parametrize("kernel", list(Kernel))
 def test_a_network_that_changes_nothing_draws_the_structure_frames(clip: Clip, kernel: Kernel) -> None:
-    drawn = finished(clip, network(), Parts(noise_sensor=Prior(kernel)))
+    drawn = finished(clip, network(), MethodOptions(noise_sensor=Prior(kernel)))
     np.testing.assert_array_equal(drawn, clip.structure)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from engines.backends.api import Graph
 from engines.backends.onnxruntime import open_onnx
 from engines.backends.registry import OpenGraph
-from engines.diffusion.finish import Parts
+from engines.diffusion.frame_refiner import MethodOptions
 from engines.diffusion.noise_sensor import Prior
 from engines.diffusion.pack import BATCHES, PackError, check_hash, file_hash, open_checked
 from engines.diffusion.sd15.model import LIVE, Sd15Model, frame_step_specs, latents_specs, tokens_specs
@@ -70,16 +70,16 @@ class Sd15Pack:
     tokens: Graph
 
     @property
-    def parts(self) -> Parts:
-        return parts_of(self.manifest.model)
+    def options(self) -> MethodOptions:
+        return options_of(self.manifest.model)
 
 
-def parts_of(model: Sd15Model) -> Parts:
-    """The method's parts as a mode has them: live sees no frame to come; the paper's filter is centred, of five frames,
-    and its noise one for all frames."""
+def options_of(model: Sd15Model) -> MethodOptions:
+    """The options of a mode: live has no look-ahead; the paper's filter is centred, of five frames, and its noise is the
+    same for all frames."""
     if model.mode == LIVE:
-        return Parts(noise_sensor=Prior(Kernel.CAUSAL))
-    return Parts(noise_sensor=Prior(Kernel.CENTRED_5, correlation=1.0, memory=None, every=1))
+        return MethodOptions(noise_sensor=Prior(Kernel.CAUSAL))
+    return MethodOptions(noise_sensor=Prior(Kernel.CENTRED_5, correlation=1.0, memory=None, every=1))
 
 
 def load_pack(

@@ -23,7 +23,7 @@ from safetensors.numpy import save_file
 from engines.backends.api import Graph
 from engines.backends.device_constants import frozen
 from engines.diffusion.conditioning import SHARED, as_input, crop_mask, crops_at_rest
-from engines.diffusion.finish import Finish, Parts
+from engines.diffusion.frame_refiner import FrameRefiner, MethodOptions
 from engines.diffusion.noise_sensor import FLOW_SIZE, Calibration, FlowMeter, noise_pattern
 from engines.diffusion.sd15.bank import SHAPE, Bank, grid, motion_at
 from engines.diffusion.sd15.model import Sd15Model
@@ -81,7 +81,7 @@ class Sd15Precompute:
     """Precomputes conditioning for one pack. key: of the pack; cache: the folder of earlier results."""
 
     model: Sd15Model
-    parts: Parts
+    options: MethodOptions
     key: str
     frame_step: Graph
     latents: Graph
@@ -129,17 +129,17 @@ class Sd15Precompute:
         for place, motion in grid():
             yield place, frames.draw(avatar.loop[0], avatar.face.alignment[0], motion)
 
-    def _noise(self, avatar: FaceAvatar, conditions: Sd15Conditioning) -> Floats:
+    def _noise(self, avatar: FaceAvatar, conditioning: Sd15Conditioning) -> Floats:
         """D, by Theorem 1, of what the network draws beside what it was asked for."""
         frames = StructureFrames(avatar.face, self.model.resolution)
-        finish = Finish(self.parts, self.model.resolution, self.model.latent)
+        refiner = FrameRefiner(self.options, self.model.resolution, self.model.latent)
         fake, real = FlowMeter(), FlowMeter()
         flows: list[tuple[Floats, Floats]] = []
         for place, motion in enumerate(calibration_motions()):
             loop = place % len(avatar.loop)
             structure = frames.draw(avatar.loop[loop], avatar.face.alignment[loop], motion)
-            question = finish.ask(structure, motion, conditions.feeds(loop, motion))
-            picture = self.frame_step.run({name: value[None] for name, value in question.feeds.items()})["picture"][0]
+            inputs = refiner.prepare(structure, motion, conditioning.feeds(loop, motion))
+            picture = self.frame_step.run({name: value[None] for name, value in inputs.feeds.items()})["picture"][0]
             drawn = np.rint(255 * picture.transpose(1, 2, 0)).astype(np.uint8)
             one, other = fake.step(np.ascontiguousarray(drawn)), real.step(structure)
             if one is not None and other is not None:

@@ -15,11 +15,12 @@ from engines.backends.api import GraphError
 from engines.backends.batch_planner import BatchPlanner, linear_cost
 from engines.diffusion.conditioning import precompute_by
 from engines.diffusion.engine import DiffusionEngine
-from engines.diffusion.finish import FULL, Parts
+from engines.diffusion.frame_refiner import FULL_BLEND, MethodOptions
 from engines.diffusion.noise_sensor import Prior
-from engines.diffusion.stream import DiffusionStream, add_difference
+from engines.diffusion.stream import DiffusionStream
 from engines.diffusion.temporal_filter import Kernel
 from engines.face.avatar import FaceAvatar
+from engines.face.composite import add_residual
 from engines.motion import LipMotion
 from engines.speech.api import FRAME_SAMPLES
 from engines.warp.engine import WarpEngine
@@ -29,16 +30,18 @@ from tests.engines.level_encoder import LevelEncoder, LevelStream
 
 AVATAR = tiny.avatar()
 LOOKAHEAD = 1  # frames, of the lip encoder
-PLAIN = Parts(structure_controller=False, noise_sensor=None)
+PLAIN = MethodOptions(structure_controller=False, noise_sensor=None)
 
 
 LEVELS_OF_A_WORD = [0.0, 0.2, 1.0, 0.6, 0.1, 0.9, 0.7, 0.3, 0.0, 0.0, 0.4, 1.0]
 
 
-def engine_of(parts: Parts | None = None, light: float = 0.0, grain: float = 0.0, threads: int = 1) -> DiffusionEngine:
+def engine_of(
+    options: MethodOptions | None = None, light: float = 0.0, grain: float = 0.0, threads: int = 1
+) -> DiffusionEngine:
     steps = {batch: FakeFrameStep(batch, light, grain) for batch in (1, 2, 4)}
     return DiffusionEngine(
-        LevelEncoder(LOOKAHEAD), linear_cost(steps), precompute_by(FakeEncode(), SIZE), parts, threads
+        LevelEncoder(LOOKAHEAD), linear_cost(steps), precompute_by(FakeEncode(), SIZE), options, threads
     )
 
 
@@ -58,9 +61,9 @@ def talk(engine: Engine, levels: list[float], stream: DiffusionStream | None = N
 LEVELS = [0.3, 0.8, 0.1, 0.0, 0.6, 0.9, 0.2, 0.0, 0.0, 0.0, 0.0]
 
 
-@pytest.mark.parametrize("parts", [PLAIN, Parts()])
-def test_a_network_that_changes_nothing_shows_what_warp_shows(parts: Parts) -> None:
-    warp, diffusion = WarpEngine(LevelEncoder(LOOKAHEAD)), engine_of(parts)
+@pytest.mark.parametrize("options", [PLAIN, MethodOptions()])
+def test_a_network_that_changes_nothing_shows_what_warp_shows(options: MethodOptions) -> None:
+    warp, diffusion = WarpEngine(LevelEncoder(LOOKAHEAD)), engine_of(options)
     for one, other in zip(talk(warp, LEVELS), talk(diffusion, LEVELS), strict=True):
         np.testing.assert_array_equal(one.rgb, other.rgb)
         assert one.index == other.index
@@ -92,12 +95,12 @@ def test_near_rest_the_presenter_s_own_skin_comes_back_without_a_jump() -> None:
         return float((pair[0] - pair[1]).max())
 
     assert added(0.0) == 0
-    assert 0 < added(FULL / 4) < added(FULL / 2) < added(FULL) == pytest.approx(added(0.3), abs=1)
+    assert 0 < added(FULL_BLEND / 4) < added(FULL_BLEND / 2) < added(FULL_BLEND) == pytest.approx(added(0.3), abs=1)
 
 
 def test_frames_are_late_by_the_declared_lookahead() -> None:
     for kernel in Kernel:
-        engine = engine_of(Parts(noise_sensor=Prior(kernel)))
+        engine = engine_of(MethodOptions(noise_sensor=Prior(kernel)))
         late = LOOKAHEAD + kernel.lookahead
         assert engine.timing.lookahead_frames == late
         frames = talk(engine, [1.0] + [0.0] * 7)
@@ -114,7 +117,7 @@ def _moved(frame: Frame) -> bool:
 
 @pytest.mark.parametrize("kernel", list(Kernel))
 def test_sound_to_come_changes_no_frame(kernel: Kernel) -> None:
-    engine = engine_of(Parts(noise_sensor=Prior(kernel)), grain=0.1)
+    engine = engine_of(MethodOptions(noise_sensor=Prior(kernel)), grain=0.1)
     one, other = talk(engine, LEVELS), talk(engine, LEVELS[:6] + [1.0] * 5)
     for kept, changed in zip(one, other, strict=True):
         if kept.index <= 5 - engine.timing.lookahead_frames:
@@ -198,7 +201,7 @@ def test_sessions_are_repeatable_and_do_not_disturb_each_other() -> None:
 
 @pytest.mark.parametrize("kernel", list(Kernel))
 def test_reset_closes_the_mouth_and_the_loop_goes_on(kernel: Kernel) -> None:
-    engine = engine_of(Parts(noise_sensor=Prior(kernel)), light=0.1, grain=0.3)
+    engine = engine_of(MethodOptions(noise_sensor=Prior(kernel)), light=0.1, grain=0.3)
     stream = engine.open(AVATAR)
     talk(engine, [1.0] * 30, stream)
     engine.reset(stream)
@@ -239,8 +242,12 @@ def test_in_quick_frames_what_the_network_last_added_stays_and_fades() -> None:
 
 def test_while_the_mouth_is_still_the_network_draws_once() -> None:
     step = FakeFrameStep(1, light=0.1)
-    parts = Parts(noise_sensor=None, still=30.0)  # the tiny presenter's pictures have strong grain, each its own
-    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), linear_cost({1: step}), precompute_by(FakeEncode(), SIZE), parts)
+    options = MethodOptions(
+        noise_sensor=None, reuse_below=30.0
+    )  # the tiny presenter's pictures have strong grain, each its own
+    engine = DiffusionEngine(
+        LevelEncoder(LOOKAHEAD), linear_cost({1: step}), precompute_by(FakeEncode(), SIZE), options
+    )
     every = engine_of(PLAIN, light=0.1)
     frames, wanted = talk(engine, [1.0] * 20), talk(every, [1.0] * 20)
     assert step.runs == 1
@@ -254,11 +261,11 @@ def test_what_is_held_is_what_would_be_drawn_whatever_comes_between(kernel: Kern
     """Of a network that adds the same to every picture: near rest, after it, after interruptions, and as lips open."""
     chance, level = np.random.default_rng(2), 0.0
     sensor = Prior(kernel)
-    engines = [engine_of(Parts(noise_sensor=sensor, still=still), light=0.1) for still in (30.0, 0.0)]
+    engines = [engine_of(MethodOptions(noise_sensor=sensor, reuse_below=still), light=0.1) for still in (30.0, 0.0)]
     streams = [engine.open(AVATAR) for engine in engines]
     for i in range(150):
         if chance.random() < 0.15:
-            level = float(chance.choice([0.0, FULL / 3, FULL, 0.3, 1.0]))
+            level = float(chance.choice([0.0, FULL_BLEND / 3, FULL_BLEND, 0.3, 1.0]))
         if chance.random() < 0.04:
             for engine, stream in zip(engines, streams, strict=True):
                 engine.reset(stream)
@@ -268,9 +275,9 @@ def test_what_is_held_is_what_would_be_drawn_whatever_comes_between(kernel: Kern
 
 
 def test_a_still_mouth_is_not_degraded_by_quick_effort() -> None:
-    parts = Parts(noise_sensor=None, still=30.0)
+    options = MethodOptions(noise_sensor=None, reuse_below=30.0)
     steps = {1: FakeFrameStep(1, light=0.1)}
-    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), linear_cost(steps), precompute_by(FakeEncode(), SIZE), parts)
+    engine = DiffusionEngine(LevelEncoder(LOOKAHEAD), linear_cost(steps), precompute_by(FakeEncode(), SIZE), options)
     stream = engine.open(AVATAR)
     wanted = talk(engine_of(PLAIN, light=0.1), [1.0] * 8)
     for i, plain in enumerate(wanted):
@@ -288,7 +295,10 @@ def test_at_rest_quick_effort_costs_nothing() -> None:
 @pytest.mark.parametrize("kernel", list(Kernel))
 def test_frames_after_chunks_that_were_only_heard_are_of_their_own_audio(kernel: Kernel) -> None:
     """Quick frames beside them: without the network nothing of the frames before is left."""
-    listening, drawing = engine_of(Parts(noise_sensor=Prior(kernel))), engine_of(Parts(noise_sensor=Prior(kernel)))
+    listening, drawing = (
+        engine_of(MethodOptions(noise_sensor=Prior(kernel))),
+        engine_of(MethodOptions(noise_sensor=Prior(kernel))),
+    )
     one, other = listening.open(AVATAR), drawing.open(AVATAR)
     for i, level in enumerate(LEVELS_OF_A_WORD):
         heard = listening.step([Step(one, chunk(level, i), Effort.LISTEN if i in (3, 4, 5) else Effort.QUICK)])[0]
@@ -327,35 +337,35 @@ def test_a_style_that_it_does_not_understand_is_refused() -> None:
         engine.step([Step(engine.open(AVATAR), chunk(0.0, 0), style=Style({"mouthSmile": 0.5}))])
 
 
-def fed(parts: Parts, name: str) -> NDArray[np.float32]:
+def fed(options: MethodOptions, name: str) -> NDArray[np.float32]:
     step = FakeFrameStep(1)
     talk(
-        DiffusionEngine(LevelEncoder(LOOKAHEAD), linear_cost({1: step}), precompute_by(FakeEncode(), SIZE), parts),
+        DiffusionEngine(LevelEncoder(LOOKAHEAD), linear_cost({1: step}), precompute_by(FakeEncode(), SIZE), options),
         [0.2, 0.8, 0.8, 0.8, 0.4, 0.4],
     )
     return np.stack([feeds[name][0] for feeds in step.fed])
 
 
 def test_the_structure_controller_leads_opening_and_closing_lips() -> None:
-    on = fed(Parts(), "lam")[:, 0]
+    on = fed(MethodOptions(), "lam")[:, 0]
     assert on[1] > 1.1
     assert on[4] < 0.95
     np.testing.assert_array_equal(fed(PLAIN, "lam"), 1)
 
 
 def test_the_noise_sensor_s_noise_changes_slowly_and_plain_noise_fast() -> None:
-    slow, fast = (np.abs(np.diff(fed(parts, "noise"), axis=0)).mean() for parts in (Parts(), PLAIN))
+    slow, fast = (np.abs(np.diff(fed(options, "noise"), axis=0)).mean() for options in (MethodOptions(), PLAIN))
     assert slow < 0.3 * fast
 
 
 def test_the_noise_sensor_calms_a_flickering_network() -> None:
-    def flicker(parts: Parts) -> float:
-        frames = talk(engine_of(parts, grain=0.1), [0.6] * 41)[1:]
+    def flicker(options: MethodOptions) -> float:
+        frames = talk(engine_of(options, grain=0.1), [0.6] * 41)[1:]
         shown = np.stack([frame.rgb for frame in frames]).astype(float)[:: tiny.FRAMES]  # the loop's own grain aside
         return float(np.abs(np.diff(shown[2:], axis=0)).mean())
 
-    assert flicker(Parts(noise_sensor=Prior(correlation=0.0))) < flicker(PLAIN)
-    assert flicker(Parts()) < 0.5 * flicker(PLAIN)
+    assert flicker(MethodOptions(noise_sensor=Prior(correlation=0.0))) < flicker(PLAIN)
+    assert flicker(MethodOptions()) < 0.5 * flicker(PLAIN)
 
 
 def test_the_network_is_told_of_the_presenter_what_never_changes() -> None:
@@ -465,7 +475,7 @@ def test_a_difference_lies_where_the_crop_lies() -> None:
     drawn = np.full((40, 60, 3), 100, np.uint8)
     difference = np.zeros((8, 8, 3), np.float32)
     difference[2:4, 4:6] = (40, -200, 200)
-    placed = add_difference(drawn, difference, np.array([[16.0, 0, 10], [0, 16.0, 20]]))
+    placed = add_residual(drawn, difference, np.array([[16.0, 0, 10], [0, 16.0, 20]]))
     np.testing.assert_array_equal(placed[26, 20], [140, 0, 255])  # crop (¼…½, ½…¾) → rows 24…28, columns 18…22
     far = np.ones((40, 60), bool)
     far[22:30, 16:24] = False

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.face.geometry import MouthGeometry
-from engines.face.interior import MouthInterior, Plates
+from engines.face.interior import MouthInterior, MouthInteriorTextures
 from tests.engines.face import tiny_avatar as tiny
 
 SIZE = 100
@@ -20,8 +20,8 @@ TO_OUTPUT = np.array([[SIZE, 0, -0.5], [0, SIZE, -0.5]])
 EMPTY = np.zeros((32, 32, 4), np.uint8)
 
 
-def paint(jaw: float, to_output: NDArray[np.float64] = TO_OUTPUT, **parts: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    face = tiny.avatar(**parts).face
+def paint(jaw: float, to_output: NDArray[np.float64] = TO_OUTPUT, **options: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    face = tiny.avatar(**options).face
     coefficients = tiny.motion(jawOpen=jaw).coefficients
     picture = np.full((SIZE, SIZE, 3), SKIN, np.uint8)
     MouthInterior(face, SIZE).draw(picture, MouthGeometry(face).pose(coefficients), coefficients, to_output)
@@ -79,18 +79,18 @@ def test_upper_teeth_hide_the_lower_ones() -> None:
 
 
 def test_jaws_are_made_once_for_a_presenter_and_a_size_and_cannot_be_written_to() -> None:
-    face, plates = tiny.avatar().face, Plates()
+    face, textures = tiny.avatar().face, MouthInteriorTextures()
     with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda size: plates.of(face, size), [40, 40, 60, 40]))
+        found = list(threads.map(lambda size: textures.of(face, size), [40, 40, 60, 40]))
     assert found[0] is found[1] is found[3]
     assert [jaw.shape for jaw in found[2]] == [(60, 60, 4)] * 2
     assert not any(jaw.flags.writeable for pair in found for jaw in pair)
-    assert plates.of(tiny.avatar().face, 40) is not found[0]
+    assert textures.of(tiny.avatar().face, 40) is not found[0]
 
 
 def test_jaws_of_a_presenter_that_nobody_holds_are_forgotten() -> None:
-    face, plates = tiny.avatar().face, Plates()
-    upper = ref(plates.of(face, 40)[0])
+    face, textures = tiny.avatar().face, MouthInteriorTextures()
+    upper = ref(textures.of(face, 40)[0])
     del face
     gc.collect()
     assert upper() is None

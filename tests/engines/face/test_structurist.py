@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.face.structurist import SecondSize, StructureFrames, Structurist
+from engines.face.structurist import ResampledStructure, StructureFrames, Structurist
 from engines.motion import LipMotion
 from tests.engines.face import tiny_avatar as tiny
 
@@ -123,7 +123,7 @@ def test_a_second_size_is_the_structure_frame(
     motion, image, alignment = tiny.motion(**coefficients), AVATAR.loop[frame], AVATAR.face.alignment[frame]
     to_window = alignment.astype(np.float64) - np.array([[0, 0, 20], [0, 0, 30]])
     moved = Structurist(AVATAR.face, WINDOW, WINDOW, tiny.CROP[2]).move(alignment, to_window, motion)
-    apart = np.abs(SecondSize(AVATAR.face, SIZE).draw(image, moved) - draw(frames, motion, frame).astype(int))
+    apart = np.abs(ResampledStructure(AVATAR.face, SIZE).draw(image, moved) - draw(frames, motion, frame).astype(int))
     # Where two triangles meet, the look-up between pixels rounds the bend off.
     assert np.sqrt(np.square(apart).mean()) < (1.0 if coefficients else 0.01)
     assert (apart > 4).mean() < 0.01
@@ -135,7 +135,7 @@ def test_a_second_size_leaves_the_first_one_s_picture_as_it_was() -> None:
     structurist = Structurist(AVATAR.face, WINDOW, WINDOW, tiny.CROP[2])
     alone = structurist.draw(image, alignment, to_window, motion)
     moved = structurist.move(alignment, to_window, motion)
-    SecondSize(AVATAR.face, SIZE).draw(image, moved)
+    ResampledStructure(AVATAR.face, SIZE).draw(image, moved)
     np.testing.assert_array_equal(structurist.paint(image, moved), alone)
 
 
@@ -144,9 +144,9 @@ def test_what_of_the_crop_lies_outside_the_window_stays_where_it_was() -> None:
     image, alignment, motion = AVATAR.loop[0], AVATAR.face.alignment[0], tiny.motion(jawOpen=0.5)
     to_window = alignment.astype(np.float64) - np.array([[0, 0, 40], [0, 0, 30]])
     moved = Structurist(AVATAR.face, WINDOW, WINDOW, tiny.CROP[2]).move(alignment, to_window, motion)
-    drawn = SecondSize(AVATAR.face, SIZE).draw(image, moved)
+    drawn = ResampledStructure(AVATAR.face, SIZE).draw(image, moved)
     left = round(SIZE * (40 - tiny.CROP[0]) / tiny.CROP[2]) - 2
     at_rest = Structurist(AVATAR.face, WINDOW, WINDOW, tiny.CROP[2]).move(alignment, to_window, tiny.motion())
-    still = SecondSize(AVATAR.face, SIZE).draw(image, at_rest)
+    still = ResampledStructure(AVATAR.face, SIZE).draw(image, at_rest)
     closed = np.s_[: SIZE // 3, :left]  # above the lips, which are drawn all the same
     np.testing.assert_array_equal(drawn[closed], still[closed])

@@ -51,13 +51,13 @@ def precompute(pack: Sd15Pack, tmp_path_factory: pytest.TempPathFactory) -> Sd15
 
 @pytest.fixture(scope="module")
 def engine(pack: Sd15Pack, precompute: Sd15Precompute) -> DiffusionEngine:
-    return DiffusionEngine(LevelEncoder(LOOKAHEAD), linear_cost(pack.frame_steps), precompute, pack.parts)
+    return DiffusionEngine(LevelEncoder(LOOKAHEAD), linear_cost(pack.frame_steps), precompute, pack.options)
 
 
 def precompute_of(pack: Sd15Pack, cache: Path) -> Sd15Precompute:
     manifest = pack.manifest
     return Sd15Precompute(
-        manifest.model, pack.parts, manifest.key, pack.frame_steps[1], pack.latents, pack.tokens, cache
+        manifest.model, pack.options, manifest.key, pack.frame_steps[1], pack.latents, pack.tokens, cache
     )
 
 
@@ -81,10 +81,10 @@ def test_the_mouth_is_drawn_and_the_rest_of_the_picture_is_the_presenter_s(engin
 
 
 def test_modes_have_the_parts_that_the_paper_and_live_use_have(pack: Sd15Pack) -> None:
-    sensor = pack.parts.noise_sensor
+    sensor = pack.options.noise_sensor
     assert sensor is not None
     wanted = {"live": (Kernel.CAUSAL, 0), "paper": (Kernel.CENTRED_5, 2)}[pack.manifest.model.mode]
-    assert (sensor.kernel, pack.parts.lookahead) == wanted
+    assert (sensor.kernel, pack.options.lookahead) == wanted
 
 
 def test_a_session_is_repeatable_and_a_batch_draws_what_single_steps_draw(engine: DiffusionEngine) -> None:
@@ -110,7 +110,7 @@ def test_another_pack_or_presenter_is_precomputed_anew(pack: Sd15Pack, tmp_path:
     manifest = pack.manifest
     for key in (manifest.key, "f" * 64):
         precompute = Sd15Precompute(
-            manifest.model, pack.parts, key, pack.frame_steps[1], pack.latents, pack.tokens, tmp_path
+            manifest.model, pack.options, key, pack.frame_steps[1], pack.latents, pack.tokens, tmp_path
         )
         precompute(AVATAR)
     assert len(list(tmp_path.glob("*.safetensors"))) == 2
