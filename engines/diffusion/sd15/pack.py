@@ -75,8 +75,8 @@ class Sd15Pack:
 
 
 def options_of(model: Sd15Model) -> MethodOptions:
-    """The options of a mode: live has no look-ahead; the paper's filter is centred, of five frames, and its noise is the
-    same for all frames."""
+    """The options of a mode: live has no look-ahead; the paper's filter is centred, of five frames, with one noise for
+    all of them."""
     if model.mode == LIVE:
         return MethodOptions(noise_sensor=Prior(Kernel.CAUSAL))
     return MethodOptions(noise_sensor=Prior(Kernel.CENTRED_5, correlation=1.0, memory=None, every=1))
