@@ -241,7 +241,7 @@ def table(result: dict[str, Any]) -> list[tuple[str, str, str]]:
         *after_burst(result),
         ("frames a second", f"{result['fps']}", "25 ± 0.5"),
         ("longest gap", f"{result['longest_gap_ms']} ms", "≤ 120 ms"),
-        ("late frames; drawn the quick way", f"{result['late_frames']}; {result['degraded_frames']}", "0"),
+        ("late frames; degraded", f"{result['late_frames']}; {result['degraded_frames']}", "0"),
         *over_time(result),
         ("server", f"{result.get('cpu_seconds_per_session_minute', '–')} CPU s/min", "≤ 20"),
         ("memory", f"{result.get('rss_mb', '–')} MB", "≤ 500"),

@@ -92,7 +92,7 @@ async def together(server: Server, count: int, seconds: float, sound: TestSound,
 
 
 def counts(clients: list[Counter]) -> dict[str, int]:
-    """All clients' frames that the server says were late, and that were drawn the quick way."""
+    """All clients' frames that the server reports as late or degraded."""
     bodies = [client.request("GET", client.session, None) for client in clients]
     return {name: sum(body[name] for body in bodies) for name in COUNTED}
 

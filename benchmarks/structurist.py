@@ -30,7 +30,7 @@ from scripts.training.mouth_data.texture import paint_skin
 from scripts.training.mouth_data.warped_landmarks import WarpedLandmarks
 from scripts.training.speech.random_motions import free, random_motion, speech, unspoken
 
-YAWS = (0, 10, 25)  # degrees, to either side by turns
+YAWS = (0, 10, 25)  # degrees, to either side alternately
 SPEECH_FRAMES = 100  # of a clip of invented speech
 SHAPES, SHAPE_FRAMES = 12, 8  # of a clip of free shapes: how many, and frames from one to the next
 PICTURES = 4  # of each identity and yaw

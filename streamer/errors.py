@@ -8,7 +8,7 @@ Problem
 ├── NotFound            404  no such session, presenter or page
 ├── Gone                410  the speaker has left: the viewers need not wait
 ├── NotReady            503  starting or draining
-└── Full                503  every place is taken
+└── Full                503  every slot is taken
 
 ConfigError stands apart: it is for the person who starts the server.
 """
@@ -57,7 +57,7 @@ class NotReady(Problem):
 
 
 class Full(Problem):
-    status, title = 503, "Every place is taken"
+    status, title = 503, "Server at capacity"
 
 
 class ConfigError(Exception):

@@ -28,7 +28,7 @@ class Metrics:
         self.frames = self._counter("frames", "Frames sent.")
         self.late_frames = self._counter("late_frames", "Frames not drawn in time: the picture before was held.")
         self.degraded_frames = self._counter(
-            "degraded_frames", "Frames drawn the quick way, because a full picture would have been late."
+            "degraded_frames", "Frames drawn without the network, because a full one would have been late."
         )
         self.av_offset_seconds = self._histogram(
             "av_offset_seconds", "How far apart a unit's sound and picture left the server.", OFFSET_BUCKETS_S

@@ -121,7 +121,7 @@ def say_if_slow(frame_ms: float) -> None:
     if frame_ms > FRAME_MS:
         log.warning(
             "too slow for live pictures: one takes up to %.0f ms to draw, and the next is due after %d; most will be"
-            " drawn the quick way. Packs for GPUs need --backend pytorch-cuda or tensorrt; --engine warp needs least",
+            " degraded. Packs for GPUs need --backend pytorch-cuda or tensorrt; --engine warp needs least",
             frame_ms,
             FRAME_MS,
         )

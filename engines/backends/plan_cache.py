@@ -24,7 +24,7 @@ from engines.backends.hashing import hash_of, hash_of_file
 from engines.errors import FileRefused
 
 FORMAT = 2  # of the JSON file
-RULES = 1  # of typed_graph: goes up whenever they give another graph for the same file, and old plans are not found
+RULES = 1  # of precision.py: goes up whenever they give another graph for the same file, and old plans are not found
 NAME_DIGITS = 16  # of the key's hash in a file's name
 
 

@@ -23,7 +23,7 @@ from engines.backends.tensorrt_api import CudaEngine, ExecutionContext, Runtime,
 
 LOGGER = logging.getLogger(__name__)
 WARM_UP = 3  # runs before the capture: TensorRT loads kernels at first use, which cannot be captured
-DTYPES = {"FLOAT": np.dtype(np.float32)}  # typed_graph leaves inputs and outputs in float32
+DTYPES = {"FLOAT": np.dtype(np.float32)}  # precision.py leaves inputs and outputs in float32
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Gives a program's voice a face: a session whose microphone is a sound file, or raw samples on standard input.
+"""Drives an avatar from program audio: a session whose microphone is an audio file, or raw samples on standard input.
 
     python -m scripts.examples.agent speech.wav --avatar helen
     some-speech-synthesis | python -m scripts.examples.agent - --rate 24000 --wait
@@ -60,7 +60,7 @@ class Voice(MediaStreamTrack):
             self._room.clear()
             await self._room.wait()
 
-    def hush(self) -> None:
+    def clear(self) -> None:
         """Drop what waits."""
         self._unsaid = self._unsaid[:0]
         self._room.set()
@@ -128,7 +128,7 @@ class Session:
 
     async def interrupt(self) -> None:
         """Mouth closed and silent at once: what the voice was still to say is dropped, here and on its way."""
-        self._voice.hush()
+        self._voice.clear()
         await self.ask("POST", f"{self._path}/interrupt")
 
     async def fail_at_end(self) -> None:

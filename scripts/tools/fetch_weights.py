@@ -148,12 +148,12 @@ class Fetcher:
             goes_on = answer.status == http.HTTPStatus.PARTIAL_CONTENT
             done = have if goes_on else 0
             with part.open("ab" if goes_on else "wb") as file:
-                for piece in self._told(wanted, remote, done, iter(lambda: answer.read(PIECE), b"")):
+                for piece in self._reported(wanted, remote, done, iter(lambda: answer.read(PIECE), b"")):
                     file.write(piece)
         if part.stat().st_size < remote.bytes:
             raise ConnectionError(f"the server sent {part.stat().st_size} of {remote.bytes} bytes")
 
-    def _told(self, wanted: Wanted, remote: Remote, done: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    def _reported(self, wanted: Wanted, remote: Remote, done: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """The pieces, telling how far they are."""
         begun, told, first = self.now(), self.now(), done
         for piece in pieces:

@@ -15,7 +15,7 @@ from streamer.scheduling.fair_share import FairShare
 from streamer.scheduling.quantile import LatencyQuantile
 
 GONE_S = 1.0  # no frame asked for so long: the session is over
-QUICK_SHARE = 0.25  # of a full picture's time, until quick ones were drawn
+QUICK_SHARE = 0.25  # of a full frame's time, until degraded ones were drawn
 ONE_MORE = 0.5  # of a picture's time in a call of fewer, until so many were drawn: a guess that one call puts right
 SILENT_S = 2.0  # nobody spoke for so long: the session needs no full pictures
 
@@ -36,8 +36,8 @@ class LoadControl:
         self._frame_s = frame_s
         self._full: dict[
             int, LatencyQuantile
-        ] = {}  # by the number of full pictures: seconds of the call less its quick pictures
-        self._quick = LatencyQuantile()  # seconds for one quick picture
+        ] = {}  # by the number of full frames: seconds of the call less its degraded frames
+        self._quick = LatencyQuantile()  # seconds for one degraded frame
         self._next: dict[Hashable, float] = {}  # when each session's next picture will be due
         self._budget = 0.0  # the longest that there ever was between a picture's asking and its due time
         self._spoke: dict[Hashable, float] = {}
@@ -79,7 +79,7 @@ class LoadControl:
             self._silent(session)
 
     def _fits(self, full: int, call: Sequence[FrameRequest], now: float) -> bool:
-        """Would the call be in time, and the next one, if that draws all that comes meanwhile the quick way?"""
+        """Would the call be in time, and the next one, if that draws all that comes meanwhile degraded?"""
         quick = self._quick_cost(now)
         end = now + self._cost(full, now) + quick * (len(call) - full)
         # What was due and has not come is too late already, or its session has gone: nobody waits for it.
@@ -90,7 +90,7 @@ class LoadControl:
         self._fair_share.trouble(now, never=self._cost(1, now) > self._budget)
 
     def _quick_cost(self, now: float) -> float:
-        """Seconds that a quick picture hardly ever exceeds."""
+        """Seconds that a degraded frame hardly ever exceeds."""
         known = self._quick.bound(now)
         return QUICK_SHARE * self._cost(1, now) if known is None else known
 

@@ -27,7 +27,7 @@ from streamer.webrtc.peer import Peer, PeerEvents
 
 log = logging.getLogger(__name__)
 
-RETRY_AFTER_S = 10  # when every place is taken
+RETRY_AFTER_S = 10  # when every slot is taken
 REMEMBERED = 256  # sessions whose viewers are told that the speaker has left, rather than that nobody is there
 GARBAGE_PAUSE_S = 10.0  # between two collections: one costs the event loop 4 ms with 20 connections, 12 with 50
 ENCODERS_STOP_S = 1.0  # a frame or a packet takes some milliseconds
@@ -96,7 +96,7 @@ class Sessions:
         """
         Raises:
             NotReady: the server is shutting down.
-            Full: every place is taken.
+            Full: every slot is taken.
         """
         self.check_open()
         taken, places = len(self._sessions) + self._joining, self._config.server.max_sessions

@@ -12,8 +12,8 @@ from tests.browser.visitor import BrowserUsers, Visitor
 pytestmark = pytest.mark.browser
 
 PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
-DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
-SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+LAPTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
+SIZES = pytest.mark.parametrize("size", [PHONE, LAPTOP], ids=["phone", "laptop"])
 LUMINANCE = """(selector) => {
     const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
     const context = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });

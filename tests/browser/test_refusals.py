@@ -24,7 +24,7 @@ def test_a_full_server_says_so_and_lets_the_next_one_in_later(
     second.open(small_server.url)
     second.press("join")
     second.wait_state("failed")
-    assert "Every place is taken" in second.text("curtain")
+    assert "Server at capacity" in second.text("curtain")
     assert "1 of 1 sessions are running" in second.text("message")
     first.press("leave")
     small_server.wait(lambda: small_server.status(first_url) == 404, "free")
@@ -50,7 +50,7 @@ def test_a_presenter_that_is_no_more_is_named(visitors: BrowserUsers, small_serv
 
 @pytest.fixture
 def denied(launch: Callable[[list[str]], Browser], box: Box) -> Iterator[BrowserUsers]:
-    """Visitors who say no to every question of the browser."""
+    """Users who refuse every permission."""
     yield from visiting(
         launch(["--no-sandbox", "--use-fake-device-for-media-stream", "--deny-permission-prompts"]), box
     )

@@ -16,7 +16,7 @@ from tests.fakes import FakeEngine
 from tests.streamer.server_harness import AVATAR
 
 
-def test_babble_moves_the_mouth_in_more_than_half_of_the_warm_up() -> None:
+def test_synthetic_speech_moves_the_mouth_in_more_than_half_of_the_warm_up() -> None:
     """Of a mouth at rest a network draws nothing, and would not be warm."""
     stream = load_lip_encoder(2).open()
     moved = [stream.step(chunk.samples).coefficients.any() for chunk in synthetic_speech(640, WARM_UP_FRAMES)]

@@ -1,1 +1,1 @@
-"""Mouths by the thousand for training: quick pictures of random people talking. Knows no network."""
+"""Mouths by the thousand for training: random people talking, drawn fast. Knows no network."""

@@ -1,4 +1,4 @@
-"""The words of `lipcast render`, `lips` and `doctor`, from the command line to the exit status."""
+"""`lipcast render`, `lips` and `doctor`, from the command line to the exit status."""
 
 from __future__ import annotations
 

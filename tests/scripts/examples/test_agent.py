@@ -69,7 +69,7 @@ def test_a_source_that_is_ahead_waits_and_an_interruption_drops_what_waits() -> 
         ahead = asyncio.ensure_future(voice.say(np.ones(RATE, np.int16)))
         await asyncio.sleep(0)
         waited = not ahead.done()
-        voice.hush()
+        voice.clear()
         await ahead
         return waited, voice.waiting_s
 

@@ -489,7 +489,7 @@ def test_pictures_are_encoded_on_all_processors_and_sound_beside_them() -> None:
     encoders.close()
 
 
-async def test_meters_are_shown(folder: Path) -> None:
+async def test_metrics_are_shown(folder: Path) -> None:
     async with ServerHarness(folder) as house:
         await house.ready()
         await house.join()

@@ -85,7 +85,7 @@ async def test_the_earliest_deadline_goes_first() -> None:
 
 
 async def degraded(bench: Bench, count: int, time_left: float) -> list[bool]:
-    """Which of `count` sessions' frames are quick ones, if so much time is left to draw them all."""
+    """Which of `count` sessions' frames are degraded, if so much time is left to draw them all."""
     due = bench.clock.now() + time_left
     asked = [bench.ask(bench.open(), due=due) for _ in range(count)]
     await bench.clock.advance(1)

@@ -73,7 +73,7 @@ async def test_a_load_that_does_not_end_costs_less_and_less() -> None:
 
 @pytest.mark.parametrize(("load", "sessions", "most"), [(1.2, 2, 3), (2.0, 2, 8), (2.0, 4, 6)])
 async def test_everybody_has_a_full_picture_every_few_frames(load: float, sessions: int, most: int) -> None:
-    """most: quick pictures in a row, but for one row in twenty: a try that fails costs more."""
+    """most: degraded frames in a row, but for one row in twenty: a try that fails costs more."""
     show = await play(load, sessions, seconds=60)
     shares = [quick_share(show.of(session)) for session in range(sessions)]
     assert max(shares) - min(shares) < 0.1

@@ -107,7 +107,7 @@ async def test_a_picture_that_would_be_late_is_drawn_the_quick_way_and_counted()
         quick, late = studio.session.degraded_frames, studio.session.late_frames
         studio.engine_thread.cost = 0.005
         await studio.speak(voice(4.0))
-        assert late >= 5  # the quick picture of this engine is no quicker
+        assert late >= 5  # this engine's degraded frame is no faster
         seen = studio.session.degraded_frames
         assert seen > quick
         await studio.speak(voice(1.0))

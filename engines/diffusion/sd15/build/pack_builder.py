@@ -40,7 +40,7 @@ from engines.diffusion.sd15.pack import (
     read_manifest,
     write_manifest,
 )  # fmt: skip
-from engines.diffusion.sd15.build.read import hush, load_face, read_network
+from engines.diffusion.sd15.build.read import quieten_libraries, load_face, read_network
 from engines.diffusion.sd15.build.room import expect_room, room_at
 from engines.diffusion.sd15.solvers import few_steps
 from engines.diffusion.sd15.build.sources import find
@@ -120,7 +120,7 @@ def build_pack(order: BuildOrder, say: Say) -> Path:
         ParityError: the runtimes do not agree about a graph.
     """
     expect_pack_or_nothing(order.folder)
-    hush()
+    quieten_libraries()
     wish = Wish(order.settings.mode, order.adapter, order.lora, order.few_step)
     choice = choose(find(order.places), wish)
     if choice.kind == FACEID_PLUS and not order.accepted:

@@ -67,7 +67,7 @@ def read_network(
     return _filled(model, state, nobody, choice), model
 
 
-def hush() -> None:
+def quieten_libraries() -> None:
     """Have the libraries tell errors alone: they announce bars and settings that mean nothing to who builds a pack."""
     for library in (diffusers.utils.logging, transformers.utils.logging):
         library.set_verbosity_error()
