@@ -294,7 +294,7 @@ def test_at_rest_quick_effort_costs_nothing() -> None:
 
 @pytest.mark.parametrize("kernel", list(Kernel))
 def test_frames_after_chunks_that_were_only_heard_are_of_their_own_audio(kernel: Kernel) -> None:
-    """Quick frames beside them: without the network nothing of the frames before is left."""
+    """Degraded frames beside them: without the network nothing of the frames before is left."""
     listening, drawing = (
         engine_of(MethodOptions(noise_sensor=Prior(kernel))),
         engine_of(MethodOptions(noise_sensor=Prior(kernel))),
