@@ -199,7 +199,7 @@ class Session:
     @property
     def _encoding_s(self) -> float:
         """What to leave for encoding: not more than the grace, or a busy encoder would forbid all full pictures."""
-        return min(self._encoding.bound(self._clock.now()) or 0.0, GRACE_S)
+        return min(self._encoding.p98(self._clock.now()) or 0.0, GRACE_S)
 
     def _sent(self, unit: Unit, to_somebody: bool) -> None:
         now = self._clock.now()

@@ -7,12 +7,12 @@ import pytest
 from streamer.scheduling.fair_share import (
     LONGEST_PAUSE_S,
     MOMENT_S,
+    OVERLOADED_S,
+    OVERLOADS,
     PAUSE_S,
     STEADY_S,
+    TRIAL_OVERLOADS,
     TRIAL_S,
-    TRIAL_TROUBLES,
-    TROUBLED_S,
-    TROUBLES,
     FairShare,
     above,
     below,
@@ -24,15 +24,15 @@ SHORT_S = 0.01  # less than a frame
 def turns_of(sessions: str) -> FairShare:
     turns = FairShare()
     for session in sessions:
-        turns.speak(session, 0.0)
+        turns.activate(session, 0.0)
     return turns
 
 
-def load(turns: FairShare, now: float, moments: int = TROUBLES) -> float:
+def load(turns: FairShare, now: float, moments: int = OVERLOADS) -> float:
     """Trouble, again and again; returns when it was last."""
     for moment in range(moments):
         now += MOMENT_S * (moment > 0)
-        turns.trouble(now)
+        turns.overload(now)
     return now
 
 
@@ -45,14 +45,14 @@ def loaded(sessions: str, times: int = 1) -> FairShare:
 
 def retry(turns: FairShare, session: str, now: float) -> float:
     """When more are tried, if that session speaks all the time."""
-    while not turns.speak(session, now):
+    while not turns.activate(session, now):
         now += SHORT_S
     return now
 
 
 def given(turns: FairShare, sessions: str, frames: int) -> list[str]:
     """Frame by frame, whose pictures are in full."""
-    return ["".join(each for each in sessions if turns.take(each)) for _ in range(frames)]
+    return ["".join(each for each in sessions if turns.grant(each)) for _ in range(frames)]
 
 
 def test_all_have_all_while_there_is_time() -> None:
@@ -62,14 +62,14 @@ def test_all_have_all_while_there_is_time() -> None:
 def test_a_stall_takes_nothing_however_many_pictures_it_hurts() -> None:
     turns = turns_of("ab")
     for picture in range(20):
-        turns.trouble(1.0 + picture * SHORT_S)
+        turns.overload(1.0 + picture * SHORT_S)
     assert turns.level == 2
 
 
 def test_stalls_that_are_rare_take_nothing() -> None:
     turns = turns_of("ab")
     for stall in range(20):
-        turns.trouble(stall * TROUBLED_S / 2)
+        turns.overload(stall * OVERLOADED_S / 2)
     assert turns.level == 2
 
 
@@ -81,8 +81,8 @@ def test_a_load_that_stays_takes_more_and_more() -> None:
 
 def test_where_not_even_one_is_in_time_none_is_tried_for_a_while() -> None:
     turns = turns_of("abc")
-    for moment in range(TROUBLES):
-        turns.trouble(moment * MOMENT_S, never=True)
+    for moment in range(OVERLOADS):
+        turns.overload(moment * MOMENT_S, never=True)
     assert turns.level == 0
 
 
@@ -125,7 +125,7 @@ def test_who_speaks_all_the_time_has_as_many_as_those_who_come_and_go() -> None:
     steady, others = "steady", [f"{place}" for place in range(47)]
     turns = FairShare()
     for session in (steady, *others):
-        turns.speak(session, 0.0)
+        turns.activate(session, 0.0)
     while turns.level > 12:
         load(turns, 1.0)
     counts = {True: 0, False: 0}  # of full pictures, by whether they are the steady one's
@@ -133,8 +133,8 @@ def test_who_speaks_all_the_time_has_as_many_as_those_who_come_and_go() -> None:
     for frame in range(2000):
         here = [each for place, each in enumerate(others) if (frame + 2 * place) // len(others) % 2]
         for session in others:
-            turns.speak(session, 1.0) if session in here else turns.leave(session)
-        drawn = [each for each in (steady, *here) if turns.take(each)]
+            turns.activate(session, 1.0) if session in here else turns.leave(session)
+        drawn = [each for each in (steady, *here) if turns.grant(each)]
         drawn_at_once.append(len(drawn))
         for session in (steady, *here):
             asked[session == steady] += 1
@@ -149,7 +149,7 @@ def test_more_are_tried_again_after_a_pause_that_doubles() -> None:
     for _ in range(8):
         tried = retry(turns, "a", last)
         waited.append(round(tried - last))
-        last = load(turns, tried, TRIAL_TROUBLES)
+        last = load(turns, tried, TRIAL_OVERLOADS)
         assert turns.level == 0.5
     assert waited[:3] == [PAUSE_S, 2 * PAUSE_S, 4 * PAUSE_S]
     assert waited[-1] == LONGEST_PAUSE_S
@@ -158,7 +158,7 @@ def test_more_are_tried_again_after_a_pause_that_doubles() -> None:
 def test_after_a_try_that_held_the_pause_is_short_again() -> None:
     turns = turns_of("a")
     tried = retry(turns, "a", load(turns, 100.0))
-    tried = retry(turns, "a", load(turns, tried, TRIAL_TROUBLES))
+    tried = retry(turns, "a", load(turns, tried, TRIAL_OVERLOADS))
     last = load(turns, tried + STEADY_S)
     assert round(retry(turns, "a", last) - last) == PAUSE_S
 

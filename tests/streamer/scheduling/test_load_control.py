@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from streamer.scheduling.load_control import GONE_S, ONE_MORE, QUICK_SHARE, FrameRequest, LoadControl
+from streamer.scheduling.quantile import LatencyQuantile
 
 FRAME_S = 0.04
 BUDGET_S = 0.056
@@ -102,3 +105,21 @@ def test_a_session_that_has_gone_is_not_reckoned_with() -> None:
     engine.now += GONE_S + 2 * FRAME_S
     engine.call("a", 0.010)
     assert engine.call("a", 0.010, left=0.0201) == [True]
+
+
+def test_a_plan_asks_once_what_calls_of_each_kind_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planning runs on the event loop: what it costs must not grow with the square of the sessions."""
+    engine, names = Engine(), [chr(ord("a") + number) for number in range(26)]
+    for count in range(1, len(names) + 1):
+        engine.call("".join(names[:count]), 0.001 * count)
+    asked, p98 = [], LatencyQuantile.p98
+
+    def counted(quantile: LatencyQuantile, now: float) -> float | None:
+        asked.append(quantile)
+        return p98(quantile, now)
+
+    monkeypatch.setattr(LatencyQuantile, "p98", counted)
+    wanted = [FrameRequest(name, engine.now + 0.001, True) for name in names]
+    drawn = engine.pace.plan(wanted, engine.now)
+    assert not any(drawn)
+    assert len(asked) <= 2 * (len(names) + 1)  # for the plan, and for how bad the overload is
