@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from engines.api import Chunk, Effort, Step
+from lipcast.testing import FakeAvatar, FakeClock, FakeEngine, FakeExecutor
 from streamer.scheduling.engine_worker import Worker
-from tests.fakes import FakeAvatar, FakeClock, FakeEngine, FakeExecutor
 
 FRAME_S = 0.040
 BUDGET_S = 0.050  # from a chunk to the last moment at which its picture is of use: margin and grace of a session

@@ -13,13 +13,13 @@ from typing import Any
 import httpx
 
 from engines.loader import Presenters
+from lipcast.testing import FakeClock, FakeEngine, FakeExecutor
 from streamer.clock import Clock
 from streamer.config import Config
 from streamer.http.app import Server, create_app
 from streamer.threads import thread_pool
 from streamer.wiring import Runtime
 from tests.engines.face import tiny_avatar
-from tests.fakes import FakeClock, FakeEngine, FakeExecutor
 from tests.streamer.webrtc.call import until
 from tests.streamer.webrtc.offers import CHROMIUM, VIEWER
 

@@ -11,13 +11,14 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
 from engines.api import Avatar
+from lipcast.testing import FakeAvatar, FakeClock, FakeEngine, FakeExecutor, settle
 from streamer.config import Config, EngineConfig
 from streamer.metrics import Metrics
 from streamer.output.broadcast import Broadcast, Encoders
 from streamer.scheduling.engine_worker import Worker
 from streamer.scheduling.worker_pool import WorkerPool
 from streamer.session.session import Session
-from tests.fakes import FakeAvatar, FakeClock, FakeEngine, FakeExecutor, FakeReceiver, Sent, settle
+from tests.fakes import FakeReceiver, Sent
 from tests.sounds import Samples, opus_packets, opus_sound
 
 FRAME_S = 0.04

@@ -10,9 +10,9 @@ import pytest
 
 from engines.loader import Presenters
 from engines.speech.loader import load_lip_encoder
+from lipcast.testing import FakeEngine
 from streamer.audio.synthetic_speech import synthetic_speech
 from streamer.wiring import WARM_UP_FRAMES, Runtime, say_if_slow, warm_up
-from tests.fakes import FakeEngine
 from tests.streamer.server_harness import AVATAR
 
 

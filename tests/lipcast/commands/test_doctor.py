@@ -12,9 +12,9 @@ from lipcast.commands.doctor import machine, network, performance
 from lipcast.commands.doctor.examine import examine
 from lipcast.commands.doctor.finding import Finding, State, body, error, good, is_well, missing, text, warning
 from lipcast.commands.doctor.performance import Cost
+from lipcast.testing import FakeAvatar, FakeEngine
 from streamer.config import Config, EngineConfig, ServerConfig
 from tests.engines.face import tiny_avatar
-from tests.fakes import FakeAvatar, FakeEngine
 
 QUICK = Config(engine=EngineConfig("warp"))
 FOUND = [

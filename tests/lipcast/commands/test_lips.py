@@ -16,9 +16,9 @@ from engines.speech.lips import motions
 from engines.speech.loader import load_lip_encoder
 from lipcast.commands.errors import CommandError
 from lipcast.commands.lips import STDOUT, lips, write_lips
+from lipcast.testing import FakeClock
 from streamer.audio.resample import Resampler
 from streamer.config import Config
-from tests.fakes import FakeClock
 from tests.lipcast.commands.recordings import write
 from tests.sounds import RATE, Samples, silence, voice
 

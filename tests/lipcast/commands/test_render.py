@@ -17,9 +17,9 @@ from lipcast.commands.audio_file import open_audio
 from lipcast.commands.errors import CommandError
 from lipcast.commands.files import whole_file
 from lipcast.commands.render import RenderInputs, RenderJob, Report, film, render
+from lipcast.testing import FakeAvatar, FakeClock, FakeEngine
 from streamer.config import Config, EngineConfig
 from tests.engines.face import tiny_avatar
-from tests.fakes import FakeAvatar, FakeClock, FakeEngine
 from tests.lipcast.commands.recordings import click, onset, pictures_of, sound_of, write
 from tests.sounds import silence, tone, voice
 

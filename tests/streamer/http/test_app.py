@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 from engines.face.avatar import FaceAvatar
 from engines.loader import Presenters
+from lipcast.testing import FakeClock, settle
 from streamer.config import Config, ServerConfig, WebRtcConfig
 from streamer.http.app import new_encoders
 from streamer.http.requests import MAX_BODY
 from streamer.http.security_headers import HEADERS
 from streamer.threads import processors, thread_pool
 from streamer.wiring import Runtime
-from tests.fakes import FakeClock, settle
 from tests.streamer.server_harness import AVATAR, ServerHarness
 from tests.streamer.webrtc.call import until
 from tests.streamer.webrtc.offers import CHROMIUM, VIEWER

@@ -32,7 +32,7 @@ from streamer.http.serving import serve_until_stopped
 from streamer.server.sessions import Sessions
 from streamer.scheduling.engine_worker import Worker
 from streamer.wiring import Runtime
-from tests.fakes import FakeEngine
+from lipcast.testing import FakeEngine
 
 fault, port, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
 engine = FakeEngine()

@@ -8,9 +8,10 @@ from concurrent.futures import Executor
 import numpy as np
 import pytest
 
+from lipcast.testing import FakeClock, FakeExecutor, settle
 from streamer.config import AudioConfig, VideoConfig
 from streamer.output.broadcast import KEY_FRAME_PAUSE, Broadcast, Encoders, Picture
-from tests.fakes import FakeClock, FakeExecutor, FakeReceiver, settle
+from tests.fakes import FakeReceiver
 from tests.sounds import level_db, opus_sound, voice
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from engines.api import Chunk, Frame, Step, Stream
+from lipcast.testing import FakeAvatar, FakeClock, FakeEngine, FakeExecutor, FakeStream, settle
 from streamer.scheduling.engine_worker import HUNG_S, EngineHung, Worker
-from tests.fakes import FakeAvatar, FakeClock, FakeEngine, FakeExecutor, FakeStream, settle
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from engines.api import Chunk, Frame
+from lipcast.testing import FakeAvatar, FakeClock, FakeEngine, FakeExecutor, FakeStream, settle
 from streamer.scheduling.engine_worker import HUNG_S, EngineHung, Worker
 from streamer.scheduling.worker_pool import WorkerPool
-from tests.fakes import FakeAvatar, FakeClock, FakeEngine, FakeExecutor, FakeStream, settle
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 

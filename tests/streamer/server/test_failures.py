@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from lipcast.testing import FakeExecutor, settle
 from streamer.config import Config, EngineConfig
 from streamer.scheduling.engine_worker import HUNG_S
-from tests.fakes import FakeExecutor, settle
 from tests.streamer.server_harness import ServerHarness
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]

@@ -7,9 +7,9 @@ import dataclasses
 
 import pytest
 
+from lipcast.testing import FakeEngine
 from streamer.config import Config, EngineConfig
 from streamer.session.session import GRACE_S, MAX_DRAWING
-from tests.fakes import FakeEngine
 from tests.sounds import silence, tone, voice
 from tests.streamer.session_harness import AUDIO_RATE, FRAME_S, QUICK, VIDEO_RATE, SessionHarness, frame_of
 

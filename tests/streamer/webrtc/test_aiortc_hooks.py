@@ -11,6 +11,7 @@ from aioice import Candidate, stun
 from aioice.ice import Connection, StunProtocol
 from aiortc.rtp import AnyRtcpPacket, RtcpByePacket, RtcpSenderInfo, RtcpSrPacket
 
+from lipcast.testing import FakeClock
 from streamer.clock import MediaClock
 from streamer.webrtc.aiortc_hooks import (
     MAX_QUEUED_DATAGRAMS,
@@ -21,7 +22,6 @@ from streamer.webrtc.aiortc_hooks import (
     guard_datagrams,
     looks_like_stun,
 )
-from tests.fakes import FakeClock
 
 pytestmark = pytest.mark.anyio
 
