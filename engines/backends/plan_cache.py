@@ -10,8 +10,6 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -22,6 +20,7 @@ from engines.backends.api import GraphError
 from engines.backends.cuda import Device
 from engines.backends.hashing import hash_of, hash_of_file
 from engines.errors import FileRefused
+from engines.files import whole_file
 
 FORMAT = 2  # of the JSON file
 RULES = 1  # of precision.py: goes up whenever they give another graph for the same file, and old plans are not found
@@ -135,14 +134,16 @@ class PlanCache:
     def store(self, key: PlanKey, content: bytes, parity: dict[str, Any]) -> Path:
         """Write the plan and what is known of it. Whoever reads meanwhile finds the old one, none, or the new one."""
         self.sidecar(key).unlink(missing_ok=True)
-        _write(self.plan(key), content)
+        with whole_file(self.plan(key)) as fresh:
+            fresh.write_bytes(content)
         note = {
             "format": FORMAT,
             "key": asdict(key),
             "plan": {"bytes": len(content), "hash": hash_of(content)},
             "parity": parity,
         }
-        _write(self.sidecar(key), json.dumps(note, indent=2).encode() + b"\n")
+        with whole_file(self.sidecar(key)) as fresh:
+            fresh.write_bytes(json.dumps(note, indent=2).encode() + b"\n")
         return self.plan(key)
 
     @contextmanager
@@ -193,19 +194,6 @@ def content_hash(path: Path, *beside: Path) -> str:
         except OSError as error:
             raise GraphError(f"{part}: expected a file of a graph, found none that can be read: {error}") from error
     return total.hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """All of it or nothing: a reader never sees a half."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
 
 
 def _differences(wanted: dict[str, Any], found: Any) -> tuple[str, str]:

@@ -7,7 +7,6 @@ preview.jpg; everything is checked once, here, so that nobody after has to.
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from safetensors.numpy import load_file, save_file
 
 from engines.face.errors import AvatarError
 from engines.face.tensors import FaceTensors, check_crops, check_tensors
+from engines.files import whole_folder
 
 FORMAT = 1
 MANIFEST, LOOP, FACE, PREVIEW = "avatar.json", "loop.mp4", "face.safetensors", "preview.jpg"
@@ -93,20 +93,13 @@ def save_avatar(folder: Path, manifest: Manifest, face: dict[str, NDArray[Any]],
     Raises:
         AvatarError: the parts do not make an avatar that load_avatar would read.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Beside the target, so that the rename stays inside one file system and is atomic.
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
-        fresh, old = Path(scratch) / "new", Path(scratch) / "old"
-        fresh.mkdir()
+    with whole_folder(folder) as fresh:
         fields = asdict(manifest)
         (fresh / MANIFEST).write_text(json.dumps(fields, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         (fresh / LOOP).write_bytes(loop)
         (fresh / PREVIEW).write_bytes(preview)
         save_file({name: np.array(tensor, order="C") for name, tensor in face.items()}, fresh / FACE)
         load_avatar(fresh)
-        if folder.exists():
-            folder.rename(old)
-        fresh.rename(folder)
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -1,12 +1,12 @@
-"""Output files that are whole or not there at all. Knows nothing of what is written."""
+"""Output files of the commands. Knows nothing of what is written."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from engines import files
 from lipcast.commands.errors import CommandError
 
 
@@ -19,22 +19,19 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     if path.is_dir():
         raise CommandError(f"{path}: is a folder; give the name of a file in it")
-    try:
-        # In the same folder, so that the rename stays inside one file system and is atomic.
-        scratch = tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent)
-    except OSError as error:
-        fix = "give a folder that exists and may be written to"
-        raise CommandError(f"{path}: cannot be written ({error.strerror}); {fix}") from error
-    with scratch as folder:
-        fresh = Path(folder) / path.name
+    with ExitStack() as stack:
+        try:
+            fresh = stack.enter_context(files.whole_file(path))
+        except OSError as error:
+            fix = "give a folder that exists and may be written to"
+            raise CommandError(f"{path}: cannot be written ({error.strerror}); {fix}") from error
         yield fresh
-        fresh.replace(path)
 
 
 def expect_free(path: Path, force: bool) -> None:
     """
     Raises:
-        CommandError: there is a file already, and nobody said that it may go.
+        CommandError: there is a file already, and it may not be overwritten.
     """
     if path.exists() and not force:
         raise CommandError(f"{path}: exists already; give another name, or --force to overwrite it")

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -29,6 +27,7 @@ from engines.diffusion.sd15.bank import SHAPE, Bank, grid, motion_at
 from engines.diffusion.sd15.model import Sd15Model
 from engines.face.avatar import FaceAvatar
 from engines.face.structurist import StructureFrames
+from engines.files import whole_file
 from engines.motion import LipMotion
 
 LOGGER = logging.getLogger(__name__)
@@ -197,7 +196,5 @@ def save(path: Path, key: str, precomputed: Precomputed) -> None:
     """Whole or not at all: a reader finds the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {field.name: np.array(getattr(precomputed, field.name), order="C") for field in fields(Precomputed)}
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as scratch:
-        fresh = Path(scratch) / path.name
+    with whole_file(path) as fresh:
         save_file(tensors, fresh, {"format": str(FORMAT), "key": key})
-        os.replace(fresh, path)

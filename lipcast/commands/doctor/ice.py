@@ -47,12 +47,12 @@ def reached(url: str, patience_s: float = PATIENCE_S) -> Finding:
 
 
 def parse(url: str) -> Server | None:
-    words = URL.fullmatch(url)
-    if words is None:
+    match = URL.fullmatch(url)
+    if match is None:
         return None
-    scheme = words["scheme"]
-    datagrams = not scheme.endswith("s") and words["by"] != "tcp"
-    return Server(words["host"].strip("[]"), int(words["port"] or PORTS[scheme]), datagrams)
+    scheme = match["scheme"]
+    datagrams = not scheme.endswith("s") and match["by"] != "tcp"
+    return Server(match["host"].strip("[]"), int(match["port"] or PORTS[scheme]), datagrams)
 
 
 def connect(server: Server, patience_s: float) -> str:

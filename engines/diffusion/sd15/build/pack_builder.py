@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from engines.backends.onnxruntime import open_onnx
 from engines.backends.parity import Parity, expect_parity, random_probes
 from engines.backends.pytorch import open_torch
 from engines.diffusion.pack import PackError, file_hash
+from engines.files import whole_folder
 from engines.diffusion.sd15.build.choice import Choice, Wish, choose
 from engines.diffusion.sd15.errors import WeightsRefused
 from engines.diffusion.sd15.build.export import export_graph, save_weights
@@ -131,18 +131,11 @@ def build_pack(order: BuildOrder, say: Say) -> Path:
     sources = list_sources(choice, say)
     face = None if order.face is None else load_face(order.face)
     network, model = read_network(choice, order.settings.values(choice.kind), face, say)
-    order.folder.parent.mkdir(parents=True, exist_ok=True)
-    # Beside the target, so that the rename stays inside one file system and is atomic.
-    with tempfile.TemporaryDirectory(prefix=f".{order.folder.name}-", dir=order.folder.parent) as scratch:
-        fresh, old = Path(scratch) / "new", Path(scratch) / "old"
-        fresh.mkdir()
+    with whole_folder(order.folder) as fresh:
         write_graphs(fresh, network, model, order.threads, say)
         (fresh / CARD).write_text(card(model, sources), encoding="utf-8")
         write_manifest(fresh, order.folder.name, model, sources)
         read_manifest(fresh)
-        if order.folder.exists():
-            order.folder.rename(old)
-        fresh.rename(order.folder)
     return order.folder
 
 
