@@ -8,10 +8,10 @@ gets: microphone and received sound are measured in the page's audio graph, pict
 
 What is measured
   mic → lips      a vowel begins at the microphone → a picture with visibly opened lips is shown
-  mic → sound     the same vowel is heard
-  mic → picture   a moment of sound at the microphone → the picture that belongs to it (every frame, no response of
+  mic → audio     the same vowel is heard
+  mic → frame     a moment of sound at the microphone → the picture that belongs to it (every frame, no response of
                   the lips in it)
-  A/V offset      mic → picture less mic → sound; positive: the picture is later than its sound
+  A/V offset      mic → frame less mic → audio; positive: the picture is later than its sound
   interrupt       a request to stop → lips closed and sound gone at the viewer
 With --browser the instruments are first calibrated on a connection of the browser with itself.
 """
@@ -233,8 +233,8 @@ def table(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [
         ("what (p50 / p95)", "measured", "bar"),
         ("mic → lips", spread("mic_to_lips_ms"), "p95 ≤ 250 ms"),
-        ("mic → sound", spread("mic_to_sound_ms"), ""),
-        ("mic → picture", spread("mic_to_picture_ms"), ""),
+        ("mic → audio", spread("mic_to_sound_ms"), ""),
+        ("mic → frame", spread("mic_to_picture_ms"), ""),
         ("A/V offset, absolute", spread("av_offset_ms"), "p95 ≤ 40 ms"),
         ("join → first frame", f"{result['join_to_first_frame_ms']} ms", "≤ 500 ms"),
         ("interrupt → closed, silent", spread("interrupt_ms"), "≤ 150 ms"),
@@ -265,7 +265,7 @@ def after_burst(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     found = result["sound_after_burst_ms"]
     if found is None:
         return []
-    return [("mic → sound 5 s after a burst", f"{found['before']} → {found['after']} ms", "within 20 ms")]
+    return [("mic → audio 5 s after a burst", f"{found['before']} → {found['after']} ms", "within 20 ms")]
 
 
 if __name__ == "__main__":

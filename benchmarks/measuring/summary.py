@@ -96,7 +96,7 @@ def minute_by_minute(
 
 
 def recovery(burst: float | None, events: list[float], answers: list[float | None]) -> dict[str, float] | None:
-    """mic → sound before a burst of loss, and from 5 s after it on."""
+    """mic → audio before a burst of loss, and from 5 s after it on."""
     if burst is None:
         return None
     pairs = [(event, answer) for event, answer in zip(events, answers, strict=True) if answer is not None]

@@ -168,6 +168,8 @@ def _resampled(path: Path, container: InputContainer, tally: _Tally) -> Iterator
     if not container.streams.audio:
         raise CommandError(f"{path}: the file has no audio track; give {KINDS}")
     stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        raise CommandError(f"{path}: cannot be read as audio (of a codec that is not known); give {KINDS}")
     layout = "mono" if stream.codec_context.layout.nb_channels == 1 else "stereo"
     to_48_khz: _To48kHz | None = None
     heard = 0.0

@@ -202,3 +202,15 @@ def test_a_file_of_which_nothing_can_be_decoded_is_refused(tmp_path: Path) -> No
     path.write_bytes(data)
     with pytest.raises(CommandError, match=r"a\.m4a: cannot be read as audio \(none of its \d+ packets .*\); give an"):
         open_audio(path)
+
+
+def test_a_codec_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", tone(0.1))
+    data = bytearray(path.read_bytes())
+    tag = data.index(b"fmt ") + 8  # the format's number, after the chunk's name and size
+    data[tag : tag + 2] = b"\x99\x99"
+    path.write_bytes(data)
+    with pytest.raises(
+        CommandError, match=r"a\.wav: cannot be read as audio \(of a codec that is not known\); give an"
+    ):
+        open_audio(path)
