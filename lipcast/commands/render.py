@@ -16,8 +16,8 @@ from engines.api import Avatar, Chunk, Engine, Frame, Step
 from lipcast.commands.audio_file import AudioFile, Samples, chunks_of, open_audio, piece_size, until_drawn
 from lipcast.commands.errors import CommandError
 from lipcast.commands.files import expect_free, whole_file
-from lipcast.commands.movie import Movie
 from lipcast.commands.progress import Progress
+from lipcast.commands.video_file import VideoFile
 from streamer.config import Config, EngineConfig
 from streamer.wiring import load_engine_of, presenters_of
 
@@ -135,7 +135,7 @@ def render(job: RenderJob, config: Config, log: TextIO, clock: Clock) -> Report:
     log.writelines(f"{line}\n" for line in audio.warnings())
     started = clock()
     with whole_file(job.out) as fresh:
-        engine_s = film(RenderInputs(engine, avatar, audio, config.audio.vad_aggressiveness), fresh, log, clock)
+        engine_s = write_video(RenderInputs(engine, avatar, audio, config.audio.vad_aggressiveness), fresh, log, clock)
     report = Report(
         engine=config.engine.name,
         avatar=avatar.name,
@@ -162,27 +162,27 @@ def load_engine_and_avatar(config: EngineConfig, presenter: str) -> tuple[Engine
     return engine, presenters.load(presenter or config.presenter or next(iter(presenters.all)))
 
 
-def film(inputs: RenderInputs, path: Path, log: TextIO, clock: Clock) -> list[float]:
+def write_video(inputs: RenderInputs, path: Path, log: TextIO, clock: Clock) -> list[float]:
     """Write the video to `path`; the seconds that the engine took for each frame."""
     size, frame_rate = inputs.piece_size, inputs.engine.timing.frame_rate
     engine_s = []
     with (
-        Movie(path, (inputs.avatar.width, inputs.avatar.height), frame_rate, inputs.audio.channels) as movie,
+        VideoFile(path, (inputs.avatar.width, inputs.avatar.height), frame_rate, inputs.audio.channels) as video,
         Progress(inputs.frames, frame_rate, log, clock) as progress,
     ):
-        movie.describe(inputs.audio.path.stem, NOTICE)
-        pieces = recorded(inputs.audio.pieces(size), movie)
+        video.describe(inputs.audio.path.stem, NOTICE)
+        pieces = recorded(inputs.audio.pieces(size), video)
         for frame, seconds in drawn(inputs, chunks_of(pieces, size, inputs.vad_aggressiveness), clock):
-            movie.frame(frame.rgb)
+            video.frame(frame.rgb)
             engine_s.append(seconds)
             progress.show(len(engine_s))
     return engine_s
 
 
-def recorded(pieces: Iterable[Samples], movie: Movie) -> Iterator[Samples]:
-    """The pieces, each written to the movie as it passes."""
+def recorded(pieces: Iterable[Samples], video: VideoFile) -> Iterator[Samples]:
+    """The pieces, each written to the video as it passes."""
     for piece in pieces:
-        movie.audio(piece)
+        video.audio(piece)
         yield piece
 
 

@@ -16,7 +16,7 @@ from engines.loader import UnknownEngine, UnknownPresenter
 from lipcast.commands.audio_file import open_audio
 from lipcast.commands.errors import CommandError
 from lipcast.commands.files import whole_file
-from lipcast.commands.render import RenderInputs, RenderJob, Report, film, render
+from lipcast.commands.render import RenderInputs, RenderJob, Report, render, write_video
 from lipcast.testing import FakeAvatar, FakeClock, FakeEngine
 from streamer.config import Config, EngineConfig
 from tests.engines.face import tiny_avatar
@@ -43,7 +43,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 def played(folder: Path, engine: FakeEngine, audio: Path) -> Path:
     out = folder / "talk.mp4"
-    film(RenderInputs(engine, FakeAvatar(), open_audio(audio), 2), out, io.StringIO(), FakeClock().now)
+    write_video(RenderInputs(engine, FakeAvatar(), open_audio(audio), 2), out, io.StringIO(), FakeClock().now)
     return out
 
 
@@ -162,11 +162,11 @@ def test_an_output_that_cannot_be_is_refused(tmp_path: Path, config: Config, out
 def test_stopping_leaves_no_part_of_a_file(tmp_path: Path) -> None:
     inputs = RenderInputs(StoppingEngine(), FakeAvatar(), open_audio(write(tmp_path / "a.wav", tone(1.0))), 2)
     with pytest.raises(KeyboardInterrupt), whole_file(tmp_path / "talk.mp4") as fresh:
-        film(inputs, fresh, io.StringIO(), FakeClock().now)
+        write_video(inputs, fresh, io.StringIO(), FakeClock().now)
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
 
 
 def test_pictures_of_odd_size_are_refused_in_words(tmp_path: Path) -> None:
     inputs = RenderInputs(FakeEngine(), FakeAvatar(width=63), open_audio(write(tmp_path / "a.wav", tone(0.1))), 2)
     with pytest.raises(CommandError, match=r"63×48 pixels: H\.264 needs an even width and height"):
-        film(inputs, tmp_path / "talk.mp4", io.StringIO(), FakeClock().now)
+        write_video(inputs, tmp_path / "talk.mp4", io.StringIO(), FakeClock().now)

@@ -27,7 +27,7 @@ BITRATES = {1: 128_000, 2: 192_000}  # bit/s of AAC by channels: transparent for
 LAYOUTS = {1: "mono", 2: "stereo"}
 
 
-class Movie:
+class VideoFile:
     """A context: the file is complete once it is left without an error.
 
     Raises:
