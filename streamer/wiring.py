@@ -43,8 +43,8 @@ log = logging.getLogger(__name__)
 FRAME_RATE = 25  # frames a second, of every engine
 FRAME_MS = 1000 // FRAME_RATE
 REFUSALS = (FileRefused, UnknownBackend, UnknownEngine, UnknownPresenter)  # whose messages say all
-WARM_UP_FRAMES = 20  # the first calls of a runtime are slow: nobody should wait for them
-FULL_PERCENT = 90  # of the later half's times: what a frame drawn in full takes, where at least two in ten are
+WARM_UP_FRAMES = 20  # the first calls of a runtime are slow: no session should wait for them
+FULL_PERCENT = 90  # percentile of the second half of the warm-up: at least 20 % of its frames run the network
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +102,7 @@ def load_runtime(config: Config) -> Runtime:
 
 
 def warm_up(runtime: Runtime, presenter: str, now: Callable[[], float]) -> float:
-    """Draw frames of somebody who talks, or no network would run; what one drawn in full takes, ms.
-
-    Many of the later half are still and cheap, so that is their 90th percentile.
-    """
+    """Warm up on synthetic speech (silence would skip the network). Returns the p90 frame time, ms."""
     engine = runtime.engine
     stream = engine.open(runtime.load_avatar(presenter))
     taken = []
@@ -117,10 +114,10 @@ def warm_up(runtime: Runtime, presenter: str, now: Callable[[], float]) -> float
 
 
 def say_if_slow(frame_ms: float) -> None:
-    """A runtime that works but cannot keep up must not be found out by those who watch."""
+    """Warn at start when the runtime is slower than real time."""
     if frame_ms > FRAME_MS:
         log.warning(
-            "too slow for live pictures: one takes up to %.0f ms to draw, and the next is due after %d; most will be"
+            "too slow for live video: a frame takes up to %.0f ms to draw, and the next is due after %d; most will be"
             " degraded. Packs for GPUs need --backend pytorch-cuda or tensorrt; --engine warp needs least",
             frame_ms,
             FRAME_MS,

@@ -1,4 +1,4 @@
-"""A made-up voice that moves every mouth: for warming up, and for measuring what talking costs."""
+"""A synthetic voice that moves every mouth: for warming up, and for measuring what talking costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks the configured STUN and TURN servers whether they are there; without any, asks nobody."""
+"""Checks that the configured STUN and TURN servers answer; contacts no other."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def bind(server: Server, patience_s: float) -> str:
     """A Binding request (RFC 8489, section 14.1): the cheapest question; TURN servers answer it too.
 
     Raises:
-        OSError: nobody answered.
+        OSError: no answer came.
     """
     family, kind, protocol, _, address = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_DGRAM)[0]
     request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)

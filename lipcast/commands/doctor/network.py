@@ -1,4 +1,4 @@
-"""Examines ports, addresses and the page's right to the microphone. Asks nobody outside this machine."""
+"""Examines ports, addresses and the page's right to the microphone. Contacts nothing outside this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The made-up voice: a sound without clicks at any frame rate."""
+"""The synthetic voice: a sound without clicks at any frame rate."""
 
 from __future__ import annotations
 
