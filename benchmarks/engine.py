@@ -242,21 +242,21 @@ def spoken(row: Laps) -> str:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(allow_abbrev=False, description="what does a frame cost?")
-    words.add_argument("--pack", type=Path, help="weights of the diffusion engine (default: those that ship)")
-    words.add_argument("--presenter", default="", help="default: the first by name")
-    words.add_argument("--threads", type=int, default=2, help="of the network")
-    words.add_argument("--frames", type=int, default=250)
-    words.add_argument("--json", type=Path)
-    words.add_argument("--device", choices=("cuda", "cpu"), help="Stable Diffusion's frame step: see benchmarks.steps")
-    options, rest = words.parse_known_args()
+    parser = argparse.ArgumentParser(allow_abbrev=False, description="what does a frame cost?")
+    parser.add_argument("--pack", type=Path, help="weights of the diffusion engine (default: those that ship)")
+    parser.add_argument("--presenter", default="", help="default: the first by name")
+    parser.add_argument("--threads", type=int, default=2, help="of the network")
+    parser.add_argument("--frames", type=int, default=250)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--device", choices=("cuda", "cpu"), help="Stable Diffusion's frame step: see benchmarks.steps")
+    options, rest = parser.parse_known_args()
     if options.device is not None:
         from benchmarks import steps  # late: torch takes seconds to import
 
         steps.run(steps.words().parse_args())
         return
     if rest:
-        words.error(f"unrecognized arguments: {' '.join(rest)}")
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     cv2.setNumThreads(1)
     result = measure(options.pack, options.presenter, options.threads, options.frames)
     publish(result | surroundings(), table(result), options.json)

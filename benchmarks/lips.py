@@ -247,10 +247,10 @@ def table(results: Results) -> list[tuple[str, str, str]]:
     rows = []
     for name, value in results.items():
         if isinstance(value, dict):
-            said = "  ".join(f"{key}: {v:.3f}" for key, v in value.items())
+            text = "  ".join(f"{key}: {v:.3f}" for key, v in value.items())
         else:
-            said = f"{value:.3f}" if isinstance(value, float) else str(value)
-        rows.append((name, said, BARS.get(name, "")))
+            text = f"{value:.3f}" if isinstance(value, float) else str(value)
+        rows.append((name, text, BARS.get(name, "")))
     return rows
 
 

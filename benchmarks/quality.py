@@ -212,21 +212,21 @@ def network_of(folder: Path | None) -> tuple[Network | None, Pack | None]:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         allow_abbrev=False, description="how like the truth are the pictures, and how calm?"
     )
-    words.add_argument(
+    parser.add_argument(
         "--facekit", type=Path, default=Path("../shared/ict_facekit"), help="the ICT face model's folder"
     )
-    words.add_argument("--pack", type=Path, help="weights of the diffusion engine (default: those that ship)")
-    words.add_argument("--engine", action="append", default=[], help="measure these only; may be given again")
-    words.add_argument("--identities", type=int, default=8)
-    words.add_argument("--frames", type=int, default=75, help="of a sentence")
-    words.add_argument("--clips", type=Path, help="keep rendered truth in this folder for the next time")
-    words.add_argument("--json", type=Path)
-    words.add_argument("--sheet", type=Path, help="write pictures side by side, PNG")
-    words.add_argument("--video", type=Path, help="write clips side by side, MP4")
-    options = words.parse_args()
+    parser.add_argument("--pack", type=Path, help="weights of the diffusion engine (default: those that ship)")
+    parser.add_argument("--engine", action="append", default=[], help="measure these only; may be given again")
+    parser.add_argument("--identities", type=int, default=8)
+    parser.add_argument("--frames", type=int, default=75, help="of a sentence")
+    parser.add_argument("--clips", type=Path, help="keep rendered truth in this folder for the next time")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--sheet", type=Path, help="write pictures side by side, PNG")
+    parser.add_argument("--video", type=Path, help="write clips side by side, MP4")
+    options = parser.parse_args()
     cv2.setNumThreads(1)
     network, pack = network_of(options.pack)
     unknown = sorted(set(options.engine) - set(painters(network)))

@@ -202,12 +202,12 @@ def more_sessions(many: Result) -> list[str]:
     """What becomes of more sessions than there is time for, if so many were tried."""
     rows, seconds = many["together"], many["seconds"]
     rows = [row for row in rows if row["sessions"] > calm_sessions(rows, seconds)["sessions"]]
-    said = ", ".join(
+    listed = ", ".join(
         f"{row['sessions']}: {row['fps_least']:.1f} frames a second, {row['late_frames']} late, "
         f"{100 * row['degraded_frames'] / (25 * seconds * row['sessions']):.0f} % degraded"
         for row in rows
     )
-    return [f"more sessions of diffusion take turns in full frames: {said}"] if said else []
+    return [f"more sessions of diffusion take turns in full frames: {listed}"] if listed else []
 
 
 SPEAKERS = {  # the speakers of benchmarks.lips, and the prefix of their results

@@ -176,14 +176,14 @@ def _psnr(squares: Floats, weight: NDArray[np.uint8]) -> float:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(allow_abbrev=False, description="how true is the Structurist?")
-    words.add_argument(
+    parser = argparse.ArgumentParser(allow_abbrev=False, description="how true is the Structurist?")
+    parser.add_argument(
         "--facekit", type=Path, default=Path("../shared/ict_facekit"), help="the ICT face model's folder"
     )
-    words.add_argument("--identities", type=int, default=12)
-    words.add_argument("--seed", type=int, default=2026)
-    words.add_argument("--json", type=Path)
-    options = words.parse_args()
+    parser.add_argument("--identities", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=2026)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
     cv2.setNumThreads(1)
     result = measure(build_region(load_facekit(options.facekit)), options.identities, options.seed)
     result |= surroundings()

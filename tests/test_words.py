@@ -44,6 +44,7 @@ NAMES = {
     "Kept|owner_of": "DeviceConstants, base_array",
     "OFTENER|FULLER|RESTS": "VISEME_PRIOR_RATIO, PUCKER_GAIN, SILENCE_FULL",
     "Order|add_engine_words": "RenderJob, add_engine_arguments",
+    r"words\.(?:add_argument|parse_args|add_subparsers)|words = argparse": "parser",
     "House|Crowd|Visitors": "ServerHarness, LoadSimulation, BrowserUsers",
 }
 # Where a word means what the field means by it, or is somebody else's: file → patterns' keys.

@@ -90,8 +90,8 @@ def probe(path: Path, batch: int, threads: int) -> None:
     if child.returncode < 0:
         raise GraphError(f"{path}: OpenVINO breaks on this processor by signal {-child.returncode}: {FIX}")
     if child.returncode > 0:
-        said = child.stderr.strip().splitlines() or ["nothing was said"]
-        raise GraphError(f"{path}: OpenVINO does not run it: {said[-1]}: {FIX}")
+        errors = child.stderr.strip().splitlines() or ["no message"]
+        raise GraphError(f"{path}: OpenVINO does not run it: {errors[-1]}: {FIX}")
 
 
 def compile_openvino(path: Path, like: Graph, threads: int) -> OpenvinoGraph:

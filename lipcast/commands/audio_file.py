@@ -195,12 +195,12 @@ def _frames(container: InputContainer, stream: AudioStream, tally: _Tally) -> It
     """
     last: AudioFrame | None = None
     for packet in _packets(container, stream, tally):
-        tally.packets += 1
+        tally.packets += packet.size > 0  # the last one is empty: it has the decoder give what it still holds
         try:
             frames = stream.decode(packet)
         except av.FFmpegError as error:
             tally.note(error)
-            if last is not None and not bytes(packet).startswith(TAGS):
+            if last is not None and packet.size and not bytes(packet).startswith(TAGS):
                 yield _silent(last)
             continue
         for frame in frames:

@@ -35,11 +35,11 @@ FILE = "mouth.safetensors"
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(allow_abbrev=False, description=__doc__.splitlines()[0] if __doc__ else None)
-    words.add_argument("--facekit", type=Path, required=True, help="the folder of the ICT face model")
-    words.add_argument("--samples", type=int, default=64, help="paths a pixel of the teeth's pictures")
-    words.add_argument("--out", type=Path, default=OUT)
-    options = words.parse_args()
+    parser = argparse.ArgumentParser(allow_abbrev=False, description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--facekit", type=Path, required=True, help="the folder of the ICT face model")
+    parser.add_argument("--samples", type=int, default=64, help="paths a pixel of the teeth's pictures")
+    parser.add_argument("--out", type=Path, default=OUT)
+    options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     head = HeadModel(load_facekit(options.facekit))
     mesh = build_mouth_mesh(head.kit)

@@ -238,14 +238,14 @@ def sha256(path: Path) -> str:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    words.add_argument("--out", type=Path, required=True, metavar="FOLDER")
-    words.add_argument("--mirror", default=HUB, metavar="URL", help=f"where the files are (default {HUB})")
-    words.add_argument("--adapter", choices=("plus", "plain"), action="append", help="may be said twice (default plus)")
-    words.add_argument("--hashes", type=Path, metavar="FILE", help="a hashes.json that the files must agree with")
-    options = words.parse_args()
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--mirror", default=HUB, metavar="URL", help=f"where the files are (default {HUB})")
+    parser.add_argument("--adapter", choices=("plus", "plain"), action="append", help="once or twice (default plus)")
+    parser.add_argument("--hashes", type=Path, metavar="FILE", help="a hashes.json that the files must agree with")
+    options = parser.parse_args()
     try:
         known = _read_hashes(options.hashes) if options.hashes else {}
         wanted = standard(tuple(options.adapter or ["plus"]))

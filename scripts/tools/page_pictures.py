@@ -66,12 +66,12 @@ SHOTS = (
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(allow_abbrev=False, description=__doc__)
-    words.add_argument(
+    parser = argparse.ArgumentParser(allow_abbrev=False, description=__doc__)
+    parser.add_argument(
         "--microphone", type=Path, required=True, metavar="FILE.wav", help="speech, 48 kHz, mono, 16 bit"
     )
-    words.add_argument("--out", type=Path, default=OUT, metavar="FOLDER", help=f"(default: {OUT.name})")
-    options = words.parse_args()
+    parser.add_argument("--out", type=Path, default=OUT, metavar="FOLDER", help=f"(default: {OUT.name})")
+    options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     box = mouth_box(load_avatar(min(path.parent for path in SHIPPED.glob("*/avatar.json"))))
     arguments = [*FLAGS, f"--use-file-for-fake-audio-capture={options.microphone.resolve()}"]

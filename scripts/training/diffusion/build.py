@@ -34,19 +34,19 @@ def stages(options: argparse.Namespace) -> list[list[str]]:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    words.add_argument("folder", type=Path, help="for mouths and checkpoints: 6 GB")
-    words.add_argument("--facekit", type=Path, required=True, help="the folder of the ICT face model")
-    words.add_argument("--pack", type=Path, help="the pack's folder, instead of FOLDER/pack")
-    words.add_argument("--version", default="1", help="of the pack")
-    words.add_argument("--samples", type=int, default=SAMPLES)
-    words.add_argument("--longer", type=float, default=1.0, help="times the usual number of steps")
-    words.add_argument("--half", action="store_true", help="compute in bfloat16")
-    words.add_argument("--threads", type=int, default=2)
-    words.add_argument("--device", default="cpu")
-    options = words.parse_args()
+    parser.add_argument("folder", type=Path, help="for mouths and checkpoints: 6 GB")
+    parser.add_argument("--facekit", type=Path, required=True, help="the folder of the ICT face model")
+    parser.add_argument("--pack", type=Path, help="the pack's folder, instead of FOLDER/pack")
+    parser.add_argument("--version", default="1", help="of the pack")
+    parser.add_argument("--samples", type=int, default=SAMPLES)
+    parser.add_argument("--longer", type=float, default=1.0, help="times the usual number of steps")
+    parser.add_argument("--half", action="store_true", help="compute in bfloat16")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     run_stages(stages(options))
 

@@ -89,15 +89,15 @@ def lost_by_8_bits(folder: Path, mouths: MouthDataset) -> float:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    words.add_argument("--checkpoint", type=Path, required=True)
-    words.add_argument("--mouths", type=Path, required=True, help="the dataset whose test split the card speaks of")
-    words.add_argument("--out", type=Path, required=True, help="the pack's folder")
-    words.add_argument("--version", required=True)
-    words.add_argument("--steps", type=int, default=1, help="of sampling, fixed in the graph")
-    options = words.parse_args()
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--mouths", type=Path, required=True, help="the dataset whose test split the card speaks of")
+    parser.add_argument("--out", type=Path, required=True, help="the pack's folder")
+    parser.add_argument("--version", required=True)
+    parser.add_argument("--steps", type=int, default=1, help="of sampling, fixed in the graph")
+    options = parser.parse_args()
     torch.set_num_threads(2)
     model = Model(sampling=Sampling(steps=options.steps))
     try:

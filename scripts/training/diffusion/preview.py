@@ -42,16 +42,16 @@ def preview_sheet(network: FrameStep, mouths: MouthDataset, columns: int, seed: 
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    words.add_argument("--checkpoint", type=Path, required=True)
-    words.add_argument("--mouths", type=Path, required=True)
-    words.add_argument("--out", type=Path, required=True, help="a PNG file")
-    words.add_argument("--columns", type=int, default=8)
-    words.add_argument("--seed", type=int, default=1)
-    words.add_argument("--steps", type=int, default=1, help="of sampling")
-    options = words.parse_args()
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--mouths", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="a PNG file")
+    parser.add_argument("--columns", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=1, help="of sampling")
+    options = parser.parse_args()
     try:
         network = FrameStep(Model(sampling=Sampling(steps=options.steps))).eval()
         load_mean(network, options.checkpoint)

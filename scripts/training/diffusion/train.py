@@ -132,19 +132,19 @@ def _finish_autoencoder(run: Run, checkpoint: Path, mouths: MouthDataset, folder
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    words.add_argument("stage", choices=STAGES)
-    words.add_argument("--mouths", type=Path, required=True, help="a dataset of scripts.training.mouth_data.build")
-    words.add_argument("--out", type=Path, required=True, help="the folder of the checkpoints")
-    words.add_argument("--steps", type=int, help="in all, earlier runs included; instead of the stage's own")
-    words.add_argument("--batch", type=int, default=32)
-    words.add_argument("--rate", type=float, help="the highest learning rate, instead of the stage's own")
-    words.add_argument("--half", action="store_true", help="compute in bfloat16")
-    words.add_argument("--threads", type=int, default=2)
-    words.add_argument("--device", default="cpu")
-    options = words.parse_args()
+    parser.add_argument("stage", choices=STAGES)
+    parser.add_argument("--mouths", type=Path, required=True, help="a dataset of scripts.training.mouth_data.build")
+    parser.add_argument("--out", type=Path, required=True, help="the folder of the checkpoints")
+    parser.add_argument("--steps", type=int, help="in all, earlier runs included; instead of the stage's own")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rate", type=float, help="the highest learning rate, instead of the stage's own")
+    parser.add_argument("--half", action="store_true", help="compute in bfloat16")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
     torch.set_num_threads(options.threads)
     stage = STAGES[options.stage]
     schedule = TrainingSchedule(options.steps or stage.steps, options.batch, options.rate or stage.rate, options.half)

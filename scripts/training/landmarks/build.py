@@ -136,14 +136,14 @@ def export(model: LipMarks, path: Path) -> None:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         allow_abbrev=False, description="train what finds the lips' landmarks in a mouth's crop"
     )
-    words.add_argument("--dataset", type=Path, required=True, help="a folder of scripts.training.mouth_data.build")
-    words.add_argument("--epochs", type=int, default=24)
-    words.add_argument("--threads", type=int, default=1)
-    words.add_argument("--out", type=Path, default=MODEL)
-    options = words.parse_args()
+    parser.add_argument("--dataset", type=Path, required=True, help="a folder of scripts.training.mouth_data.build")
+    parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=MODEL)
+    options = parser.parse_args()
     torch.set_num_threads(options.threads)
     model = train(options.dataset, options.epochs)
     for split in ("val", "test"):

@@ -15,16 +15,16 @@ from pathlib import Path
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    words.add_argument("--facekit", type=Path, required=True, help="the folder of the ICT face model")
-    words.add_argument("--out", type=Path, required=True, help="the dataset's folder, made if need be")
-    words.add_argument("--samples", type=int, required=True)
-    words.add_argument("--seed", type=int, default=1)
-    words.add_argument("--size", type=int, default=128, help="pixels of a crop's side")
-    words.add_argument("--workers", type=int, default=2, help="processes")
-    options = words.parse_args()
+    parser.add_argument("--facekit", type=Path, required=True, help="the folder of the ICT face model")
+    parser.add_argument("--out", type=Path, required=True, help="the dataset's folder, made if need be")
+    parser.add_argument("--samples", type=int, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--size", type=int, default=128, help="pixels of a crop's side")
+    parser.add_argument("--workers", type=int, default=2, help="processes")
+    options = parser.parse_args()
     if find_spec("numba") is None:
         sys.exit("expected numba, which draws the mouths; install the extra: pip install -e '.[train]'")
     from scripts.training.mouth_data.generate import make

@@ -92,8 +92,8 @@ class Settings:
             # The FaceID form has the person in its queries; the others see the presenter's picture a little.
             "identity_scale": 0.0 if adapter == FACEID_PLUS else 0.3,
         }
-        said = {name: getattr(self, name) for name in own if getattr(self, name) is not None}
-        return {"mode": self.mode, "lip_scale": self.lip_scale, **own, **said}
+        overrides = {name: getattr(self, name) for name in own if getattr(self, name) is not None}
+        return {"mode": self.mode, "lip_scale": self.lip_scale, **own, **overrides}
 
 
 @dataclass(frozen=True, slots=True)
