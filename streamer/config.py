@@ -66,16 +66,11 @@ class WebRtcConfig:
     ice_servers: tuple[IceServer, ...] = ()  # none by default: no server of others is asked for anything
     allow_loopback_candidates: bool = True
     connect_timeout_s: float = 15.0
-    media_silence_timeout_s: float = 10.0  # no packet of the microphone for so long ends the session
+    idle_timeout_s: float = 120.0  # no audio from the client for so long, though it is connected, ends the session
 
     def __post_init__(self) -> None:
         expect(self.connect_timeout_s > 0, "webrtc.connect_timeout_s", self.connect_timeout_s, "more than 0")
-        expect(
-            self.media_silence_timeout_s > 0,
-            "webrtc.media_silence_timeout_s",
-            self.media_silence_timeout_s,
-            "more than 0",
-        )
+        expect(self.idle_timeout_s > 0, "webrtc.idle_timeout_s", self.idle_timeout_s, "more than 0")
         for server in self.ice_servers:
             expect(server.may_be_asked, "webrtc.ice_servers", server.urls, "username and credential with a TURN server")
 

@@ -26,17 +26,17 @@ class Metrics:
             "stage",
         )
         self.frames = self._counter("frames", "Frames sent.")
-        self.late_frames = self._counter("late_frames", "Frames not drawn in time: the picture before was held.")
+        self.late_frames = self._counter("late_frames", "Frames not drawn in time: the one before stayed.")
         self.degraded_frames = self._counter(
             "degraded_frames", "Frames drawn without the network, because a full one would have been late."
         )
         self.av_offset_seconds = self._histogram(
-            "av_offset_seconds", "How far apart a unit's sound and picture left the server.", OFFSET_BUCKETS_S
+            "av_offset_seconds", "How far apart a unit's audio and frame left the server.", OFFSET_BUCKETS_S
         )
         self.jitter_buffer_seconds = self._histogram(
-            "jitter_buffer_seconds", "Sound in hand after a frame was taken.", LATENCY_BUCKETS_S
+            "jitter_buffer_seconds", "Audio in hand after a frame was pulled.", LATENCY_BUCKETS_S
         )
-        self.concealed_seconds = self._counter("concealed_seconds", "Sound invented for sound that was missing.")
+        self.concealed_seconds = self._counter("concealed_seconds", "Audio concealed for audio that was lost.")
         self.tasks = self._gauge("tasks", "Tasks of the event loop, as /metrics is asked.")
         self.task_failures = self._counter("task_failures", "Tasks of the server that raised, by kind.", "kind")
         self.garbage_seconds = self._histogram(
@@ -56,3 +56,29 @@ class Metrics:
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(name, text, labels, namespace="lipcast", buckets=buckets, registry=self.registry)
+
+
+class SessionMetrics:
+    """Tells the server's metrics what happens in a session; see streamer.session.policy.Observer."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def stage(self, name: str, seconds: float) -> None:
+        self._metrics.stage_seconds.labels(name).observe(seconds)
+
+    def frame(self, late_s: float, degraded: bool) -> None:
+        self._metrics.frames.inc()
+        self._metrics.av_offset_seconds.observe(late_s)
+        if degraded:
+            self._metrics.degraded_frames.inc()
+
+    def first_frame(self, after_s: float) -> None:
+        self._metrics.join_seconds.observe(after_s)
+
+    def late_frame(self) -> None:
+        self._metrics.late_frames.inc()
+
+    def audio(self, buffered_s: float, concealed_s: float) -> None:
+        self._metrics.jitter_buffer_seconds.observe(buffered_s)
+        self._metrics.concealed_seconds.inc(concealed_s)

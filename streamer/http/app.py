@@ -213,9 +213,9 @@ def session_body(place: LiveSession) -> dict[str, Any]:
         "state": session.state,
         "muted": report.muted,
         "voiced": report.voiced,
-        "frames": session.frames,
-        "late_frames": session.late_frames,
-        "degraded_frames": session.degraded_frames,
+        "frames": session.counters.frames,
+        "late_frames": session.counters.late,
+        "degraded_frames": session.counters.degraded,
         "concealed_ms": round(report.concealed_s * 1000),
         "jitter_buffer_ms": round(report.buffered_s * 1000, 1),
         "server_ms": {
@@ -239,12 +239,12 @@ async def patch_session(request: Request) -> Response:
     sessions.find(session_id)
     muted = take(await read_json(request), "muted", bool)
     place = sessions.find(session_id)  # the session may have ended while the body came
-    await place.session.mute(muted)
+    place.session.mute(muted)
     return JSONResponse(session_body(place))
 
 
 async def interrupt_session(request: Request) -> Response:
-    await sessions_of(request).find(request.path_params["id"]).session.interrupt()
+    sessions_of(request).find(request.path_params["id"]).session.interrupt()
     return Response(status_code=204)
 
 

@@ -1,6 +1,8 @@
-"""Everybody who watches one session: each picture is encoded once per codec, each sound once, and sent to all.
+"""A session's sink for WebRTC viewers: each frame is encoded once per codec, the audio once, and sent to all.
 
-Knows no clock: the session says when to send.
+What an interruption leaves: audio that is encoded but not sent is replaced by silence. A frame that is encoded already
+is still sent at its due time, at most the margin later, since the frames after it are predicted from it; the next one
+shows a closed mouth.
 """
 
 from __future__ import annotations
@@ -14,16 +16,23 @@ from typing import Protocol, TypeVar, TypeVarTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.api import Frame
 from streamer.audio.concealment import Samples
 from streamer.audio.opus import SAMPLE_RATE, SAMPLES_PER_PACKET, OpusEncoder
+from streamer.clock import Clock
 from streamer.config import AudioConfig, VideoConfig
 from streamer.output.bitrate import BitrateGovernor
 from streamer.output.video_encoder import CLOCK_RATE, VideoEncoder
+from streamer.scheduling.quantile import LatencyQuantile
+from streamer.session.playout import Unit
+from streamer.session.sink import GRACE_S
 
 Arguments = TypeVarTuple("Arguments")
 T = TypeVar("T")
 
 SILENT_PACKET = b"\xf8\xff\xfe"  # 20 ms of digital silence: CELT, full band, mono (RFC 6716 section 3.1)
+PACKET_S = SAMPLES_PER_PACKET / SAMPLE_RATE
+LATE_AUDIO_S = 0.1  # later than this no receiver still waits for it
 KEY_FRAME_PAUSE = 5  # frames: requests that come faster are answered by one key frame
 
 
@@ -70,7 +79,9 @@ class Broadcast:
         video: VideoConfig,
         audio: AudioConfig,
         encoders: Encoders,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._size = size
         self._frame_rate = frame_rate
         self._executors = encoders
@@ -78,7 +89,10 @@ class Broadcast:
         self._sound_bitrate = audio.bitrate
         self._opus = OpusEncoder(audio.bitrate)
         self._encoders: dict[str, VideoEncoder] = {}
-        self._encoding = asyncio.Lock()  # pictures depend on those before them: one after the other
+        self._encoding = asyncio.Lock()  # frames depend on those before them: one after the other
+        self._sounding = asyncio.Lock()  # as the audio encoder has a memory
+        self._encoding_time = LatencyQuantile()
+        self._flushes = 0
         self._key_frame_wanted: set[str] = set()
         self._last_key_frame: dict[str, int] = {}
         self._new: set[str] = set()  # receivers that have not had their first key frame
@@ -97,7 +111,7 @@ class Broadcast:
         used = {receiver.video_mime_type for receiver in self.receivers.values()}
         self._encoders = {mime: encoder for mime, encoder in self._encoders.items() if mime in used}
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let go of the encoders, which hold threads and memory outside Python."""
         self.receivers.clear()
         self._encoders.clear()
@@ -113,32 +127,47 @@ class Broadcast:
     def flush(self) -> None:
         """Drop all sound on its way, also the 6.5 ms that the encoder holds back."""
         self._opus = OpusEncoder(self._sound_bitrate)
+        self._flushes += 1
         for receiver in self.receivers.values():
             receiver.flush()
 
-    async def encode_sound(self, sound: Samples) -> list[bytes]:
-        """One unit's sound as packets of 20 ms. Encoded even when nobody listens: the encoder has a memory."""
-        return await run(self._executors.sound, packets_of, self._opus, sound)
+    @property
+    def picture_s(self) -> float:
+        """See Sink."""
+        return self._encoding_time.p98(self._clock.now()) or 0.0
 
-    def send_sound(self, data: bytes, index: int, part: int) -> None:
+    async def sound(self, unit: Unit) -> None:
+        """Encode the unit's audio and send it from unit.due on. Encoded also when nobody listens: the encoder has a
+        memory. Where the encoder was stuck, audio that is LATE_AUDIO_S late is dropped, as a receiver would.
+        """
+        flushes = self._flushes
+        async with self._sounding:
+            if self._clock.now() > unit.due + LATE_AUDIO_S:
+                return
+            packets = await run(self._executors.sound, packets_of, self._opus, unit.audio)
+        for part, packet in enumerate(packets):
+            await self._clock.sleep_until(unit.due + part * PACKET_S)
+            self._send_sound(packet if flushes == self._flushes else SILENT_PACKET, unit.index, part)
+
+    def _send_sound(self, data: bytes, index: int, part: int) -> None:
         """The part-th packet of unit `index`."""
         pts = index * (SAMPLE_RATE // self._frame_rate) + part * SAMPLES_PER_PACKET
         for receiver in self.receivers.values():
             receiver.send_sound(data, pts)
 
-    async def encode_picture(
-        self, image: NDArray[np.uint8], index: int, in_time: Callable[[], bool]
-    ) -> list[Picture] | None:
-        """The picture in every codec that somebody uses; None if it is dropped.
-
-        in_time: asked when those before it are encoded: a picture may still be dropped then, and not later, since
-        those after it are predicted from it.
-        """
+    async def picture(self, unit: Unit, frame: Frame) -> bool:
+        """Encode the frame in every codec that somebody uses, and send it at unit.due. See Sink."""
+        flushes, handed_over_at = self._flushes, self._clock.now()
         async with self._encoding:
-            if not in_time():
-                return None
+            # A frame may still be dropped here and not later: those after it are predicted from it.
+            if flushes != self._flushes or self._clock.now() > unit.due + GRACE_S:
+                return False
             codecs = {receiver.video_mime_type for receiver in self.receivers.values()}
-            return [await self._encode_picture(mime_type, image, index) for mime_type in codecs]
+            pictures = [await self._encode_picture(mime_type, frame.rgb, unit.index) for mime_type in codecs]
+        self._encoding_time.note(self._clock.now(), self._clock.now() - handed_over_at)
+        await self._clock.sleep_until(unit.due)
+        self._send_pictures(pictures)
+        return bool(pictures)
 
     async def _encode_picture(self, mime_type: str, image: NDArray[np.uint8], index: int) -> Picture:
         encoder = self._encoders.get(mime_type)
@@ -160,7 +189,7 @@ class Broadcast:
         self._key_frame_wanted.discard(mime_type)
         return True
 
-    def send_pictures(self, pictures: list[Picture]) -> None:
+    def _send_pictures(self, pictures: list[Picture]) -> None:
         for picture in pictures:
             pts = picture.index * (CLOCK_RATE // self._frame_rate)
             for name, receiver in self.receivers.items():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from streamer.audio.rtp_input import RtpInput
+from streamer.output.broadcast import Broadcast
 from streamer.session.session import Session
 from streamer.webrtc.peer import Peer
 
@@ -25,6 +27,8 @@ class LiveSession:
     id: str
     watch_id: str
     session: Session
+    audio: RtpInput
+    broadcast: Broadcast
     peer: Peer
     viewers: dict[str, Viewer] = field(default_factory=dict)
     slot_released: asyncio.Event = field(default_factory=asyncio.Event)  # its place and its addresses are free

@@ -11,16 +11,18 @@ from collections.abc import Callable
 from functools import partial
 
 from engines.api import Avatar
-from streamer.clock import Clock
-from streamer.config import Config
+from streamer.audio.rtp_input import RtpInput
+from streamer.clock import Clock, MediaClock
+from streamer.config import AUTO_MARGIN_MS, Config
 from streamer.errors import Full, Gone, NotFound, NotReady
-from streamer.metrics import Metrics
+from streamer.metrics import Metrics, SessionMetrics
 from streamer.output.broadcast import Broadcast, Encoders
 from streamer.scheduling.engine_worker import EngineHung
 from streamer.scheduling.worker_pool import WorkerPool
 from streamer.server.live_session import LiveSession, Viewer
 from streamer.server.session_ids import Address, new_address, watched_at
 from streamer.server.tasks import ServerTasks
+from streamer.session.policy import Policy
 from streamer.session.session import Session
 from streamer.threads import shut_down
 from streamer.webrtc.peer import Peer, PeerEvents
@@ -143,30 +145,38 @@ class Sessions:
 
     async def _negotiate(self, offer: str, avatar: Avatar, address: Address) -> tuple[LiveSession, str]:
         config, frame_rate = self._config, self._pool.engine.timing.frame_rate
-        broadcast = Broadcast((avatar.width, avatar.height), frame_rate, config.video, config.audio, self._encoders)
-        session = Session(avatar, config, self._pool, broadcast, self._clock, self._metrics)
-        lost = partial(session.end, "connection-lost")
+        size = (avatar.width, avatar.height)
+        broadcast = Broadcast(size, frame_rate, config.video, config.audio, self._encoders, self._clock)
+        audio = RtpInput(config.audio)
+        session = Session(
+            self._pool, avatar, audio, broadcast, self._clock, policy_of(config), SessionMetrics(self._metrics)
+        )
         peer = self._connect(
-            session, "presenter", on_connected=session.connected, on_closed=lost, on_packet=session.hear
+            broadcast,
+            session.media,
+            "presenter",
+            on_connected=session.connected,
+            on_closed=partial(session.end, "connection-lost"),
+            on_packet=lambda timestamp, payload: audio.packet(timestamp, payload, self._clock.now()),
         )
         try:
             answer = await peer.answer(offer, with_microphone=True)
         except BaseException:
             await close(peer)
             raise
-        return LiveSession(address.id, address.watch_id, session, peer), answer
+        return LiveSession(address.id, address.watch_id, session, audio, broadcast, peer), answer
 
     def _connect(
         self,
-        session: Session,
+        broadcast: Broadcast,
+        media: MediaClock,
         name: str,
         *,
         on_connected: Callable[[], None],
         on_closed: Callable[[], None],
         on_packet: Callable[[int, bytes], None],
     ) -> Peer:
-        """A connection whose pictures come from `session`; `name` tells the session's receivers apart."""
-        broadcast = session.broadcast
+        """A connection that receives `broadcast`; `name` tells its receivers apart."""
 
         def connected() -> None:
             broadcast.add(name, peer)
@@ -175,7 +185,7 @@ class Sessions:
         peer = Peer(
             self._config.webrtc,
             self._clock,
-            session.media,
+            media,
             PeerEvents(
                 on_packet=on_packet,
                 on_connected=connected,
@@ -234,7 +244,7 @@ class Sessions:
             await close(place.peer)
             for removal in removals:
                 await removal
-            place.session.broadcast.close()
+            await place.broadcast.close()
         finally:
             place.closed.set()
             self._collect_garbage()
@@ -251,7 +261,8 @@ class Sessions:
             raise Full(f"{len(place.viewers)} people are watching; no more may", retry_after_s=RETRY_AFTER_S)
         viewer_id = secrets.token_urlsafe(16)
         peer = self._connect(
-            place.session,
+            place.broadcast,
+            place.session.media,
             viewer_id,
             on_connected=lambda: None,
             on_closed=lambda: void(self._lost(place, viewer_id)),
@@ -276,7 +287,7 @@ class Sessions:
     async def _expect(self, place: LiveSession, viewer_id: str) -> None:
         """Remove a viewer who asked and never connected."""
         await self._clock.sleep_until(self._clock.now() + self._config.webrtc.connect_timeout_s)
-        if viewer_id not in place.session.broadcast.receivers:
+        if viewer_id not in place.broadcast.receivers:
             self._lost(place, viewer_id)
 
     async def stop_watching(self, watch_id: str, viewer_id: str) -> None:
@@ -295,7 +306,7 @@ class Sessions:
             if viewer.timer is not None:
                 viewer.timer.cancel()
             self._metrics.viewers.dec()
-            place.session.broadcast.remove(viewer_id)
+            place.broadcast.remove(viewer_id)
             await close(viewer.peer)
 
     def _collect_garbage(self) -> None:
@@ -333,6 +344,15 @@ class Sessions:
 
 def void(_: object) -> None:
     """For callbacks whose result nobody wants."""
+
+
+def policy_of(config: Config) -> Policy:
+    margin_ms = config.engine.margin_ms
+    return Policy(
+        config.webrtc.connect_timeout_s,
+        config.webrtc.idle_timeout_s,
+        None if margin_ms == AUTO_MARGIN_MS else margin_ms / 1000,
+    )
 
 
 async def close(peer: Peer) -> None:

@@ -1,40 +1,83 @@
 """One presenter's session: the loop that hears, draws and plays, and the timers that end it.
 
-One tick a video frame. At the tick the newest frame of sound is taken from the microphone and given to the
-engine; `margin` later the unit that it completes leaves: sound at that moment, picture with it or, if drawing
-took longer, up to GRACE_S after it. Where that would not do, the engine is asked for a quicker picture, which is
-counted; one that comes later still is dropped and counted. The sound never waits.
+Theory of operation. A session has one audio input, one stream of an engine and one sink. It ticks once a video frame,
+on the media clock. At a tick it pulls 40 ms of audio, makes a chunk of it for the engine, and takes from playout the
+unit whose time has come: that of the audio `lookahead` frames ago. `margin` after the tick the unit leaves through the
+sink: its audio then, and its frame then too or, if drawing took longer, up to GRACE_S later. The session lives until
+its client leaves, never connects, falls silent for too long, or something breaks; then it waits for nothing.
+
+    AudioInput.pull ─► Resampler ─► Chunk i ─► WorkerPool.step ─► Frame i - lookahead ─► Unit.with_frame ─► Sink.picture
+          │                                                                                   ▲
+          └─► Playout, which holds lookahead frames ─► Unit, the audio of chunk i - lookahead ┴──────────► Sink.sound
+
+    tick i ──── drawing, encoding: margin ────► due: audio and frame leave ──── GRACE_S ────► too late: dropped, counted
+
+What does not hold together would show as lips of other audio, so it is checked: every chunk is heard, in order, also
+when there is no time to draw (Effort.LISTEN), and a frame names the chunk it is of. Audio never waits: not for the
+engine, not for an encoder. An interruption flushes playout and sink at once, by generation; the engine's reset follows
+by itself, since an engine that hangs must not keep the presenter talking.
 """
 
 from __future__ import annotations
 
 import asyncio
+import enum
 import logging
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engines.api import Avatar, Chunk, Frame
-from streamer.audio.input import InputReport, PulledAudio
+from streamer.audio.concealment import SAMPLE_RATE
+from streamer.audio.input import AudioInput, InputReport
 from streamer.audio.resample import Resampler
-from streamer.audio.rtp_input import RtpInput
 from streamer.clock import Clock, MediaClock
-from streamer.config import Config
-from streamer.metrics import Metrics
-from streamer.output.broadcast import SILENT_PACKET, Broadcast
-from streamer.scheduling.quantile import LatencyQuantile
 from streamer.scheduling.worker_pool import WorkerPool
 from streamer.session.playout import Playout, Unit
+from streamer.session.policy import Observer, Policy, SilentObserver
+from streamer.session.sink import GRACE_S, Sink
 
 log = logging.getLogger(__name__)
 
-GRACE_S = 0.020  # half a frame: a picture that late is still nearer to its sound than to the next
-MAX_DRAWING = 4  # pictures under way at once; beyond that engine or encoder cannot keep up and frames are skipped
-PACKET_S = 0.020  # seconds of sound in a packet
+MAX_DRAWING = 4  # frames in flight; beyond that engine or encoder cannot keep up, and chunks are only heard
+MAX_SOUNDING = 25  # units (1 s) whose audio waits for an encoder that is stuck; beyond that it is dropped
 WATCH_S = 0.25  # how often the timers are looked at
 
 
+class State(enum.Enum):
+    """As the API and the page name them."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    ENDED = "ended"
+
+
+TRANSITIONS = {
+    (State.CONNECTING, "connected"): State.LIVE,
+    (State.CONNECTING, "end"): State.ENDED,
+    (State.LIVE, "connected"): State.LIVE,
+    (State.LIVE, "end"): State.ENDED,
+    (State.ENDED, "connected"): State.ENDED,
+    (State.ENDED, "end"): State.ENDED,
+}
+
+
 @dataclass(slots=True)
-class Stages:
+class Lifecycle:
+    """Times on the monotonic clock, seconds. reason: of the end, the first that was given."""
+
+    created_at: float
+    connected_at: float | None = None
+    state: State = State.CONNECTING
+    reason: str = ""
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def enter(self, event: str) -> bool:
+        """Returns whether the state has changed."""
+        before, self.state = self.state, TRANSITIONS[self.state, event]
+        return self.state is not before
+
+
+@dataclass(slots=True)
+class StageTimes:
     """Where a frame's time goes, seconds, smoothed for people to read."""
 
     buffer: float = 0.0
@@ -46,200 +89,206 @@ class Stages:
         setattr(self, stage, seconds if before == 0.0 else before + 0.1 * (seconds - before))
 
 
+@dataclass(slots=True)
+class Counters:
+    """Of frames, since the session began; drawing and sounding: units in flight now."""
+
+    frames: int = 0
+    late: int = 0
+    degraded: int = 0
+    drawing: int = 0
+    sounding: int = 0
+
+
 class Session:
-    """`run` is a task of the server. Everything else is called on the event loop by connections and requests."""
+    """`run` is a task of its owner. Everything else is called on the event loop, by connections and requests."""
 
     def __init__(
-        self, avatar: Avatar, config: Config, pool: WorkerPool, broadcast: Broadcast, clock: Clock, metrics: Metrics
+        self,
+        pool: WorkerPool,
+        avatar: Avatar,
+        audio: AudioInput,
+        sink: Sink,
+        clock: Clock,
+        policy: Policy | None = None,
+        observer: Observer | None = None,
     ) -> None:
-        timing = pool.engine.timing
-        self.timing = timing
-        self._config = config
-        self._pool = pool
-        self._clock = clock
-        self._metrics = metrics
-        self.margin_s = config.engine.margin_s(pool.engine.output.usual_cost_ms)
-        self._stream = pool.engine.open(avatar)
-        self._drawing = 0
-        self._created_at = clock.now()
-        self._heard_at = self._created_at  # last packet of the microphone
-        self._connected_at: float | None = None
+        engine = pool.engine
+        self.timing = engine.timing
         self.avatar = avatar
-        self.broadcast = broadcast
+        self.audio = audio
+        self.sink = sink
         self.media = MediaClock(clock.now())
-        self.microphone = RtpInput(config.audio)
+        self.playout = Playout(self.timing.lookahead_frames, SAMPLE_RATE // self.timing.frame_rate)
+        self.stages = StageTimes()
+        self.counters = Counters()
+        self._pool = pool
         self._resampler = Resampler()
-        self._samples_per_frame = 48_000 // timing.frame_rate
-        self.playout = Playout(timing.lookahead_frames, self._samples_per_frame)
-        self.stages = Stages()
-        self._encoding = LatencyQuantile()  # seconds of a picture's
-        self.frames = 0
-        self.late_frames = 0
-        self.degraded_frames = 0
-        self.ended = asyncio.Event()
-        self.end_reason = ""
+        self._clock = clock
+        self._policy = policy or Policy()
+        self._observer = observer or SilentObserver()
+        self._stream = engine.open(avatar)
+        self._life = Lifecycle(clock.now())
+        self._tasks: asyncio.TaskGroup | None = None  # what a tick starts, while the session runs
 
     @property
     def frame_s(self) -> float:
         return 1 / self.timing.frame_rate
 
     @property
-    def state(self) -> str:
-        if self.ended.is_set():
-            return "ended"
-        return "connecting" if self._connected_at is None else "live"
+    def margin_s(self) -> float:
+        """From the end of a frame's audio to its release, seconds."""
+        margin = self._policy.margin_s
+        return self._pool.engine.output.usual_cost_ms / 1000 if margin is None else margin
 
-    def hear(self, timestamp: int, payload: bytes) -> None:
-        """One packet of the microphone."""
-        self._heard_at = self._clock.now()
-        self.microphone.packet(timestamp, payload, self._heard_at)
+    @property
+    def state(self) -> str:
+        return self._life.state.value
+
+    @property
+    def end_reason(self) -> str:
+        """Why the session has ended, or is about to; empty while it runs."""
+        return self._life.reason
 
     def report(self) -> InputReport:
-        """The microphone's state."""
-        return self.microphone.report(self._clock.now())
+        """The audio input's state."""
+        return self.audio.report(self._clock.now())
 
     def connected(self) -> None:
-        self._connected_at = self._heard_at = self._clock.now()
+        """Its client is there."""
+        if self._life.enter("connected"):
+            self._life.connected_at = self._clock.now()
 
     def end(self, reason: str) -> None:
-        """Ask the session to end; `run` returns soon after."""
-        if not self.ended.is_set():
-            self.end_reason = reason
-            self.ended.set()
+        """Ask the session to end; `run` returns soon after. The first reason is kept."""
+        if self._life.enter("end"):
+            self._life.reason = reason
+            self._life.ended.set()
 
-    def mute(self, muted: bool) -> Awaitable[None]:
-        self.microphone.mute(muted)
-        return self._flush()
+    def mute(self, muted: bool) -> None:
+        self.audio.mute(muted)
+        self._flush()
 
-    def interrupt(self) -> Awaitable[None]:
-        """Stop now; stay silent until the speaker pauses."""
-        self.microphone.interrupt()
-        return self._flush()
+    def interrupt(self) -> None:
+        """Stop talking now. When this returns no audio said before it will leave, and no frame will be encoded."""
+        self.audio.interrupt()
+        self._flush()
 
-    async def _flush(self) -> None:
+    def _flush(self) -> None:
         self.playout.flush()
-        self.broadcast.flush()
+        self.sink.flush()
         self._resampler.flush()
-        await self._pool.reset(self._stream)
+        if self._tasks is not None:
+            self._tasks.create_task(self._pool.reset(self._stream))
 
     async def run(self) -> None:
-        """Play until ended. Then nothing is waited for, least of all an engine that is stuck."""
+        """Play until ended. Then nothing is waited for, least of all an engine that hangs."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 loop = tasks.create_task(self._play())
                 timers = tasks.create_task(self._watch())
-                await self.ended.wait()
+                await self._life.ended.wait()
                 loop.cancel()
                 timers.cancel()
         finally:
+            self._tasks = None
             self._pool.leave(self._stream)
 
     async def _play(self) -> None:
-        async with asyncio.TaskGroup() as drawings:
-            await self._tick(drawings)
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            await self._tick(tasks)
 
-    async def _tick(self, drawings: asyncio.TaskGroup) -> None:
-        index = 0
-        margin = self.margin_s
+    async def _tick(self, tasks: asyncio.TaskGroup) -> None:
+        margin, samples = self.margin_s, SAMPLE_RATE // self.timing.frame_rate
         self.media.epoch = self._clock.now() + margin
+        index = 0
         while True:
             due = self.media.due(index * self.frame_s)
             await self._clock.sleep_until(due - margin)
-            heard = self.microphone.pull(self._samples_per_frame, self._clock.now())
-            self._note_sound(heard)
-            chunk = self._resampler.chunk(heard.samples, heard.voiced)
-            unit = self.playout.unit(heard.samples, due)
-            if self._drawing < MAX_DRAWING:
-                drawings.create_task(self._draw(unit, chunk))
-            else:
-                self._late()
-                drawings.create_task(self._listen(unit, chunk))
-            packets = await self.broadcast.encode_sound(unit.sound)
-            drawings.create_task(self._send_sound(unit, packets))
+            pulled = self.audio.pull(samples, self._clock.now())
+            self._note_audio(pulled.concealed)
+            unit = self.playout.unit(pulled, due)
+            self._start_drawing(unit, self._resampler.chunk(pulled.samples, pulled.voiced), tasks)
+            if self.counters.sounding < MAX_SOUNDING:
+                tasks.create_task(self._sound(unit))
             index += 1
 
-    async def _send_sound(self, unit: Unit, packets: list[bytes]) -> None:
-        for part, packet in enumerate(packets):
-            await self._clock.sleep_until(unit.due + part * PACKET_S)
-            self.broadcast.send_sound(packet if self.playout.current(unit) else SILENT_PACKET, unit.index, part)
+    def _start_drawing(self, unit: Unit, chunk: Chunk, tasks: asyncio.TaskGroup) -> None:
+        if self.counters.drawing < MAX_DRAWING:
+            tasks.create_task(self._draw(unit, chunk))
+        else:
+            self._late()
+            tasks.create_task(self._listen(unit, chunk))
 
-    async def _draw(self, unit: Unit, chunk: Chunk) -> None:
-        """Draw the unit's picture and send it with its sound. It is under way until it is sent or dropped."""
-        self._drawing += 1
+    async def _sound(self, unit: Unit) -> None:
+        self.counters.sounding += 1
         try:
-            started = self._clock.now()
-            frame = await self._pool.step(self._stream, chunk, unit.due + GRACE_S - self._encoding_s)
-            self._note_stage("engine", self._clock.now() - started)
-            if frame is not None and self.playout.current(unit):
-                await self._show(unit, frame)
+            await self.sink.sound(unit)
         finally:
-            self._drawing -= 1
+            self.counters.sounding -= 1
 
     async def _listen(self, unit: Unit, chunk: Chunk) -> None:
         """Have the chunk heard without a frame: lips of later frames need it."""
         await self._pool.step(self._stream, chunk, unit.due + GRACE_S, listen=True)
 
+    async def _draw(self, unit: Unit, chunk: Chunk) -> None:
+        """Draw the unit's frame and hand it over. It is in flight until it is sent or dropped."""
+        self.counters.drawing += 1
+        try:
+            started = self._clock.now()
+            # Not more than the grace is left for the sink, or a busy encoder would forbid all full frames.
+            due = unit.due + GRACE_S - min(self.sink.picture_s, GRACE_S)
+            frame = await self._pool.step(self._stream, chunk, due)
+            self._note_stage("engine", self._clock.now() - started)
+            if frame is not None and self.playout.current(unit):
+                await self._show(unit.with_frame(frame), frame)
+        finally:
+            self.counters.drawing -= 1
+
     async def _show(self, unit: Unit, frame: Frame) -> None:
-        drawn_at = self._clock.now()
-        pictures = await self.broadcast.encode_picture(frame.rgb, unit.index, lambda: self._in_time(unit))
-        if pictures is None:
+        handed_over_at = self._clock.now()
+        if await self.sink.picture(unit, frame):
+            self._sent(unit, frame)
+        elif self._clock.now() > unit.due + GRACE_S or handed_over_at > unit.due + GRACE_S:
             self._late()
-            return
-        self._encoding.note(self._clock.now(), self._clock.now() - drawn_at)
-        if frame.degraded:
-            self.degraded_frames += 1
-            self._metrics.degraded_frames.inc()
-        await self._clock.sleep_until(unit.due)
-        self.broadcast.send_pictures(pictures)
-        self._sent(unit, bool(pictures))
 
-    def _in_time(self, unit: Unit) -> bool:
-        return self._clock.now() <= unit.due + GRACE_S
-
-    @property
-    def _encoding_s(self) -> float:
-        """What to leave for encoding: not more than the grace, or a busy encoder would forbid all full pictures."""
-        return min(self._encoding.p98(self._clock.now()) or 0.0, GRACE_S)
-
-    def _sent(self, unit: Unit, to_somebody: bool) -> None:
+    def _sent(self, unit: Unit, frame: Frame) -> None:
         now = self._clock.now()
         self._note_stage("release", now - unit.due + self.margin_s)
-        if to_somebody:
-            if self.frames == 0:
-                self._metrics.join_seconds.observe(now - self._created_at)
-            self.frames += 1
-            self._metrics.frames.inc()
-            self._metrics.av_offset_seconds.observe(max(0.0, now - unit.due))
-            self._metrics.stage_seconds.labels("total").observe(self.server_s)
+        if self.counters.frames == 0:
+            self._observer.first_frame(now - self._life.created_at)
+        self.counters.frames += 1
+        self.counters.degraded += frame.degraded
+        self._observer.frame(max(0.0, now - unit.due), frame.degraded)
+        self._observer.stage("total", self.server_s)
 
     @property
     def server_s(self) -> float:
-        """Microphone packet received → frame handed to the network, seconds, as things are now."""
+        """Audio received → its frame handed to the network, seconds, as things are now."""
         return self.stages.buffer + self.frame_s * (1 + self.timing.lookahead_frames) + self.stages.release
 
     def _late(self) -> None:
-        self.late_frames += 1
-        self._metrics.late_frames.inc()
+        self.counters.late += 1
+        self._observer.late_frame()
 
-    def _note_sound(self, heard: PulledAudio) -> None:
+    def _note_audio(self, concealed: int) -> None:
         report = self.report()
         self.media.shift(report.clock_shift_s)
         self._note_stage("buffer", report.buffered_s + min(report.idle_s, self.frame_s))
-        self._metrics.jitter_buffer_seconds.observe(report.buffered_s)
-        self._metrics.concealed_seconds.inc(heard.concealed / 48_000)
+        self._observer.audio(report.buffered_s, concealed / SAMPLE_RATE)
 
     def _note_stage(self, stage: str, seconds: float) -> None:
         self.stages.note(stage, seconds)
-        self._metrics.stage_seconds.labels(stage).observe(seconds)
+        self._observer.stage(stage, seconds)
 
     async def _watch(self) -> None:
-        """End the session when nobody connects or the microphone falls silent for good."""
-        webrtc = self._config.webrtc
+        """End the session when its client never connects, or its source is silent for good."""
         while True:
             await self._clock.sleep_until(self._clock.now() + WATCH_S)
-            now = self._clock.now()
-            if self._connected_at is None:
-                if now - self._created_at > webrtc.connect_timeout_s:
+            now, policy, since = self._clock.now(), self._policy, self._life.connected_at
+            if since is None:
+                if policy.connect_s is not None and now - self._life.created_at > policy.connect_s:
                     self.end("connect-timeout")
-            elif now - self._heard_at > webrtc.media_silence_timeout_s:
-                self.end("microphone-stopped")
+            elif policy.idle_s is not None and min(self.report().idle_s, now - since) > policy.idle_s:
+                self.end("idle")

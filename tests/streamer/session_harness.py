@@ -12,11 +12,13 @@ from av.video.codeccontext import VideoCodecContext
 
 from engines.api import Avatar
 from lipcast.testing import FakeAvatar, FakeClock, FakeEngine, FakeExecutor, settle
+from streamer.audio.rtp_input import RtpInput
 from streamer.config import Config, EngineConfig
-from streamer.metrics import Metrics
+from streamer.metrics import Metrics, SessionMetrics
 from streamer.output.broadcast import Broadcast, Encoders
 from streamer.scheduling.engine_worker import Worker
 from streamer.scheduling.worker_pool import WorkerPool
+from streamer.server.sessions import policy_of
 from streamer.session.session import Session
 from tests.fakes import FakeReceiver, Sent
 from tests.sounds import Samples, opus_packets, opus_sound
@@ -32,22 +34,36 @@ class SessionHarness:
     """`async with` runs it; time passes in `speak` and `wait` only. The receiver is connected from the start."""
 
     def __init__(
-        self, config: Config | None = None, lookahead: int = 2, engine_s: float = 0.005, avatar: Avatar | None = None
+        self,
+        config: Config | None = None,
+        lookahead: int = 2,
+        engine_s: float = 0.005,
+        avatar: Avatar | None = None,
+        connects: bool = True,
     ) -> None:
+        self._connects = connects
         self.config = config or QUICK
         self.clock = FakeClock()
         self.engine = FakeEngine(lookahead)
         self.engine_thread = FakeExecutor(self.clock, engine_s)
         self.encoder_thread = FakeExecutor(self.clock)
-        encoders = Encoders(self.encoder_thread, FakeExecutor(self.clock))
+        self.sound_thread = FakeExecutor(self.clock)
+        encoders = Encoders(self.encoder_thread, self.sound_thread)
         self.worker = Worker(self.engine, self.config.engine.max_batch, self.clock, self.engine_thread)
         self.metrics = Metrics()
         presenter = avatar or FakeAvatar()
         self.broadcast = Broadcast(
-            (presenter.width, presenter.height), 25, self.config.video, self.config.audio, encoders
+            (presenter.width, presenter.height), 25, self.config.video, self.config.audio, encoders, self.clock
         )
+        self.audio = RtpInput(self.config.audio)
         self.session = Session(
-            presenter, self.config, WorkerPool([self.worker]), self.broadcast, self.clock, self.metrics
+            WorkerPool([self.worker]),
+            presenter,
+            self.audio,
+            self.broadcast,
+            self.clock,
+            policy_of(self.config),
+            SessionMetrics(self.metrics),
         )
         self.receiver = FakeReceiver(self.clock.now)
         self._timestamp = 4_000_000_000
@@ -57,7 +73,8 @@ class SessionHarness:
         await self._tasks.__aenter__()
         self._working = self._tasks.create_task(self.worker.run())
         self.broadcast.add("presenter", self.receiver)
-        self.session.connected()
+        if self._connects:
+            self.session.connected()
         self.playing = asyncio.create_task(self.session.run())
         await self.clock.advance(PACKET_S - EARLY_S)
         return self
@@ -75,7 +92,7 @@ class SessionHarness:
     async def speak(self, sound: Samples) -> None:
         """Packets of 20 ms, one every 20 ms."""
         for packet in opus_packets(sound):
-            self.session.hear(self._timestamp, packet)
+            self.audio.packet(self._timestamp, packet, self.clock.now())
             self._timestamp = (self._timestamp + 960) % (1 << 32)
             await self.clock.advance(PACKET_S)
 

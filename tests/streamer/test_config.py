@@ -83,7 +83,7 @@ def test_every_kind_of_value_is_read(tmp_path: Path) -> None:
         ("[server]\nmax_viewers = -1", "server.max_viewers = -1"),
         ("[webrtc]\nconnect_timeout_s = 0", "webrtc.connect_timeout_s = 0"),
         ("[webrtc]\nconnect_timeout_s = nan", "webrtc.connect_timeout_s = nan"),
-        ("[webrtc]\nmedia_silence_timeout_s = -1.5", "webrtc.media_silence_timeout_s = -1.5"),
+        ("[webrtc]\nidle_timeout_s = -1.5", "webrtc.idle_timeout_s = -1.5"),
         ("[webrtc]\nallow_loopback_candidates = 'yes'", "webrtc.allow_loopback_candidates = 'yes': expected bool"),
         ("[webrtc]\nice_servers = 'stun:x'", "webrtc.ice_servers = 'stun:x': expected a list"),
         ("[webrtc]\nice_servers = ['stun:x']", "expected a table"),

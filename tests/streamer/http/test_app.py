@@ -365,7 +365,7 @@ async def test_a_viewer_whose_offer_is_refused_takes_no_place(folder: Path) -> N
 
 
 async def test_a_viewer_who_never_connects_is_forgotten(folder: Path) -> None:
-    patient = WebRtcConfig(connect_timeout_s=2.0, media_silence_timeout_s=100.0)
+    patient = WebRtcConfig(connect_timeout_s=2.0, idle_timeout_s=100.0)
     async with ServerHarness(folder, Config(webrtc=patient)) as house:
         await house.ready()
         session = (await house.join()).json()

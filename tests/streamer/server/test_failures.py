@@ -57,7 +57,7 @@ async def test_a_session_that_fails_as_it_ends_gives_its_slot_back(
         def fail() -> None:
             raise OSError("broken")
 
-        monkeypatch.setattr(place.session.broadcast, "close", fail)
+        monkeypatch.setattr(place.broadcast, "close", fail)
         await house.delete(broken["url"])
         await house.pass_until(lambda: house.value("task_failures_total", kind="session"))
         assert (await house.get(whole["url"])).status_code == 200

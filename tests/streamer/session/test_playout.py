@@ -7,17 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engines.api import Frame
+from streamer.audio.input import PulledAudio
 from streamer.session.playout import Playout, Unit
 
 FRAME = 4
 
 
-def sound(level: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return np.full(FRAME, level, np.float32)
+def sound(level: float, turn: str | None = None) -> PulledAudio:
+    return PulledAudio(np.full(FRAME, level, np.float32), voiced=True, turn=turn)
 
 
 def level(unit: Unit) -> float:
-    return float(unit.sound[0])
+    return float(unit.audio[0])
 
 
 @pytest.mark.parametrize("lookahead", [0, 1, 2, 4])
@@ -54,6 +56,24 @@ def test_no_current_unit_ever_carries_sound_from_before_a_flush(doings: list[str
             since = {0.0}
         else:
             unit = playout.unit(sound(doing), 0)
-            since.add(level(Unit(0, sound(doing), 0, 0)))
+            since.add(float(np.float32(doing)))
             assert playout.current(unit)
             assert level(unit) in since
+
+
+def test_a_unit_names_the_chunk_that_it_has_the_audio_of_and_takes_no_other_frame() -> None:
+    playout = Playout(2, FRAME)
+    units = [playout.unit(sound(index), due=0) for index in range(4)]
+    assert [unit.chunk for unit in units] == [-2, -1, 0, 1]
+    frame = Frame(0)
+    assert units[2].with_frame(frame).frame is frame
+    with pytest.raises(RuntimeError, match="unit 3 has the audio of chunk 1, the frame is of 0"):
+        units[3].with_frame(frame)
+
+
+def test_a_turn_goes_with_its_audio() -> None:
+    playout = Playout(2, FRAME)
+    turns = [playout.unit(sound(1, turn), due=0).turn for turn in ("a", "a", "b", None, None)]
+    assert turns == [None, None, "a", "a", "b"]
+    playout.flush()
+    assert playout.unit(sound(1, "c"), due=0).turn is None
