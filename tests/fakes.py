@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lipcast.testing import FakeAvatar, FakeClock, FakeEngine, FakeExecutor, FakeStream, settle
+from streamer.output.receiver import Packet
 
 __all__ = [
     "FakeAvatar",
@@ -34,15 +35,17 @@ class FakeReceiver:
     def __init__(self, now: Callable[[], float] = lambda: 0.0, video_mime_type: str = "video/VP8") -> None:
         self._now = now
         self.video_mime_type = video_mime_type
+        self.closed = False
         self.sounds: list[Sent] = []
         self.pictures: list[Sent] = []
         self.flushes = 0
 
-    def send_sound(self, data: bytes, pts: int) -> None:
-        self.sounds.append(Sent(data, pts, self._now()))
+    def send(self, packet: Packet) -> None:
+        sent = self.sounds if packet.kind == "audio" else self.pictures
+        sent.append(Sent(packet.data, packet.pts, self._now()))
 
-    def send_picture(self, data: bytes, pts: int) -> None:
-        self.pictures.append(Sent(data, pts, self._now()))
+    async def close(self) -> None:
+        self.closed = True
 
     def flush(self) -> None:
         self.flushes += 1

@@ -1,4 +1,4 @@
-"""When to follow the receiver's bandwidth estimate. Changing the bit rate costs a key frame, so seldom.
+"""When to follow the receivers' bandwidth estimates. Changing a bit rate costs a key frame, so seldom.
 
 Pure: time is an argument.
 """
@@ -6,14 +6,17 @@ Pure: time is an argument.
 from __future__ import annotations
 
 from streamer.config import VideoConfig
+from streamer.output.receiver import Bandwidth
 
 STEP = 1.25  # a change of less than a quarter is not worth a key frame
 PATIENCE_UP_S = 4.0  # estimates grow in little steps: wait and take several at once
 PATIENCE_DOWN_S = 1.0  # falling is urgent, but one bad report is not a trend
+WEAK, RECOVERED = 0.5, 0.8  # of the best estimate: below the first a receiver is served apart, above the second no more
+MOVE_PAUSE_S = 10.0  # a receiver changes its bandwidth class no sooner: each change costs a key frame
 
 
 class BitrateGovernor:
-    """Turns many estimates into few changes."""
+    """One rendition's bit rate: turns many estimates into few changes."""
 
     __slots__ = ("_changed_at", "_config", "_estimates", "bitrate")
 
@@ -38,3 +41,43 @@ class BitrateGovernor:
     def forget(self, receiver: str) -> None:
         """The receiver has left."""
         self._estimates.pop(receiver, None)
+
+
+class BandwidthClasses:
+    """Which receivers share a bit rate, so that one weak path does not set the quality of all."""
+
+    __slots__ = ("_classes", "_estimates", "_governors", "_max", "_moved_at")
+
+    def __init__(self, config: VideoConfig) -> None:
+        self._governors = {bandwidth: BitrateGovernor(config) for bandwidth in Bandwidth}
+        self._max = config.max_bitrate
+        self._estimates: dict[str, int] = {}
+        self._classes: dict[str, Bandwidth] = {}
+        self._moved_at: dict[str, float] = {}
+
+    def of(self, receiver: str) -> Bandwidth:
+        return self._classes.get(receiver, Bandwidth.HIGH)
+
+    def bitrate(self, bandwidth: Bandwidth) -> int:
+        """Bit/s."""
+        return self._governors[bandwidth].bitrate
+
+    def estimate(self, receiver: str, bits_per_second: int, now: float) -> bool:
+        """One receiver's estimate of what its path carries. Returns whether it has changed its class."""
+        self._estimates[receiver] = min(bits_per_second, self._max)
+        share = self._estimates[receiver] / max(1, *self._estimates.values())
+        before = self.of(receiver)
+        wanted = Bandwidth.LOW if share < (WEAK if before is Bandwidth.HIGH else RECOVERED) else Bandwidth.HIGH
+        moves = wanted is not before and now - self._moved_at.get(receiver, float("-inf")) >= MOVE_PAUSE_S
+        if moves:
+            self._governors[before].forget(receiver)
+            self._classes[receiver], self._moved_at[receiver] = wanted, now
+        self._governors[self.of(receiver)].estimate(receiver, bits_per_second, now)
+        return moves
+
+    def forget(self, receiver: str) -> None:
+        """The receiver has left."""
+        for known in (self._estimates, self._classes, self._moved_at):
+            known.pop(receiver, None)
+        for governor in self._governors.values():
+            governor.forget(receiver)

@@ -1,4 +1,4 @@
-"""A session's sink for WebRTC viewers: each frame is encoded once per codec, the audio once, and sent to all.
+"""A session's sink for WebRTC viewers and recorders: each frame is encoded once per rendition, the audio once.
 
 What an interruption leaves: audio that is encoded but not sent is replaced by silence. A frame that is encoded already
 is still sent at its due time, at most the margin later, since the frames after it are predicted from it; the next one
@@ -8,10 +8,11 @@ shows a closed mouth.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, TypeVarTuple
+from typing import TypeVar, TypeVarTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,39 +22,31 @@ from streamer.audio.concealment import Samples
 from streamer.audio.opus import SAMPLE_RATE, SAMPLES_PER_PACKET, OpusEncoder
 from streamer.clock import Clock
 from streamer.config import AudioConfig, VideoConfig
-from streamer.output.bitrate import BitrateGovernor
-from streamer.output.video_encoder import CLOCK_RATE, VideoEncoder
+from streamer.output.bitrate import BandwidthClasses
+from streamer.output.key_frames import KeyFrames
+from streamer.output.receiver import VIDEO_CLOCK_RATE, Packet, Receiver, Rendition
+from streamer.output.video_encoder import VideoEncoder
 from streamer.scheduling.quantile import LatencyQuantile
 from streamer.session.playout import Unit
 from streamer.session.sink import GRACE_S
+
+log = logging.getLogger(__name__)
 
 Arguments = TypeVarTuple("Arguments")
 T = TypeVar("T")
 
 SILENT_PACKET = b"\xf8\xff\xfe"  # 20 ms of digital silence: CELT, full band, mono (RFC 6716 section 3.1)
 PACKET_S = SAMPLES_PER_PACKET / SAMPLE_RATE
+CLOSE_TIMEOUT_S = 5.0  # for a receiver to finish what it makes
 LATE_AUDIO_S = 0.1  # later than this no receiver still waits for it
-KEY_FRAME_PAUSE = 5  # frames: requests that come faster are answered by one key frame
-
-
-class Receiver(Protocol):
-    """What a connection offers to be sent to."""
-
-    @property
-    def video_mime_type(self) -> str: ...
-    def send_sound(self, data: bytes, pts: int) -> None: ...
-    def send_picture(self, data: bytes, pts: int) -> None: ...
-    def flush(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """One frame as bytes of one codec."""
+class EncodedFrame:
+    """One frame as bytes of one rendition."""
 
-    mime_type: str
-    data: bytes
-    index: int
-    key_frame: bool
+    rendition: Rendition
+    packet: Packet
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,44 +78,65 @@ class Broadcast:
         self._size = size
         self._frame_rate = frame_rate
         self._executors = encoders
-        self._governor = BitrateGovernor(video)
+        self._bandwidths = BandwidthClasses(video)
         self._sound_bitrate = audio.bitrate
         self._opus = OpusEncoder(audio.bitrate)
-        self._encoders: dict[str, VideoEncoder] = {}
+        self._encoders: dict[Rendition, VideoEncoder] = {}
+        self._key_frames: dict[Rendition, KeyFrames] = {}
         self._encoding = asyncio.Lock()  # frames depend on those before them: one after the other
         self._sounding = asyncio.Lock()  # as the audio encoder has a memory
         self._encoding_time = LatencyQuantile()
         self._flushes = 0
-        self._key_frame_wanted: set[str] = set()
-        self._last_key_frame: dict[str, int] = {}
-        self._new: set[str] = set()  # receivers that have not had their first key frame
         self.receivers: dict[str, Receiver] = {}
 
     def add(self, name: str, receiver: Receiver) -> None:
-        """From now on send to `receiver`; its first picture is a key frame."""
+        """From now on send to `receiver`; its first video packet is a key frame."""
         self.receivers[name] = receiver
-        self._new.add(name)
-        self.want_key_frame(receiver.video_mime_type)
+        self._begin(name)
 
     def remove(self, name: str) -> None:
+        """The receiver has left by itself."""
         self.receivers.pop(name, None)
-        self._new.discard(name)
-        self._governor.forget(name)
-        used = {receiver.video_mime_type for receiver in self.receivers.values()}
-        self._encoders = {mime: encoder for mime, encoder in self._encoders.items() if mime in used}
+        self._bandwidths.forget(name)
+        for frames in self._key_frames.values():
+            frames.remove(name)
+        self._let_go()
 
     async def close(self) -> None:
-        """Let go of the encoders, which hold threads and memory outside Python."""
-        self.receivers.clear()
+        """Tell all receivers, and let go of the encoders, which hold threads and memory outside Python."""
+        receivers, self.receivers = list(self.receivers.values()), {}
+        for receiver in receivers:
+            try:
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await receiver.close()
+            except Exception:  # the boundary: one receiver's end must not keep the others from theirs
+                log.exception("a receiver did not close")
         self._encoders.clear()
 
-    def want_key_frame(self, mime_type: str) -> None:
-        self._key_frame_wanted.add(mime_type)
+    def want_key_frame(self, name: str) -> None:
+        """The receiver has lost something. It is answered as key_frames.py says."""
+        if name in self.receivers:
+            self._key_frames[self._rendition(name)].request(name)
 
     def estimate(self, name: str, bits_per_second: int, now: float) -> None:
         """A receiver's estimate of its bandwidth. One that comes after the receiver has left would decide for ever."""
-        if name in self.receivers:
-            self._governor.estimate(name, bits_per_second, now)
+        if name in self.receivers and self._bandwidths.estimate(name, bits_per_second, now):
+            for frames in self._key_frames.values():
+                frames.remove(name)
+            self._begin(name)
+            self._let_go()
+
+    def _rendition(self, name: str) -> Rendition:
+        return Rendition(self.receivers[name].video_mime_type, self._bandwidths.of(name))
+
+    def _begin(self, name: str) -> None:
+        self._key_frames.setdefault(self._rendition(name), KeyFrames()).add(name)
+
+    def _let_go(self) -> None:
+        """Of the encoders that nobody uses any more."""
+        used = {self._rendition(name) for name in self.receivers}
+        self._encoders = {rendition: encoder for rendition, encoder in self._encoders.items() if rendition in used}
+        self._key_frames = {rendition: frames for rendition, frames in self._key_frames.items() if rendition in used}
 
     def flush(self) -> None:
         """Drop all sound on its way, also the 6.5 ms that the encoder holds back."""
@@ -153,49 +167,45 @@ class Broadcast:
         """The part-th packet of unit `index`."""
         pts = index * (SAMPLE_RATE // self._frame_rate) + part * SAMPLES_PER_PACKET
         for receiver in self.receivers.values():
-            receiver.send_sound(data, pts)
+            receiver.send(Packet("audio", data, pts))
 
     async def picture(self, unit: Unit, frame: Frame) -> bool:
-        """Encode the frame in every codec that somebody uses, and send it at unit.due. See Sink."""
+        """Encode the frame in every rendition that somebody takes, and send it at unit.due. See Sink."""
         flushes, handed_over_at = self._flushes, self._clock.now()
         async with self._encoding:
             # A frame may still be dropped here and not later: those after it are predicted from it.
             if flushes != self._flushes or self._clock.now() > unit.due + GRACE_S:
                 return False
-            codecs = {receiver.video_mime_type for receiver in self.receivers.values()}
-            pictures = [await self._encode_picture(mime_type, frame.rgb, unit.index) for mime_type in codecs]
+            renditions = {self._rendition(name) for name in self.receivers}
+            encoded = [await self._encode(rendition, frame.rgb, unit.index) for rendition in renditions]
         self._encoding_time.note(self._clock.now(), self._clock.now() - handed_over_at)
         await self._clock.sleep_until(unit.due)
-        self._send_pictures(pictures)
-        return bool(pictures)
+        for each in encoded:
+            self._send_frame(each)
+        return bool(encoded)
 
-    async def _encode_picture(self, mime_type: str, image: NDArray[np.uint8], index: int) -> Picture:
-        encoder = self._encoders.get(mime_type)
+    async def _encode(self, rendition: Rendition, image: NDArray[np.uint8], index: int) -> EncodedFrame:
+        encoder = self._encoders.get(rendition)
         if encoder is None:
-            encoder = VideoEncoder(mime_type, *self._size, self._frame_rate)
-            self._encoders[mime_type] = encoder
-        wanted = self._take_request(mime_type, index)
-        pictures, bitrate = self._executors.pictures, self._governor.bitrate
-        data, is_key_frame = await run(pictures, encoder.encode, image, index, bitrate, wanted)
+            encoder = VideoEncoder(rendition.mime_type, *self._size, self._frame_rate)
+            self._encoders[rendition] = encoder
+        # Both are those of the moment: a receiver that leaves meanwhile takes them with it.
+        key_frames = self._key_frames[rendition]
+        bitrate, wanted = self._bandwidths.bitrate(rendition.bandwidth), key_frames.due(index)
+        data, is_key_frame = await run(self._executors.pictures, encoder.encode, image, index, bitrate, wanted)
         if is_key_frame:
-            self._last_key_frame[mime_type] = index
-        return Picture(mime_type, data, index, is_key_frame)
+            key_frames.sent(index)
+        pts = index * (VIDEO_CLOCK_RATE // self._frame_rate)
+        return EncodedFrame(rendition, Packet("video", data, pts, is_key_frame))
 
-    def _take_request(self, mime_type: str, index: int) -> bool:
-        recent = index - self._last_key_frame.get(mime_type, -KEY_FRAME_PAUSE) < KEY_FRAME_PAUSE
-        urgent = any(self.receivers[name].video_mime_type == mime_type for name in self._new)
-        if mime_type not in self._key_frame_wanted or (recent and not urgent):
-            return False
-        self._key_frame_wanted.discard(mime_type)
-        return True
-
-    def _send_pictures(self, pictures: list[Picture]) -> None:
-        for picture in pictures:
-            pts = picture.index * (CLOCK_RATE // self._frame_rate)
-            for name, receiver in self.receivers.items():
-                if receiver.video_mime_type == picture.mime_type and (picture.key_frame or name not in self._new):
-                    self._new.discard(name)
-                    receiver.send_picture(picture.data, pts)
+    def _send_frame(self, encoded: EncodedFrame) -> None:
+        for name, receiver in self.receivers.items():
+            if self._rendition(name) != encoded.rendition:
+                continue
+            newcomers = self._key_frames[encoded.rendition].newcomers
+            if encoded.packet.key_frame or name not in newcomers:
+                newcomers.discard(name)
+                receiver.send(encoded.packet)
 
 
 async def run(executor: Executor, work: Callable[[*Arguments], T], *arguments: *Arguments) -> T:

@@ -190,7 +190,7 @@ class Sessions:
                 on_packet=on_packet,
                 on_connected=connected,
                 on_closed=on_closed,
-                on_key_frame=lambda: broadcast.want_key_frame(peer.video_mime_type),
+                on_key_frame=lambda: broadcast.want_key_frame(name),
                 on_bitrate=lambda bitrate: broadcast.estimate(name, bitrate, self._clock.now()),
                 on_dropped_datagram=self._metrics.dropped_datagrams.inc,
             ),
@@ -244,6 +244,7 @@ class Sessions:
             await close(place.peer)
             for removal in removals:
                 await removal
+            place.broadcast.remove("presenter")
             await place.broadcast.close()
         finally:
             place.closed.set()

@@ -24,6 +24,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from streamer.clock import Clock, MediaClock
 from streamer.config import IceServer, WebRtcConfig
 from streamer.errors import BadOffer
+from streamer.output.receiver import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, Packet
 from streamer.webrtc.aiortc_hooks import (
     Encoded,
     MicrophoneTap,
@@ -37,9 +38,7 @@ from streamer.webrtc.offer import check_offer
 
 log = logging.getLogger(__name__)
 
-AUDIO_CLOCK_RATE = 48_000  # Hz, RFC 7587 section 4.1
 AUDIO_HEAD = re.compile(r"m=audio .*\r\n(?:[^a].*\r\n)*")  # what comes before the attributes of the audio section
-VIDEO_CLOCK_RATE = 90_000  # Hz, RFC 7741 section 4.1 and RFC 6184 section 8.2.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +117,10 @@ class Peer:
         guard_datagrams(audio.receiver.transport.transport._connection, self._events.on_dropped_datagram)
         return with_short_packets(connection.localDescription.sdp)
 
-    def send_sound(self, data: bytes, pts: int) -> None:
-        """One Opus packet; pts in 1/48000 s."""
-        self._audio.put(Encoded(data, pts))
-
-    def send_picture(self, data: bytes, pts: int) -> None:
-        """One encoded frame; pts in 1/90000 s."""
-        self._video.put(Encoded(data, pts))
+    def send(self, packet: Packet) -> None:
+        """Encoded media; see Receiver."""
+        media = self._audio if packet.kind == "audio" else self._video
+        media.put(Encoded(packet.data, packet.pts))
 
     def flush(self) -> None:
         """Drop what has not been sent. Pictures are kept: those that follow are predicted from them."""

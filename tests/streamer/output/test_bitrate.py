@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from streamer.config import VideoConfig
-from streamer.output.bitrate import PATIENCE_DOWN_S, PATIENCE_UP_S, BitrateGovernor
+from streamer.output.bitrate import MOVE_PAUSE_S, PATIENCE_DOWN_S, PATIENCE_UP_S, BandwidthClasses, BitrateGovernor
+from streamer.output.receiver import Bandwidth
 
 CONFIG = VideoConfig(start_bitrate=1_000_000, min_bitrate=200_000, max_bitrate=4_000_000)
 
@@ -57,3 +58,28 @@ def test_a_trembling_estimate_changes_nothing() -> None:
 
 def test_forgetting_somebody_unknown_is_nothing() -> None:
     BitrateGovernor(CONFIG).forget("nobody")
+
+
+def test_a_receiver_far_weaker_than_the_best_is_served_apart_until_it_recovers() -> None:
+    classes = BandwidthClasses(CONFIG)
+    assert not classes.estimate("strong", 3_000_000, 0.0)
+    assert not classes.estimate("equal", 2_000_000, 0.0)
+    assert classes.estimate("weak", 500_000, 1.0)
+    assert [classes.of(name) for name in ("strong", "equal", "weak", "unknown")] == [
+        Bandwidth.HIGH,
+        Bandwidth.HIGH,
+        Bandwidth.LOW,
+        Bandwidth.HIGH,
+    ]
+    assert classes.bitrate(Bandwidth.LOW) == 500_000
+    assert not classes.estimate("weak", 3_000_000, 2.0)  # too soon
+    assert classes.estimate("weak", 3_000_000, 2.0 + MOVE_PAUSE_S)
+    assert classes.of("weak") is Bandwidth.HIGH
+
+
+def test_who_is_alone_is_never_weak() -> None:
+    classes = BandwidthClasses(CONFIG)
+    classes.estimate("only", 3_000_000, 0.0)
+    assert not classes.estimate("only", 100_000, 20.0)
+    assert classes.of("only") is Bandwidth.HIGH
+    assert classes.bitrate(Bandwidth.HIGH) == CONFIG.min_bitrate

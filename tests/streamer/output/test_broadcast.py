@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Executor
 
+import av
 import numpy as np
 import pytest
+from av.video.codeccontext import VideoCodecContext
+from numpy.typing import NDArray
 
 from engines.api import Frame
 from engines.api import Picture as Image
 from lipcast.testing import FakeClock, FakeExecutor, settle
 from streamer.config import AudioConfig, VideoConfig
-from streamer.output.broadcast import KEY_FRAME_PAUSE, Broadcast, Encoders
+from streamer.output.broadcast import Broadcast, Encoders
+from streamer.output.key_frames import NEWCOMER_PAUSE, RECEIVER_PAUSE, REQUEST_PAUSE
+from streamer.output.receiver import Bandwidth
 from streamer.session.playout import Unit
 from streamer.session.sink import GRACE_S
 from tests.fakes import FakeReceiver
@@ -97,13 +103,18 @@ async def test_who_comes_later_begins_with_a_key_frame(broadcast: Broadcast) -> 
     assert is_vp8_key_frame(late.pictures[0].data)
 
 
-async def test_who_comes_right_after_a_key_frame_need_not_wait(broadcast: Broadcast) -> None:
-    broadcast.add("first", FakeReceiver())
-    await show(broadcast, 0)
-    late = FakeReceiver()
-    broadcast.add("late", late)
-    await show(broadcast, 1)
-    assert is_vp8_key_frame(late.pictures[0].data)
+async def test_newcomers_close_together_begin_with_the_same_key_frame(broadcast: Broadcast) -> None:
+    """Or who joins and leaves without end would blur the picture of all."""
+    first = FakeReceiver()
+    broadcast.add("first", first)
+    late = [FakeReceiver() for _ in range(3)]
+    for index in range(NEWCOMER_PAUSE + 2):
+        await show(broadcast, index)
+        if index < len(late):
+            broadcast.add(f"late {index}", late[index])
+    keys = [index for index, sent in enumerate(first.pictures) if is_vp8_key_frame(sent.data)]
+    assert keys == [0, NEWCOMER_PAUSE]
+    assert all(receiver.pictures[0] == first.pictures[NEWCOMER_PAUSE] for receiver in late)
 
 
 async def test_a_picture_begun_before_somebody_came_is_not_for_them(broadcast: Broadcast, clock: FakeClock) -> None:
@@ -116,30 +127,118 @@ async def test_a_picture_begun_before_somebody_came_is_not_for_them(broadcast: B
     broadcast.add("late", late)
     await clock.advance(0.04)
     assert begun.done()
-    await show(broadcast, 2, due=0.08 - 0.04)
-    assert [sent.pts for sent in late.pictures] == [2 * 3600]
+    for index in range(2, NEWCOMER_PAUSE + 1):
+        await show(broadcast, index, due=clock.now())
+    assert [sent.pts for sent in late.pictures] == [NEWCOMER_PAUSE * 3600]
     assert is_vp8_key_frame(late.pictures[0].data)
 
 
-async def test_many_requests_are_answered_by_one_key_frame(broadcast: Broadcast) -> None:
-    receiver = FakeReceiver()
-    broadcast.add("only", receiver)
-    for index in range(3 * KEY_FRAME_PAUSE):
-        broadcast.want_key_frame("video/VP8")
+async def keys(
+    broadcast: Broadcast, receiver: FakeReceiver, count: int, asked: Callable[[int], list[str]]
+) -> list[int]:
+    """Which of `count` frames are key frames. asked: who asks for one before each frame."""
+    for index in range(count):
+        for name in asked(index):
+            broadcast.want_key_frame(name)
         await show(broadcast, index)
-    keys = [index for index, sent in enumerate(receiver.pictures) if is_vp8_key_frame(sent.data)]
-    assert keys == [0, KEY_FRAME_PAUSE, 2 * KEY_FRAME_PAUSE]
+    return [index for index, sent in enumerate(receiver.pictures) if is_vp8_key_frame(sent.data)]
 
 
-async def test_a_request_is_answered_with_the_next_picture(broadcast: Broadcast) -> None:
+async def test_a_receiver_that_asks_without_end_is_answered_seldom(broadcast: Broadcast) -> None:
     receiver = FakeReceiver()
     broadcast.add("only", receiver)
-    for index in range(10):
-        if index == 7:
-            broadcast.want_key_frame("video/VP8")
+    found = await keys(broadcast, receiver, 2 * RECEIVER_PAUSE, lambda _: ["only"])
+    assert found == [0, RECEIVER_PAUSE]
+
+
+async def test_requests_of_several_receivers_are_a_second_apart(broadcast: Broadcast) -> None:
+    receiver = FakeReceiver()
+    for name in "abcdef":
+        broadcast.add(name, receiver if name == "a" else FakeReceiver())
+    found = await keys(broadcast, receiver, 70, lambda index: ["abcdef"[index // 10]] if index < 60 else [])
+    assert len(found) <= 1 + 70 // REQUEST_PAUSE
+    assert min(np.diff(found)) >= REQUEST_PAUSE
+
+
+async def test_a_request_is_answered_with_the_next_frame(broadcast: Broadcast) -> None:
+    receiver = FakeReceiver()
+    broadcast.add("only", receiver)
+    found = await keys(broadcast, receiver, 90, lambda index: ["only"] if index == 80 else [])
+    assert found == [0, 80]
+
+
+async def test_one_hostile_receiver_does_not_blur_the_picture_of_all(clock: FakeClock) -> None:
+    """Frames that move, at a bit rate that is little for them, with a request before each and with none."""
+
+    async def quality(hostile: bool) -> float:
+        encoders = Encoders(FakeExecutor(clock), FakeExecutor(clock))
+        size = (128, 128)
+        broadcast = Broadcast(size, 25, VideoConfig(start_bitrate=250_000), AudioConfig(), encoders, clock)
+        receiver, frames = FakeReceiver(), [moving(index, size) for index in range(100)]
+        broadcast.add("good", receiver)
+        broadcast.add("hostile", FakeReceiver())
+        for index, image in enumerate(frames):
+            if hostile:
+                broadcast.want_key_frame("hostile")
+            await broadcast.picture(unit(index, due=clock.now()), Frame(index, Image(image)))
+        shown = decoded([sent.data for sent in receiver.pictures])
+        return float(np.mean([psnr(one, other) for one, other in zip(frames, shown, strict=True)]))
+
+    assert await quality(hostile=True) >= await quality(hostile=False) - 0.5
+
+
+def moving(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A texture that sways."""
+    rows, columns = np.mgrid[0 : size[1], 0 : size[0]]
+    wave = 128 + 90 * np.sin(columns / 5 + 3 * np.sin(index / 9)) * np.cos(rows / 7)
+    return np.stack([wave, wave[::-1], wave[:, ::-1]], axis=2).astype(np.uint8)
+
+
+def decoded(packets: list[bytes]) -> list[NDArray[np.uint8]]:
+    codec = av.CodecContext.create("vp8", "r")
+    assert isinstance(codec, VideoCodecContext)
+    frames = [frame for packet in packets for frame in codec.decode(av.Packet(packet))]
+    return [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in frames]
+
+
+def psnr(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    return float(10 * np.log10(255**2 / np.mean((one.astype(float) - other) ** 2)))
+
+
+async def test_a_weak_receiver_has_an_encoding_of_its_own_and_the_others_keep_theirs(
+    broadcast: Broadcast, executor: FakeExecutor
+) -> None:
+    strong, weak = FakeReceiver(), FakeReceiver()
+    broadcast.add("strong", strong)
+    broadcast.add("weak", weak)
+    broadcast.estimate("strong", 2_000_000, 0.0)
+    await show(broadcast, 0)
+    assert executor.calls == 1
+    broadcast.estimate("weak", 300_000, 1.0)
+    for index in range(1, 8):
         await show(broadcast, index)
-    keys = [index for index, sent in enumerate(receiver.pictures) if is_vp8_key_frame(sent.data)]
-    assert keys == [0, 7]
+    assert executor.calls == 1 + 2 * 7
+    assert is_vp8_key_frame(weak.pictures[1].data)
+    assert not any(is_vp8_key_frame(sent.data) for sent in strong.pictures[1:])
+    assert broadcast._bandwidths.bitrate(Bandwidth.HIGH) == 2_000_000
+    broadcast.remove("weak")
+    await show(broadcast, 8)
+    assert executor.calls == 1 + 2 * 7 + 1
+
+
+async def test_receivers_are_told_of_the_end_even_if_one_of_them_fails(
+    broadcast: Broadcast, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(FakeReceiver):
+        async def close(self) -> None:
+            raise OSError("disk full")
+
+    whole = FakeReceiver()
+    broadcast.add("broken", Broken())
+    broadcast.add("whole", whole)
+    await broadcast.close()
+    assert whole.closed
+    assert "disk full" in caplog.text
 
 
 async def test_a_picture_whose_turn_comes_too_late_is_dropped_and_a_key_frame_asked_for_is_not(
@@ -147,15 +246,15 @@ async def test_a_picture_whose_turn_comes_too_late_is_dropped_and_a_key_frame_as
 ) -> None:
     receiver = FakeReceiver()
     broadcast.add("only", receiver)
-    for index in range(10):
+    for index in range(80):
         await show(broadcast, index)
-    broadcast.want_key_frame("video/VP8")
+    broadcast.want_key_frame("only")
     await clock.advance(1.0)
-    assert not await show(broadcast, 10, due=1.0 - GRACE_S - 0.001)
-    assert executor.calls == 10
-    await show(broadcast, 11, due=1.0)
-    keys = [sent.pts // 3600 for sent in receiver.pictures if is_vp8_key_frame(sent.data)]
-    assert keys == [0, 11]
+    assert not await show(broadcast, 80, due=1.0 - GRACE_S - 0.001)
+    assert executor.calls == 80
+    await show(broadcast, 81, due=1.0)
+    found = [sent.pts // 3600 for sent in receiver.pictures if is_vp8_key_frame(sent.data)]
+    assert found == [0, 81]
 
 
 async def test_who_has_left_is_sent_nothing(broadcast: Broadcast, clock: FakeClock) -> None:
@@ -264,7 +363,7 @@ async def test_an_estimate_of_somebody_who_has_left_changes_nothing(broadcast: B
     broadcast.remove("leaves")
     broadcast.estimate("leaves", 300_000, 100.0)
     broadcast.estimate("stays", 2_000_000, 200.0)
-    assert broadcast._governor.bitrate == 2_000_000
+    assert broadcast._bandwidths.bitrate(Bandwidth.HIGH) == 2_000_000
 
 
 async def test_flush_reaches_everybody(broadcast: Broadcast) -> None:

@@ -84,3 +84,20 @@ def test_a_still_picture_costs_little(mime_type: str) -> None:
     coder = encoder(mime_type)
     sizes = [len(coder.encode(picture(0), index, BITRATE, key_frame=False)[0]) for index in range(25)]
     assert sum(sizes[5:]) * 8 < 0.8 * BITRATE * 20 / RATE
+
+
+@both
+@pytest.mark.parametrize(("width", "height"), [(95, 96), (96, 95), (95, 95)])
+def test_a_frame_of_odd_size_is_padded_by_a_copy_of_its_edge(mime_type: str, width: int, height: int) -> None:
+    image = picture(0)[:height, :width]
+    data, _ = VideoEncoder(mime_type, width, height, RATE).encode(image, 0, BITRATE, key_frame=True)
+    (shown,) = decoded(mime_type, [data])
+    assert shown.shape == (96, 96, 3)
+    assert psnr(image, shown[:height, :width]) > 28
+
+
+def test_h264_takes_frames_larger_than_level_3_1() -> None:
+    image = np.zeros((2048, 2048, 3), np.uint8)
+    data, key_frame = VideoEncoder("video/H264", 2048, 2048, RATE).encode(image, 0, 4_000_000, key_frame=True)
+    assert key_frame
+    assert decoded("video/H264", [data])[0].shape == (2048, 2048, 3)

@@ -160,7 +160,7 @@ async def test_where_the_encoder_is_too_slow_pictures_are_dropped_and_counted_an
         await studio.speak(voice(0.4))
         studio.encoder_thread.cost = encoding_s
         await studio.speak(voice(2.0))
-        studio.broadcast.want_key_frame("video/VP8")
+        studio.broadcast.want_key_frame("presenter")
         await studio.speak(voice(1.0))
         sounds, pictures = offsets(studio)
         assert max(map(abs, sounds)) < EXACT

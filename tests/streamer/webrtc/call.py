@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from streamer.clock import MediaClock, MonotonicClock
 from streamer.config import WebRtcConfig
+from streamer.output.receiver import Packet
 from streamer.output.video_encoder import VideoEncoder
 from streamer.webrtc.peer import Peer, PeerEvents
 from tests.sounds import opus_packets, voice
@@ -139,14 +140,14 @@ class Call:
         """40 ms of voice and a grey picture."""
         for part in (0, 1):
             data = self._sounds[(2 * self._frame + part) % len(self._sounds)]
-            self.peer.send_sound(data, (2 * self._frame + part) * 960)
+            self.peer.send(Packet("audio", data, (2 * self._frame + part) * 960))
         self.send_picture()
         self._frame += 1
 
     def send_picture(self, grey: int = 128) -> None:
         image: NDArray[np.uint8] = np.full((SIZE[1], SIZE[0], 3), grey, np.uint8)
         data, _ = self._encoder.encode(image, self._frame, 500_000, key_frame=self._frame == 0)
-        self.peer.send_picture(data, self._frame * 3600)
+        self.peer.send(Packet("video", data, self._frame * 3600))
 
     async def play(self, enough: Callable[[], object]) -> None:
         """Send frames until it is enough."""
