@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from scripts.training.heads.camera import Camera
 from scripts.training.heads.figure import Figure
 from scripts.training.heads.frame_pose import FramePose
+from scripts.training.heads.image_filters import srgb, tone
 from scripts.training.heads.materials import enamel, flesh
 from scripts.training.heads.model import GUMS_AND_TONGUE, INNER_LIP, LOWER_TEETH, UPPER_TEETH
 from scripts.training.heads.mouth_mesh import Crop
 from scripts.training.heads.oral_cavity import faces_among, paint_oral_cavity
-from scripts.training.heads.picture import denoise, srgb, tone
+from scripts.training.heads.path_tracing import denoise
 from scripts.training.heads.scene import lights, mesh, sensor
 from scripts.training.heads.surface import subdivide
 

@@ -18,9 +18,10 @@ from scripts.training.heads.camera import Camera, frame_face
 from scripts.training.heads.fields import ramp
 from scripts.training.heads.figure import Figure
 from scripts.training.heads.ground_truth import coefficient_names, ground_truth, save_truth
+from scripts.training.heads.image_filters import compose_frame
 from scripts.training.heads.model import NECK, OUTER_EYE_CORNERS, FaceKit, HeadModel
+from scripts.training.heads.path_tracing import Quality, trace
 from scripts.training.heads.people.random_person import frame_pose, framing, random_appearance
-from scripts.training.heads.picture import Quality, compose_frame, trace
 from scripts.training.heads.ray_hits import first_hits
 from scripts.training.heads.scene import Scene
 from scripts.training.heads.wearables import neck_share

@@ -17,9 +17,10 @@ from scripts.training.heads.backdrop import paint_room
 from scripts.training.heads.camera import Camera
 from scripts.training.heads.figure import Figure
 from scripts.training.heads.idle import Idle
+from scripts.training.heads.image_filters import Light, compose_frame
 from scripts.training.heads.interpolation import interpolate, key_numbers
 from scripts.training.heads.motion_vectors import eye_region, motion_vectors
-from scripts.training.heads.picture import Light, Quality, compose_frame, trace
+from scripts.training.heads.path_tracing import Quality, trace
 from scripts.training.heads.scene import Box, Scene, sensor
 
 PAD = 24  # pixels round the eyes that denoising and the light under the skin look at
@@ -30,7 +31,7 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoopShot:
-    """What is traced and how. scatter: see picture.trace; step: every how many frames a whole one is traced; work:
+    """What is traced and how. scatter: see path_tracing.trace; step: every how many frames a whole one is traced; work:
     the folder of finished pictures."""
 
     figure: Figure

@@ -15,18 +15,10 @@ from scripts.training.heads.brows import brow_line
 from scripts.training.heads.presenter import seam
 from scripts.training.heads.short_hair import grow_short_hair
 from scripts.training.heads.skull import SKULL_CENTRE
+from tests.scripts.training.heads.shapes import ball
 
 RADIUS = 9.0
 HAIR = ShortHair(colour=(1, 1, 1), root=(0, 0, 0), strands=600, top=1.2, sides=0.2, hairline=((-9.0, 3.0), (9.0, 3.0)))
-
-
-def ball() -> NDArray[np.float64]:
-    """(4000, 3) points spread evenly over a skull that is a ball."""
-    count = np.arange(4000) + 0.5
-    height = 1 - 2 * count / 4000
-    turn = np.pi * (1 + 5**0.5) * count
-    flat = np.sqrt(1 - height**2)
-    return SKULL_CENTRE + RADIUS * np.stack([flat * np.cos(turn), height, flat * np.sin(turn)], axis=1)
 
 
 def landmarks() -> NDArray[np.float64]:

@@ -26,7 +26,8 @@ from scripts.training.heads.ground_truth import (
     save_truth,
 )
 from scripts.training.heads.styles import dressed, worn
-from tests.scripts.training.heads.test_worn import SCARF, egg, landmarks
+from tests.scripts.training.heads.shapes import egg, landmarks
+from tests.scripts.training.heads.test_worn import SCARF
 
 GREY = (0.3, 0.3, 0.3)
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 pytest.importorskip("scipy", reason="surfaces of heads need scipy: pip install -e .[render]")
 
@@ -17,39 +16,16 @@ from scripts.training.heads.glasses import glasses
 from scripts.training.heads.headscarf import build_headscarf, covered
 from scripts.training.heads.wearables import Wearable
 from scripts.training.heads.wrinkles import wrinkles
+from tests.scripts.training.heads.shapes import MIDDLE, RADII, egg, landmarks
 
-RADII = np.array([7.4, 11.5, 9.5])  # of an egg about as large as a head
-MIDDLE = np.array([0.0, 3.5, 0.5])
 SCARF = Headscarf((0.5, 0.2, 0.2), (0.4, 0.2, 0.2), (0.03, 0.02, 0.02), folds=1.0, volume=0.9, slant=3.0)
 COAT = Cardigan((0.1, 0.2, 0.3), (0.7, 0.7, 0.6), neckline=-12.8)
 FRAME = Glasses((0.4, 0.3, 0.2))
 
 
-def egg(count: int = 16_000) -> NDArray[np.float64]:
-    """Points strewn evenly over it."""
-    turn, height = np.arange(count) * 2.399963, np.linspace(-1, 1, count)
-    flat = np.sqrt(1 - height**2)
-    return np.asarray(MIDDLE + RADII * np.stack([flat * np.sin(turn), height, flat * np.cos(turn)], axis=1))
-
-
 @pytest.fixture(scope="module")
 def scarf() -> dict[str, Wearable]:
     return build_headscarf(egg(), SCARF, 5)
-
-
-def landmarks() -> NDArray[np.float64]:
-    """(68, 3): those that are used, of a symmetric face."""
-    marks = np.zeros((68, 3))
-    marks[[8, 27, 30]] = (0, -7.2, 10), (0, 3.6, 10.3), (0, 0.6, 12.2)
-    eye = np.array(
-        [(4.4, 3.6, 8.6), (3.8, 4.1, 9.3), (2.7, 4.2, 9.6), (1.8, 3.3, 9.3), (2.7, 3.1, 9.5), (3.8, 3.2, 9.3)]
-    )
-    marks[36:42] = eye * (-1, 1, 1)
-    marks[42:48] = eye[[3, 2, 1, 0, 5, 4]]
-    for right, left, place in ((19, 24, (3.7, 6.5, 9.7)), (31, 35, (1.1, -1.1, 10.8)), (48, 54, (2.1, -3.0, 10.6))):
-        marks[left] = place
-        marks[right] = np.multiply(place, (-1, 1, 1))
-    return marks
 
 
 def whole(piece: Wearable) -> bool:
