@@ -12,7 +12,6 @@ FACEKIT = Path(os.environ.get("LIPCAST_FACEKIT", "../shared/ict_facekit"))
 
 @pytest.fixture(scope="session")
 def facekit() -> Path:
-    pytest.importorskip("numba", reason="numba draws the mouths: install the train extra")
     pytest.importorskip("scipy", reason="scipy measures the lips' border: install the train extra")
     if not (FACEKIT / "ict_facekit.npz").is_file():
         pytest.skip(f"no face model in {FACEKIT}: name its folder with LIPCAST_FACEKIT")

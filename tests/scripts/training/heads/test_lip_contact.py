@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 pytest.importorskip("scipy", reason="scipy measures the lips' border: install the train extra")
 
 from scripts.training.heads.lip_contact import Lips
-from scripts.training.heads.model import HeadModel, load_facekit
+from scripts.training.heads.model import HeadModel
 
 INNER_UPPER, INNER_LOWER = [61, 62, 63], [67, 66, 65]  # of the 68 landmarks, left to right
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def head(facekit: Path) -> HeadModel:
-    return HeadModel(load_facekit(facekit))
 
 
 @pytest.fixture(scope="module")
