@@ -11,7 +11,7 @@ import zlib
 from pathlib import Path
 
 from engines.face.avatar import MANIFEST, read_manifest
-from engines.face.enrolment.limited import ChildError, ask
+from engines.face.enrolment.sandbox import ChildError, ask
 from lipcast.commands.avatars import check_name, expect_replaceable
 from lipcast.commands.errors import CommandError
 from lipcast.commands.files import expect_free, whole_file

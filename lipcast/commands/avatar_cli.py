@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import string
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -47,15 +48,33 @@ def _command(
 
 def _add_create(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="lower-case letters, digits, - and _")
-    parser.add_argument("file", type=Path, metavar="FILE", help="JPEG, PNG or WebP; or MP4, MOV, WebM or MKV to 60 s")
+    parser.add_argument("file", type=Path, metavar="FILE", help="a picture, or a clip of at most 60 s")
     parser.add_argument("--landmarks", type=Path, metavar="POINTS.json", help="the face's points, instead of looking")
     parser.add_argument("--model", type=Path, metavar="FILE.task", help="MediaPipe's face_landmarker.task, if at hand")
+    parser.add_argument(
+        "--background",
+        type=colour,
+        metavar="#RRGGBB",
+        help="behind transparent parts of a picture (default: #dee2e6, a light grey)",
+    )
     parser.add_argument("--consent", metavar="TEXT", help="who agreed to this avatar, and how; kept in it")
     parser.add_argument("--title", metavar="TEXT", help="the name that people read (default: NAME)")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="write the avatar's folder here instead")
     parser.add_argument("--force", action="store_true", help="overwrite an avatar of that name")
     _add_folder(parser)
     parser.set_defaults(command=create_avatar)
+
+
+def colour(text: str) -> tuple[int, int, int]:
+    """
+    Raises:
+        ArgumentTypeError: the text is no colour.
+    """
+    digits = text.removeprefix("#")
+    if len(digits) != 6 or not set(digits) <= set(string.hexdigits):
+        raise argparse.ArgumentTypeError(f"expected a colour as #RRGGBB, such as #ffffff for white; got {text!r}")
+    red, green, blue = bytes.fromhex(digits)
+    return red, green, blue
 
 
 def _add_folder(parser: argparse.ArgumentParser) -> None:
@@ -74,6 +93,7 @@ def create_avatar(options: argparse.Namespace) -> int:
         folder=options.out or _own(options) / options.name,
         landmarks=options.landmarks,
         model=options.model,
+        background=options.background,
     )
     folder = create(job, options.force, sys.stderr, MonotonicClock().now)
     sys.stderr.write(f"{folder}: the avatar is made; look at {folder / 'preview.jpg'}\n")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.face.avatar import Manifest, load_avatar, save_avatar
-from engines.face.enrolment.enrol import Enrolled, enrol
+from engines.face.enrolment.enrol import BACKGROUND, Enrolled, enrol
 from engines.face.enrolment.finder import face_finder
 from engines.face.enrolment.framing import SIZE as FRAME_SIDE
 from engines.face.enrolment.media import FRAME_RATE
@@ -31,7 +31,10 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 @dataclass(frozen=True, slots=True)
 class AvatarJob:
-    """What to make: name, source, folder; landmarks and model say how the face is found, None for the usual way."""
+    """What to make: name, source, folder; landmarks and model say how the face is found, None for the usual way.
+
+    background: RGB, put behind a picture's transparent parts; None for the usual light grey.
+    """
 
     name: str
     source: Path
@@ -40,10 +43,11 @@ class AvatarJob:
     folder: Path
     landmarks: Path | None = None
     model: Path | None = None
+    background: tuple[int, int, int] | None = None
 
 
-def create(job: AvatarJob, force: bool, words: TextIO, clock: Callable[[], float]) -> Path:
-    """Make an avatar's folder, whole or not at all; words is told of the progress. Returns the folder.
+def create(job: AvatarJob, force: bool, messages: TextIO, clock: Callable[[], float]) -> Path:
+    """Make an avatar's folder, whole or not at all; notes and progress go to messages. Returns the folder.
 
     Raises:
         CommandError, EnrolmentError: with the reason and the fix; nothing is left behind.
@@ -52,12 +56,13 @@ def create(job: AvatarJob, force: bool, words: TextIO, clock: Callable[[], float
     expect_replaceable(job.folder, force)
     with tempfile.TemporaryDirectory(prefix="lipcast-avatar-") as scratch:
         workspace = Path(scratch)
-        words.write(f"{job.source}: looking for the face …\n")
-        words.flush()
+        messages.write(f"{job.source}: looking for the face …\n")
+        messages.flush()
         finder = face_finder(job.landmarks, job.model, user_cache(), workspace)
-        enrolled = enrol(job.source, finder, workspace)
+        enrolled = enrol(job.source, finder, workspace, job.background or BACKGROUND)
+        messages.writelines(f"{note}\n" for note in enrolled.notes)
         first: list[NDArray[np.uint8]] = []
-        with Progress(enrolled.count, FRAME_RATE, words, clock) as progress:
+        with Progress(enrolled.count, FRAME_RATE, messages, clock) as progress:
             loop = encode_loop(_shown(enrolled, progress, first), enrolled.count, FRAME_RATE)
         save_avatar(job.folder, _manifest(job, enrolled.count), enrolled.tensors, loop, encoded(".jpg", first[0]))
     return job.folder

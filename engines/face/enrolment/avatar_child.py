@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.face.avatar import MANIFEST, load_avatar, read_manifest
-from engines.face.enrolment.limited import answer
+from engines.face.enrolment.sandbox import answer
 
 
 def main(request: dict[str, Any]) -> dict[str, Any]:

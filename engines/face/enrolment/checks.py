@@ -40,11 +40,20 @@ def only_face(faces: Sequence[FaceLandmarks]) -> FaceLandmarks:
     """
     if not faces:
         raise PortraitError("no face was found; give a well-lit picture of one person who looks at the camera")
-    by_size = sorted(faces, key=lambda face: face.interocular, reverse=True)
-    rivals = [face for face in by_size if face.interocular > BYSTANDER * by_size[0].interocular]
-    if len(rivals) > 1:
-        raise PortraitError(f"{len(rivals)} faces were found; cut the picture to one person")
-    return by_size[0]
+    if len(rivals(faces)) > 1:
+        raise PortraitError(f"{len(rivals(faces))} faces were found; cut the picture to one person")
+    return by_size(faces)[0]
+
+
+def by_size(faces: Sequence[FaceLandmarks]) -> list[FaceLandmarks]:
+    """The largest first."""
+    return sorted(faces, key=lambda face: face.interocular, reverse=True)
+
+
+def rivals(faces: Sequence[FaceLandmarks]) -> list[FaceLandmarks]:
+    """The largest face and those that are not background beside it."""
+    largest = max((face.interocular for face in faces), default=0.0)
+    return [face for face in faces if face.interocular > BYSTANDER * largest]
 
 
 def check_size(face: FaceLandmarks, width: float, height: float) -> None:

@@ -11,15 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.face.enrolment.checks import only_face
+from engines.face.enrolment.checks import by_size, rivals
 from engines.face.enrolment.errors import PortraitError
 from engines.face.enrolment.landmarks import CURVES, FaceLandmarks, place
+from engines.face.enrolment.media import clock_text
 
 SHORTEST_S, LONGEST_S = 2.0, 4.2  # of the part that is played; there and back it lasts twice as long
 CLOSED = 0.05  # inter-ocular distances between the lips: more is speech or a smile
 WANDERING = 0.35  # inter-ocular distances from the middle of its way: a head that moves farther is not idle
 TURNING = 0.02  # inter-ocular distances a frame at either end: faster, and turning back would look like a jerk
 SMOOTHING = 1.5  # frames, of the landmarks: less than any movement lasts, more than the landmarker trembles
+SEEN_S = 0.2  # a second face that is seen for less is the landmarker's mistake
+LEAST_SMOOTHING = 0.5  # frames, where the clip has fewer a second than the loop
+LOST = 0.1  # part of the frames in which the landmarker may miss the face; the nearest frame's is taken there
 LIP_WEIGHT = 4.0  # of lips against the rest of the face in the alignment
 
 Floats = NDArray[np.float64]
@@ -27,42 +31,85 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Calm:
-    """A part of a clip: first and count of the scanned frames; face: its typical one, in their pixels."""
+    """A part of a clip: first and count of the scanned frames; face: its typical one, in their pixels.
+
+    notes: what the user should know of the rest.
+    """
 
     first: int
     count: int
     face: FaceLandmarks
+    notes: tuple[str, ...] = ()
 
 
-def calmest(faces: Sequence[Sequence[FaceLandmarks]], frame_rate: float) -> Calm:
-    """The longest and calmest part in which the mouth is closed.
+def check_length(seconds: float) -> None:
+    """
+    Raises:
+        PortraitError: the clip is too short for a loop.
+    """
+    if seconds < SHORTEST_S:
+        raise PortraitError(
+            f"the clip is too short: it lasts {seconds:.1f} s, at least {SHORTEST_S:.0f} s are needed; "
+            "record about ten seconds of somebody who listens"
+        )
+
+
+def calmest(found: Sequence[Sequence[FaceLandmarks]], frame_rate: float, held: NDArray[np.bool_] | None = None) -> Calm:
+    """The longest and calmest part in which one face is seen, with its mouth closed.
+
+    found: the faces in each frame. held: frames inside gaps of the recording, which are no rest.
 
     Raises:
-        PortraitError: there is none of SHORTEST_S, or no face, or several.
+        PortraitError: there is none of SHORTEST_S, or no face.
     """
-    track = [only_face(found) if found else None for found in faces]
-    if not any(track):
-        only_face([])
+    if not any(found):
+        raise PortraitError("no face was found in the clip; record one person, well lit, who looks at the camera")
+    track = [by_size(faces)[0] if faces else None for faces in found]
     unit = float(np.median([face.interocular for face in track if face]))
-    still = np.array([face is not None and face.mouth_gap < CLOSED * unit for face in track])
+    alone = np.array([len(rivals(faces)) < 2 for faces in found])
+    closed = np.array([face is not None and face.mouth_gap < CLOSED * unit for face in track])
+    usable = closed & alone & ~(np.zeros(len(track), bool) if held is None else held)
+    second = _second_face(alone, frame_rate)
     middle = np.array([_middle(face) if face else (np.nan, np.nan) for face in track]) / unit
-    best: tuple[float, int, int] | None = None
+    best = _longest_and_calmest(usable, middle, frame_rate)
+    if best is None:
+        fix = "cut it there, or record it again with one person"
+        raise PortraitError(f"{second}; {fix}" if second else _restless(track, closed))
+    first, count = best
+    points = np.stack([face.points for face in track[first : first + count] if face])
+    return Calm(
+        first, count, FaceLandmarks(np.median(points, axis=0)), (f"{second}; that part was left out",) if second else ()
+    )
+
+
+def _longest_and_calmest(usable: NDArray[np.bool_], middle: Floats, frame_rate: float) -> tuple[int, int] | None:
+    """First and count of the best part; middle: (n, 2) places of the head in inter-ocular distances."""
     for seconds in np.arange(LONGEST_S, SHORTEST_S - 0.01, -0.2):
         count = round(seconds * frame_rate)
-        for first in range(len(track) - count + 1):
-            restless = _restlessness(middle[first : first + count]) if still[first : first + count].all() else np.inf
-            if restless < np.inf and (best is None or restless < best[0]):
-                best = (restless, first, count)
-        if best:
-            break
-    if best is None:
-        raise PortraitError(
-            f"the clip has no {SHORTEST_S:.0f} s on end in which the person is nearly still, lips together: they are "
-            f"together in {100 * still.mean():.0f} % of the pictures; give a clip of somebody who listens"
-        )
-    _, first, count = best
-    points = np.stack([face.points for face in track[first : first + count] if face])
-    return Calm(first, count, FaceLandmarks(np.median(points, axis=0)))
+        starts = [first for first in range(len(usable) - count + 1) if usable[first : first + count].all()]
+        parts = [(_restlessness(middle[first : first + count]), first) for first in starts]
+        if parts and min(parts)[0] < np.inf:
+            return min(parts)[1], count
+    return None
+
+
+def _second_face(alone: NDArray[np.bool_], frame_rate: float) -> str:
+    """What to say of frames with several faces; "" where there are none, or too few to be somebody."""
+    several = np.flatnonzero(~alone)
+    if len(several) < max(2, SEEN_S * frame_rate):
+        return ""
+    since = clock_text(several[0] / frame_rate)
+    until = "on" if several[-1] >= len(alone) - 2 else f"to {clock_text((several[-1] + 1) / frame_rate)}"
+    return f"the clip shows a second face from {since} {until}"
+
+
+def _restless(track: Sequence[FaceLandmarks | None], closed: NDArray[np.bool_]) -> str:
+    seen = sum(face is not None for face in track) / len(track)
+    return (
+        f"the clip has no {SHORTEST_S:.0f} s on end in which the person is nearly still, lips together: a face is seen "
+        f"in {100 * seen:.0f} % of the frames, with lips together in {100 * closed.mean():.0f} %; "
+        "record somebody who listens and looks at the camera"
+    )
 
 
 def _middle(face: FaceLandmarks) -> tuple[float, float]:
@@ -78,14 +125,34 @@ def _restlessness(middle: Floats) -> float:
     return wander + 5 * ends if wander < WANDERING and ends < 2 * TURNING else float("inf")
 
 
-def smoothed(faces: Sequence[FaceLandmarks]) -> list[FaceLandmarks]:
-    """The same faces without the landmarker's tremble."""
+def smoothed(faces: Sequence[FaceLandmarks], width: float = SMOOTHING) -> list[FaceLandmarks]:
+    """The same faces without the landmarker's tremble; width: standard deviation in frames."""
     points = np.stack([face.points for face in faces])
-    reach = int(np.ceil(3 * SMOOTHING))
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / SMOOTHING) ** 2)
+    reach = min(int(np.ceil(3 * width)), len(points) - 1)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
     kernel /= kernel.sum()
     padded = np.concatenate([points[reach:0:-1], points, points[-2 : -reach - 2 : -1]])
     return [FaceLandmarks(np.tensordot(kernel, padded[at : at + len(kernel)], 1)) for at in range(len(points))]
+
+
+def followed(found: Sequence[Sequence[FaceLandmarks]], near: FaceLandmarks, times: Floats) -> list[FaceLandmarks]:
+    """The face that is nearest to `near` in each frame, without tremble. Frames of one time are one and the same.
+
+    Raises:
+        PortraitError: it is missing in more than LOST of the frames.
+    """
+
+    def distance(face: FaceLandmarks) -> float:
+        return float(np.linalg.norm(face.points - near.points, axis=1).mean())
+
+    seen = [index for index, faces in enumerate(found) if faces]
+    if len(seen) < (1 - LOST) * len(found):
+        raise PortraitError("the face is not seen all the time in the clip's calm part; record it in better light")
+    nearest = [min(found[index], key=distance) for index in seen]
+    filled = [nearest[int(np.argmin(np.abs(np.array(seen) - index)))] for index in range(len(found))]
+    _, first, back = np.unique(times, return_index=True, return_inverse=True)
+    steady = smoothed([filled[index] for index in first], max(SMOOTHING * len(first) / len(times), LEAST_SMOOTHING))
+    return [steady[index] for index in back]
 
 
 def there_and_back(count: int) -> list[int]:

@@ -13,17 +13,28 @@ from numpy.typing import NDArray
 
 from engines.face.enrolment.canonical import canonical_mouth
 from engines.face.enrolment.checks import check_mouth, check_pose, check_size, only_face
-from engines.face.enrolment.clip_loop import aligned, calmest, smoothed, there_and_back
+from engines.face.enrolment.clip_loop import aligned, calmest, check_length, followed, there_and_back
 from engines.face.enrolment.closing import close_lips
 from engines.face.enrolment.framing import SIZE, Framing, frame_face
 from engines.face.enrolment.landmarks import FaceLandmarks
 from engines.face.enrolment.mask import moving_mask
-from engines.face.enrolment.media import FRAME_RATE, SCAN_STEP, Media, open_media, picture, scan, stretch
+from engines.face.enrolment.media import (
+    FRAME_RATE,
+    SCAN_STEP,
+    Background,
+    Decoded,
+    Media,
+    open_media,
+    read_image,
+    scan,
+    stretch,
+)
 from engines.face.enrolment.mouth_fit import MouthFit, fit_mouth
 from engines.face.enrolment.plates import fitted_plates, light_of
 from engines.face.enrolment.pose import HeadPose, fit_pose
 from engines.face.enrolment.still_loop import FRAMES, StillLoop
 
+BACKGROUND = (222, 226, 230)  # a light grey, as of a plain studio wall
 MARGIN = 40  # pixels of the frame's scale around it that are kept, for what movement brings into view
 
 Picture = NDArray[np.uint8]
@@ -38,24 +49,31 @@ class FaceFinder(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Enrolled:
-    """tensors: those of FaceTensors by name; frames: count pictures (SIZE, SIZE, 3) uint8 RGB, made one by one."""
+    """tensors: those of FaceTensors by name; frames: count of them, (SIZE, SIZE, 3) uint8 RGB, made one by one.
+
+    notes: what the user should know of the file and the face.
+    """
 
     tensors: dict[str, NDArray[Any]]
     frames: Iterator[Picture]
     count: int
+    notes: tuple[str, ...]
 
 
-def enrol(path: Path, finder: FaceFinder, workspace: Path) -> Enrolled:
+def enrol(path: Path, finder: FaceFinder, workspace: Path, background: Background = BACKGROUND) -> Enrolled:
     """Check the file and the face, and prepare the avatar; workspace must stay until the last frame is made.
 
+    background: RGB, put behind a picture's transparent parts.
+
     Raises:
-        MediaError, LandmarksError, PortraitError: with the reason and the fix.
+        MediaError, LandmarksError, PortraitError: with the reason and how to fix it.
     """
     media = open_media(path, workspace)
-    return _enrol_clip(media, finder) if media.is_clip else _enrol_still(picture(media), finder)
+    return _enrol_clip(media, finder) if media.is_clip else _enrol_still(read_image(media, background), finder)
 
 
-def _enrol_still(image: Picture, finder: FaceFinder) -> Enrolled:
+def _enrol_still(read: Decoded, finder: FaceFinder) -> Enrolled:
+    image = np.asarray(read.frames[0])
     height, width = image.shape[:2]
     face = only_face(finder.find(image[None])[0])
     check_size(face, width, height)
@@ -69,27 +87,31 @@ def _enrol_still(image: Picture, finder: FaceFinder) -> Enrolled:
     loop = StillLoop(closed, face, framing)
     tensors = mouth_tensors(fitted, pose, light_of(near, face))
     tensors["alignment"] = loop.alignment(fitted.crop)
-    return Enrolled(tensors, loop.frames(), FRAMES)
+    return Enrolled(tensors, loop.frames(), FRAMES, read.notes)
 
 
 def _enrol_clip(media: Media, finder: FaceFinder) -> Enrolled:
-    small, scale = scan(media)
-    calm = calmest(finder.find(small), FRAME_RATE / SCAN_STEP)
-    full = calm.face.moved(scale * np.eye(2, 3))
-    height, width = (scale * side for side in small.shape[1:3])
+    small = scan(media)
+    check_length(len(small.frames) * SCAN_STEP / FRAME_RATE)
+    calm = calmest(finder.find(small.frames), FRAME_RATE / SCAN_STEP, small.held(0, SCAN_STEP))
+    width, height = small.size
+    full = calm.face.moved(max(width, height) / max(small.frames.shape[1:3]) * np.eye(2, 3))
     check_size(full, width, height)
     framing = frame_face(full, width, height)
-    frames = stretch(media, calm.first * SCAN_STEP, calm.count * SCAN_STEP, framing.box, SIZE)
-    faces = smoothed([only_face(found) for found in finder.find(frames)])
+    first = calm.first * SCAN_STEP
+    part = stretch(media, first, calm.count * SCAN_STEP, framing.box, SIZE)
+    faces = followed(finder.find(part.frames), full.moved(framing.to_frame), part.times)
     rest = min(range(len(faces)), key=lambda index: faces[index].mouth_gap)
-    image = np.asarray(frames[rest])
+    image = np.asarray(part.frames[rest])
     fitted, pose = _fit(faces[rest])
     check_pose(pose)
     check_mouth(image, faces[rest])
     tensors = mouth_tensors(fitted, pose, light_of(image, faces[rest]))
-    order = there_and_back(len(frames))
+    order = there_and_back(len(part.frames))
     tensors["alignment"] = aligned(faces[rest], faces, fitted.crop)[order]
-    return Enrolled(tensors, (np.asarray(frames[index]) for index in order), len(order))
+    frames = (np.asarray(part.frames[index]) for index in order)
+    notes = dict.fromkeys((*small.notes, *part.notes, *(f"{media.path}: {note}" for note in calm.notes)))
+    return Enrolled(tensors, frames, len(order), tuple(notes))
 
 
 def enlarged(image: Picture, framing: Framing) -> tuple[Picture, Floats]:

@@ -1,7 +1,7 @@
 """The child that looks for faces with MediaPipe's face landmarker; see landmarker. Knows nothing of what follows.
 
 MediaPipe reports how it is used to its maker (CONNECT play.googleapis.com, seen with 1.2.2) and has no switch against
-it. So this process has no network: its proxy is a dead address (see limited), and on Linux it cannot open a socket.
+it. So this process has no network: its proxy is a dead address (see sandbox), and on Linux it cannot open a socket.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engines.face.enrolment.limited import answer
-from engines.face.enrolment.no_network import close_network
+from engines.face.enrolment.sandbox import answer, network_can_be_closed
 
 POINTS = 478
 
@@ -23,8 +22,8 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
 
     out: (n, faces, POINTS, 2) float32 pixels, 0 where there is none.
     """
-    if platform.system() == "Linux":
-        close_network()
+    if platform.system() == "Linux" and not network_can_be_closed():
+        raise ValueError(f"MediaPipe cannot be kept from the network on {platform.machine()}; give --landmarks instead")
     import mediapipe  # only now that it cannot report
 
     vision, base = mediapipe.tasks.vision, mediapipe.tasks.BaseOptions

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from engines.face.enrolment.errors import LandmarksError
 from engines.face.enrolment.landmark_child import POINTS
 from engines.face.enrolment.landmarks import FaceLandmarks
-from engines.face.enrolment.limited import ChildError, ask
 from engines.face.enrolment.mediapipe_points import face_of
+from engines.face.enrolment.sandbox import ChildError, ask
 
 FACES = 4  # as many are told apart; a fifth adds nothing to "several"
 PART = 0.6  # of a picture's sides: small faces are missed in the whole and found in its parts

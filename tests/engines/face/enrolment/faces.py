@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -87,6 +89,33 @@ def save_clip(path: Path, frames: list[Picture], rate: int = 25, fragments: bool
         container.mux(stream.encode(None))
     path.write_bytes(buffer.getvalue())
     return path
+
+
+def save_timed_clip(path: Path, frames: list[Picture], times: list[float], codec: str = "libvpx") -> Path:
+    """Frames at any times (seconds), in a file that declares no rate: as a browser or a phone records it."""
+    live = path.suffix == ".webm"
+    with av.open(str(path), "w", options={"live": "1"} if live else {}) as container:
+        stream: Any = container.add_stream(codec, rate=1000)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        stream.options = {"deadline": "realtime", "crf": "10", "b": "2M"} if live else {"preset": "ultrafast"}
+        for frame, time in zip(frames, times, strict=True):
+            encoded = av.VideoFrame.from_ndarray(frame, format="rgb24")
+            encoded.pts, encoded.time_base = round(1000 * time), Fraction(1, 1000)
+            container.mux(stream.encode(encoded))
+        container.mux(stream.encode(None))
+    return path
+
+
+def clock(time: float, lasts: float = 10.0) -> Picture:
+    """A frame whose grey says when it is seen."""
+    return np.full((96, 128, 3), round(20 + 200 * time / lasts), np.uint8)
+
+
+def time_of(frame: Picture, lasts: float = 10.0) -> float:
+    """What such a frame says."""
+    return float((frame.astype(np.float64).mean() - 20) / 200 * lasts)
 
 
 def png(width: int, height: int, pixels: bytes) -> bytes:

@@ -11,10 +11,10 @@ import pytest
 from engines.face.enrolment.errors import LandmarksError
 from engines.face.enrolment.finder import face_finder
 from engines.face.enrolment.landmarker import Landmarker, landmarker_installed
-from engines.face.enrolment.limited import ROOT, ChildError, ask
 from engines.face.enrolment.model_file import SHA256, model_file
+from engines.face.enrolment.sandbox import ROOT, ChildError, ask
 
-DECODE = "engines.face.enrolment.decode_child"
+DECODE = "engines.face.enrolment.decode_image_child"
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
@@ -22,12 +22,12 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_child_says_what_was_wrong(tmp_path: Path) -> None:
-    request = {"path": str(tmp_path / "none.png"), "clip": False, "out": str(tmp_path / "o"), "side": 8}
+    request = {"path": str(tmp_path / "none.png"), "kind": "png", "out": str(tmp_path / "o"), "side": 8}
     with pytest.raises(ChildError, match="the picture cannot be decoded"):
         ask(DECODE, request)
 
 
-def test_a_child_that_falls_over_is_told_of() -> None:
+def test_a_child_that_fails_is_reported() -> None:
     with pytest.raises(ChildError, match=r"failed with status 1: .*KeyError"):
         ask(DECODE, {})
 
@@ -37,14 +37,14 @@ def test_limits_hold_in_the_child(tmp_path: Path, kind: str) -> None:
     """The module is changed in a process of its own, so that nothing else feels it."""
     tries = {
         "MEMORY": ("200 << 20", "bytearray(400 << 20)", "needs more than"),
-        "FILE_BYTES": ("1000", f"limited.Path({str(tmp_path / 'out')!r}).write_bytes(bytes(2000))", "File too large"),
+        "FILE_BYTES": ("1000", f"sandbox.Path({str(tmp_path / 'out')!r}).write_bytes(bytes(2000))", "File too large"),
         "CPU_S": ("1", "[pow(3, n) for n in range(10**7)]", ""),
         "DESCRIPTORS": ("8", "[open('/dev/null') for _ in range(9)]", "Too many open files"),
     }
     most, work, said = tries[kind]
     code = (
-        f"import sys; sys.argv = ['x', '{{}}']\nfrom engines.face.enrolment import limited\n"
-        f"limited.{kind} = {most}\nkept = []\nlimited.answer(lambda request: kept.append({work}) or {{}})"
+        f"import sys; sys.argv = ['x', '{{}}']\nfrom engines.face.enrolment import sandbox\n"
+        f"sandbox.{kind} = {most}\nkept = []\nsandbox.answer(lambda request: kept.append({work}) or {{}})"
     )
     done = python(code)
     assert '{"answer"' not in done.stdout
@@ -55,7 +55,7 @@ def test_limits_hold_in_the_child(tmp_path: Path, kind: str) -> None:
 def test_without_a_network_no_socket_opens_but_files_do() -> None:
     done = python(
         "import socket, threading\n"
-        "from engines.face.enrolment.no_network import close_network\n"
+        "from engines.face.enrolment.sandbox import close_network\n"
         "close_network()\n"
         "open('/dev/null').close()\n"
         "def tried():\n"
@@ -88,7 +88,7 @@ def test_without_mediapipe_the_ways_out_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not landmarker_installed(), reason="MediaPipe is not installed: pip install -e '.[enrol]'")
-def test_a_broken_model_is_told_of(tmp_path: Path) -> None:
+def test_a_broken_model_is_reported(tmp_path: Path) -> None:
     import numpy as np
 
     (tmp_path / "m.task").write_bytes(b"nothing")
