@@ -34,6 +34,8 @@ from streamer.server.live_session import LiveSession
 from streamer.server.sessions import Sessions
 from streamer.server.tasks import ServerTasks, nothing
 from streamer.threads import NewExecutor, in_thread, processors, thread_pool
+from streamer.webrtc.library_check import check_library
+from streamer.webrtc.replace import LibraryMismatch
 from streamer.wiring import FRAME_RATE, REFUSALS, Runtime, load_runtime, worker_count
 
 log = logging.getLogger(__name__)
@@ -121,10 +123,11 @@ async def serve(server: Server, tasks: ServerTasks) -> None:
     """Load the engine away from the event loop, then run it until cancelled."""
     started = server.clock.now()
     try:
+        await check_library(server.clock)
         runtime = await in_thread(lambda: server.load(server.config), "load")
     except Exception as error:  # the boundary: the page must still be served to say why nothing works
-        server.broken = f"the engine could not be loaded: {error}"
-        log.error(server.broken, exc_info=not isinstance(error, REFUSALS))
+        server.broken = f"the server cannot serve: {error}"
+        log.error(server.broken, exc_info=not isinstance(error, (*REFUSALS, LibraryMismatch)))
         return
     pool = WorkerPool([new_worker(runtime.engine, server) for _ in range(worker_count(server.config.engine))])
     server.runtime = runtime

@@ -25,6 +25,7 @@ from streamer.server.tasks import ServerTasks
 from streamer.session.policy import Policy
 from streamer.session.session import Session
 from streamer.threads import shut_down
+from streamer.webrtc.offer import PRESENTER, VIEWER
 from streamer.webrtc.peer import Peer, PeerEvents
 
 log = logging.getLogger(__name__)
@@ -160,7 +161,7 @@ class Sessions:
             on_packet=lambda timestamp, payload: audio.packet(timestamp, payload, self._clock.now()),
         )
         try:
-            answer = await peer.answer(offer, with_microphone=True)
+            answer = await peer.answer(offer, PRESENTER)
         except BaseException:
             await close(peer)
             raise
@@ -272,7 +273,7 @@ class Sessions:
         viewer = place.viewers[viewer_id] = Viewer(viewer_id, peer)
         self._metrics.viewers.inc()
         try:
-            answer = await peer.answer(offer, with_microphone=False)
+            answer = await peer.answer(offer, VIEWER)
         except BaseException:
             await self._remove_viewer(place, viewer_id)
             raise

@@ -1,5 +1,7 @@
-"""Checks an SDP offer before the WebRTC library sees it, removes candidates that must not be dialled, and names the
-sound first in the BUNDLE group.
+"""Checks an SDP offer before the WebRTC library sees it, and prepares it.
+
+Candidates that must not be dialled and sections that are not served are taken out; the audio is named first in the
+BUNDLE group.
 
 Pure text in, text out. The library asserts where it should refuse; nothing reaches it that was not looked at here.
 """
@@ -18,23 +20,71 @@ MAX_CANDIDATES = 64  # a laptop with several networks offers about ten
 SENDING = ("sendrecv", "sendonly")
 RECEIVING = ("sendrecv", "recvonly")
 GROUP, BUNDLE = "a=group:", "a=group:BUNDLE"
+# Browsers need none of these in a section that is rejected; clients made with aiortc do.
+TRANSPORT = ("a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=setup:")
+VIDEO_CODECS = {"vp8", "h264"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What the server wants of a connection.
+
+    audio_in: the peer's microphone. audio_out, video_out: to send the presenter's audio and video. data: a data
+    channel. A section that the offer has and the server does not want is rejected, or its media are dropped.
+    """
+
+    audio_in: bool = False
+    audio_out: bool = False
+    video_out: bool = False
+    data: bool = False
+
+
+PRESENTER = Wants(audio_in=True, audio_out=True, video_out=True)
+VIEWER = Wants(audio_out=True, video_out=True)
+SPEAKER = Wants(audio_in=True)  # WHIP: sends audio, and video perhaps, and receives nothing
 
 
 @dataclass(slots=True)
 class Section:
-    """One m-line and what follows it."""
+    """One m-line, the lines that follow it, and what they say."""
 
     kind: str
+    lines: list[str]
     direction: str = "sendrecv"  # RFC 8866 section 6.7: the default
     mux: bool = False
     mid: str = ""
     codecs: set[str] = field(default_factory=set)
 
 
-def check_offer(sdp: str, *, with_microphone: bool, allow_loopback: bool) -> str:
-    """Return the offer without candidates that must not be dialled, and with one group, of the sound and the picture.
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A section that is not served. index: its place among the offer's sections; lines: what the answer says of it."""
 
-    with_microphone: the peer is a presenter, whose sound we need; otherwise a viewer, who only receives.
+    index: int
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An offer that can be served.
+
+    sdp: for the library, without what is rejected.
+    audio, video, data: mids; None where there is no section, or one that is rejected.
+    video_in: the peer sends video, which nobody wants: it is accepted and dropped.
+    """
+
+    sdp: str
+    audio: str
+    video: str | None
+    data: str | None
+    video_in: bool
+    rejected: tuple[Rejected, ...]
+
+
+def check_offer(sdp: str, wants: Wants, *, allow_loopback: bool) -> Checked:
+    """Check that the offer can be served, and prepare it for the library.
+
+    allow_loopback: candidates of the server's own machine may be dialled.
 
     Raises:
         TooLarge: more than 64 KiB.
@@ -43,7 +93,7 @@ def check_offer(sdp: str, *, with_microphone: bool, allow_loopback: bool) -> str
     try:
         size = len(sdp.encode())
     except UnicodeEncodeError as error:
-        raise BadOffer(f"half a character, a lone surrogate, at place {error.start}; SDP is UTF-8 text") from error
+        raise BadOffer(f"invalid UTF-8: lone surrogate at offset {error.start}") from error
     if size > MAX_SDP:
         raise TooLarge(f"an SDP offer of more than {MAX_SDP // 1024} KiB; offers of browsers have 4 to 8 KiB")
     lines = sdp.splitlines()
@@ -51,25 +101,44 @@ def check_offer(sdp: str, *, with_microphone: bool, allow_loopback: bool) -> str
         raise BadOffer("not SDP: the first line must be 'v=0'")
     if len(lines) > MAX_LINES:
         raise BadOffer(f"{len(lines)} lines; at most {MAX_LINES} are read")
-    sections, bundle = read_sections(lines)
-    audio, video = check_sections(sections, bundle, with_microphone)
-    kept = with_group(keep_candidates(lines, allow_loopback), f"{BUNDLE} {audio.mid} {video.mid}")
-    return "\r\n".join(kept) + "\r\n"
+    session, sections, bundle = read_sections(lines)
+    audio = check_audio(sections, bundle, wants)
+    video = check_video(sections, bundle, wants)
+    data = find_data(sections, bundle, wants)
+    served = [section for section in (audio, video, data) if section is not None]
+    mids = [section.mid for section in served]
+    if len(set(mids)) < len(mids):
+        raise BadOffer(f"sections with the same mid, of {mids}: each needs one of its own")
+    kept = with_group(session, f"{BUNDLE} {' '.join(mids)}")
+    kept += [line for section in sections if section in served for line in section.lines if not line.startswith(GROUP)]
+    return Checked(
+        sdp="\r\n".join(keep_candidates(kept, allow_loopback)) + "\r\n",
+        audio=audio.mid,
+        video=video.mid if video is not None else None,
+        data=data.mid if data is not None else None,
+        video_in=video is not None and not wants.video_out and video.direction in SENDING,
+        rejected=tuple(reject(section, index) for index, section in enumerate(sections) if section not in served),
+    )
 
 
-def read_sections(lines: list[str]) -> tuple[list[Section], list[str]]:
+def read_sections(lines: list[str]) -> tuple[list[str], list[Section], list[str]]:
+    """The lines before the first section, the sections, and the mids of the BUNDLE group."""
+    session: list[str] = []
     sections: list[Section] = []
     bundle: list[str] = []
     for line in lines:
         if line.startswith("m="):
-            sections.append(Section(kind=line[2:].split(" ")[0]))
+            sections.append(Section(line[2:].split(" ")[0], [line]))
             if len(sections) > MAX_MEDIA:
                 raise BadOffer(f"more than {MAX_MEDIA} m-lines; one of audio and one of video are expected")
         elif sections:
+            sections[-1].lines.append(line)
             read_attribute(sections[-1], line)
-        elif line.startswith(BUNDLE):
-            bundle = line.split()[1:]
-    return sections, bundle
+        else:
+            session.append(line)
+            if line.startswith(BUNDLE):
+                bundle = line.split()[1:]
+    return session, sections, bundle
 
 
 def read_attribute(section: Section, line: str) -> None:
@@ -87,36 +156,83 @@ def read_attribute(section: Section, line: str) -> None:
         section.codecs.add(value.partition(" ")[2].partition("/")[0].lower())
 
 
-def check_sections(sections: list[Section], bundle: list[str], with_microphone: bool) -> tuple[Section, Section]:
-    """The section of sound and that of the picture."""
+def check_audio(sections: list[Section], bundle: list[str], wants: Wants) -> Section:
     kinds = sorted(section.kind for section in sections)
-    if kinds != ["audio", "video"]:
-        raise BadOffer(f"m-lines {kinds}: exactly one of audio and one of video are expected, and no data channel")
-    for section in sections:
-        if not section.mux or section.mid not in bundle:
-            raise BadOffer(f"the {section.kind} section must use rtcp-mux and be in the BUNDLE group")
-        if section.direction not in RECEIVING:
-            raise BadOffer(f"the {section.kind} section is {section.direction}: sendrecv or recvonly is expected")
-    audio, video = sorted(sections, key=lambda section: section.kind)
-    if audio.mid == video.mid:
-        raise BadOffer(f"both sections have the mid {audio.mid!r}: each needs one of its own")
-    if with_microphone and audio.direction not in SENDING:
-        raise BadOffer("the audio section is recvonly: a presenter's must be sendrecv, with the microphone's track")
+    found = [section for section in sections if section.kind == "audio"]
+    if len(found) != 1 or not set(kinds) <= {"audio", "video", "application"}:
+        raise BadOffer(f"m-lines {kinds}: one of audio is expected, one of video, and a data channel perhaps")
+    [audio] = found
+    check_transport(audio, bundle)
+    if wants.audio_out and audio.direction not in RECEIVING:
+        raise BadOffer(f"the audio section is {audio.direction}: sendrecv or recvonly is expected")
+    if wants.audio_in and audio.direction not in SENDING:
+        raise BadOffer(f"the audio section is {audio.direction}: it must send the microphone's track (sendrecv)")
     if "opus" not in audio.codecs:
         raise BadOffer("the audio section offers no Opus")
-    if not video.codecs & {"vp8", "h264"}:
+    return audio
+
+
+def check_video(sections: list[Section], bundle: list[str], wants: Wants) -> Section | None:
+    """The section of the video; None if there is none that can be served and none is wanted."""
+    found = [section for section in sections if section.kind == "video"]
+    if len(found) > 1 or (wants.video_out and not found):
+        kinds = sorted(section.kind for section in sections)
+        raise BadOffer(f"m-lines {kinds}: {'exactly' if wants.video_out else 'at most'} one of video is expected")
+    if not wants.video_out:
+        return next((section for section in found if can_be_served(section, bundle)), None)
+    [video] = found
+    check_transport(video, bundle)
+    if video.direction not in RECEIVING:
+        raise BadOffer(f"the video section is {video.direction}: sendrecv or recvonly is expected")
+    if not video.codecs & VIDEO_CODECS:
         raise BadOffer("the video section offers neither VP8 nor H.264")
-    return audio, video
+    return video
 
 
-def with_group(lines: list[str], group: str) -> list[str]:
-    """The offer with `group` in place of its groups, of which there is one at least.
+def can_be_served(video: Section, bundle: list[str]) -> bool:
+    return video.mux and video.mid in bundle and bool(video.codecs & VIDEO_CODECS)
+
+
+def find_data(sections: list[Section], bundle: list[str], wants: Wants) -> Section | None:
+    """The data channel's section, if it is wanted and can be served; it is never a reason to refuse the offer."""
+    if not wants.data:
+        return None
+    data = (section for section in sections if section.kind == "application" and section.mid in bundle)
+    return next((section for section in data if "webrtc-datachannel" in section.lines[0]), None)
+
+
+def check_transport(section: Section, bundle: list[str]) -> None:
+    if not section.mux or section.mid not in bundle:
+        raise BadOffer(f"the {section.kind} section must use rtcp-mux and be in the BUNDLE group")
+
+
+def reject(section: Section, index: int) -> Rejected:
+    """What an answer says of a section that it rejects: port 0, and in no group (RFC 8829 section 5.3.1)."""
+    head = section.lines[0].split(" ")
+    head[1:2] = ["0"]
+    mid = (f"a=mid:{section.mid}",) if section.mid else ()
+    # The SCTP port is for clients made with aiortc, which read it of a section that is rejected, too.
+    port = tuple(line for line in section.lines if line.startswith("a=sctp-port:"))
+    return Rejected(index, (" ".join(head).removeprefix("m="), "c=IN IP4 0.0.0.0", *mid, *port, "a=inactive"))
+
+
+def with_rejected(answer: str, rejected: tuple[Rejected, ...]) -> str:
+    """The answer with sections for those that were taken out of the offer, where the offer had them."""
+    head, *sections = [part.removesuffix("\r\n").split("\r\n") for part in answer.split("\r\nm=")]
+    transport = [line for line in sections[0] if line.startswith(TRANSPORT)]
+    for each in rejected:
+        sections.insert(each.index, [*each.lines, *transport])
+    return "\r\nm=".join("\r\n".join(part) for part in (head, *sections)) + "\r\n"
+
+
+def with_group(session: list[str], group: str) -> list[str]:
+    """The session's lines with `group` in place of its groups, of which there is one at least.
 
     The library keeps the transport of the mid that the first group names first and closes the others: were that mid
-    not the sound's, whose transport both tracks use, nothing could ever connect.
+    not the audio's, whose transport all sections use, nothing could ever connect.
     """
-    place = next(place for place, line in enumerate(lines) if line.startswith(GROUP))
-    kept = [line for line in lines if not line.startswith(GROUP)]
+    place = next(place for place, line in enumerate(session) if line.startswith(GROUP))
+    kept = [line for line in session if not line.startswith(GROUP)]
     return [*kept[:place], group, *kept[place:]]
 
 

@@ -14,9 +14,11 @@ from aiortc import (
     MediaStreamTrack,
     RTCBundlePolicy,
     RTCConfiguration,
+    RTCDataChannel,
     RTCIceServer,
     RTCPeerConnection,
     RTCRtpSender,
+    RTCRtpTransceiver,
     RTCSessionDescription,
 )
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
@@ -25,20 +27,16 @@ from streamer.clock import Clock, MediaClock
 from streamer.config import IceServer, WebRtcConfig
 from streamer.errors import BadOffer
 from streamer.output.receiver import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, Packet
-from streamer.webrtc.aiortc_hooks import (
-    Encoded,
-    MicrophoneTap,
-    OutgoingMedia,
-    WallClock,
-    abandon,
-    bound_sources,
-    guard_datagrams,
-)
-from streamer.webrtc.offer import check_offer
+from streamer.webrtc.aiortc_hooks import MicrophoneTap, abandon, bound_sources, drop_media
+from streamer.webrtc.datagram_guard import DatagramGuard, new_limits
+from streamer.webrtc.offer import Checked, Wants, check_offer, with_rejected
+from streamer.webrtc.outgoing_media import Encoded, OutgoingMedia, WallClock
 
 log = logging.getLogger(__name__)
 
 AUDIO_HEAD = re.compile(r"m=audio .*\r\n(?:[^a].*\r\n)*")  # what comes before the attributes of the audio section
+DIRECTIONS = {(True, True): "sendrecv", (False, True): "sendonly", (True, False): "recvonly"}  # audio in, audio out
+MAX_UNSENT = 64 * 1024  # bytes of messages that may wait to be sent; a client that reads so slowly gets no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +68,11 @@ class Peer:
     def __init__(self, config: WebRtcConfig, clock: Clock, media: MediaClock, events: PeerEvents) -> None:
         self._config = config
         self._events = events
+        self._clock = clock
         wall = WallClock(clock)
-        self._audio = OutgoingMedia(AUDIO_CLOCK_RATE, media, wall)
-        self._video = OutgoingMedia(VIDEO_CLOCK_RATE, media, wall)
+        self._audio = OutgoingMedia(AUDIO_CLOCK_RATE, media, clock, wall)
+        self._video = OutgoingMedia(VIDEO_CLOCK_RATE, media, clock, wall)
+        self._channel: RTCDataChannel | None = None
         self._video.on_key_frame = events.on_key_frame
         self._video.on_bitrate = events.on_bitrate
         self.video_mime_type = ""
@@ -85,37 +85,67 @@ class Peer:
             )
         )
 
-    async def answer(self, offer: str, *, with_microphone: bool) -> str:
+    async def answer(self, offer: str, wants: Wants) -> str:
         """The SDP answer, with all candidates in it.
 
         Raises:
             TooLarge, BadOffer: the offer cannot be served. The caller closes the connection then.
+            LibraryMismatch: the installed WebRTC library is not the one that was tested.
         """
-        checked = check_offer(
-            offer, with_microphone=with_microphone, allow_loopback=self._config.allow_loopback_candidates
-        )
+        checked = check_offer(offer, wants, allow_loopback=self._config.allow_loopback_candidates)
+        audio, video = self._add_transceivers(checked, wants)
+        self._connection.on("connectionstatechange", self._state_changed)
         try:
-            return await self._negotiate(checked, with_microphone)
-        except Exception as error:  # aiortc's parser raises nearly anything on nonsense
+            await self._connection.setRemoteDescription(RTCSessionDescription(checked.sdp, "offer"))
+            await self._connection.setLocalDescription()
+        except Exception as error:  # aiortc's parser raises nearly anything on nonsense, and nothing of ours runs in it
             log.info("offer refused: %s", type(error).__name__)
             raise BadOffer(f"the offer could not be negotiated ({type(error).__name__})") from error
+        if video is not None and wants.video_out:
+            self.video_mime_type = video._codecs[0].mimeType
+        guard = DatagramGuard(new_limits(checked, wants), self._clock.now, self._events.on_dropped_datagram)
+        guard.install(audio.receiver.transport.transport._connection)
+        return with_rejected(with_short_packets(self._connection.localDescription.sdp), checked.rejected)
 
-    async def _negotiate(self, offer: str, with_microphone: bool) -> str:
+    def _add_transceivers(self, offer: Checked, wants: Wants) -> tuple[RTCRtpTransceiver, RTCRtpTransceiver | None]:
+        """The transceivers of audio, always, and of video, where the offer has any; with their hooks installed."""
         connection = self._connection
-        audio = connection.addTransceiver(OutgoingTrack("audio"), "sendrecv" if with_microphone else "sendonly")
-        video = connection.addTransceiver(OutgoingTrack("video"), "sendonly")
+        direction = DIRECTIONS[wants.audio_in, wants.audio_out]
+        audio = connection.addTransceiver(OutgoingTrack("audio") if wants.audio_out else "audio", direction)
         audio.setCodecPreferences(codecs("audio", ("audio/opus",)))
-        # No preference for the picture's codec: the order of the offer decides, which is the visitor's.
-        self._audio.install(audio.sender)
-        self._video.install(video.sender)
-        MicrophoneTap(self._events.on_packet).install(audio.receiver)
         bound_sources(audio.receiver)
-        connection.on("connectionstatechange", self._state_changed)
-        await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-        await connection.setLocalDescription()
-        self.video_mime_type = video._codecs[0].mimeType
-        guard_datagrams(audio.receiver.transport.transport._connection, self._events.on_dropped_datagram)
-        return with_short_packets(connection.localDescription.sdp)
+        if wants.audio_out:
+            self._audio.install(audio.sender)
+        if wants.audio_in:
+            MicrophoneTap(self._events.on_packet).install(audio.receiver)
+        else:
+            drop_media(audio.receiver)
+        if wants.data:
+            connection.on("datachannel", self._channel_opened)
+        if offer.video is None:
+            return audio, None
+        # No preference for the video's codec: the order of the offer decides, which is the client's.
+        if wants.video_out:
+            video = connection.addTransceiver(OutgoingTrack("video"), "sendonly")
+            self._video.install(video.sender)
+        else:
+            video = connection.addTransceiver("video", "recvonly")
+            drop_media(video.receiver)
+        return audio, video
+
+    def _channel_opened(self, channel: RTCDataChannel) -> None:
+        if self._channel is None:
+            self._channel = channel
+        else:
+            channel.close()  # one is enough
+
+    def send_data(self, message: str | bytes) -> bool:
+        """Send a message on the client's data channel; False if there is none, or if too much waits to be sent."""
+        channel = self._channel
+        if channel is None or channel.readyState != "open" or channel.bufferedAmount > MAX_UNSENT:
+            return False
+        channel.send(message)
+        return True
 
     def send(self, packet: Packet) -> None:
         """Encoded media; see Receiver."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import platform
 import re
@@ -12,7 +13,10 @@ from importlib.metadata import PackageNotFoundError, requires, version
 import av
 
 from lipcast.commands.doctor.finding import Finding, error, good, missing, warning
+from streamer.clock import MonotonicClock
 from streamer.config import ServerConfig
+from streamer.webrtc.library_check import check_library
+from streamer.webrtc.replace import LibraryMismatch
 
 NEEDED_PYTHON = (3, 11)
 CODECS = (  # encoder, what for, is a session impossible without it
@@ -59,6 +63,17 @@ def event_loop(server: ServerConfig) -> Iterator[Finding]:
         yield error("Event loop", "uvloop is not installed", "pip install uvloop, or serve with --loop asyncio")
     else:
         yield good("Event loop", "asyncio")
+
+
+def webrtc() -> Iterator[Finding]:
+    """Are the private names of the WebRTC library, which the server replaces, those that were tested?"""
+    found = f"aiortc {version('aiortc')}, aioice {version('aioice')}"
+    try:
+        asyncio.run(check_library(MonotonicClock()))
+    except LibraryMismatch as mismatch:
+        yield error("WebRTC", f"{found}: {mismatch}", "pip install -U lipcast, which names the versions that work")
+    else:
+        yield good("WebRTC", found)
 
 
 def codecs() -> Iterator[Finding]:

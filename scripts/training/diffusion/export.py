@@ -39,15 +39,15 @@ Calibrate = Callable[[Graph], Iterable[Tensors]]
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """What a pack says of itself. card: the model card."""
+class PackIdentity:
+    """Name, version and model card of a pack."""
 
     name: str
     version: str
     card: str
 
 
-def write_pack(folder: Path, frame_step: FrameStep, model: Model, words: Words, calibrate: Calibrate) -> None:
+def write_pack(folder: Path, frame_step: FrameStep, model: Model, identity: PackIdentity, calibrate: Calibrate) -> None:
     """frame_step's weights are rounded to half precision on the way.
 
     calibrate: by the encode graph of one row, gives feeds of the frame step, from which the scales of 8 bits are taken.
@@ -60,8 +60,8 @@ def write_pack(folder: Path, frame_step: FrameStep, model: Model, words: Words, 
     export_onnx(Encode(frame_step).eval(), *encode_specs(architecture), folder / ENCODE)
     feeds = calibrate(open_onnx(folder / ENCODE, 1, THREADS))
     _write(quantise(folder / FRAME_STEP, feeds), folder / FRAME_STEP_INT8)
-    (folder / CARD).write_text(words.card, encoding="utf-8")
-    write_manifest(folder, words.name, words.version, LICENCE, model)
+    (folder / CARD).write_text(identity.card, encoding="utf-8")
+    write_manifest(folder, identity.name, identity.version, LICENCE, model)
 
 
 def export_onnx(module: nn.Module, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], path: Path) -> None:

@@ -33,9 +33,9 @@ def gain(batch: Batch, factor: Tensor) -> Tensor:
 def scaled(pictures: Tensor, batch: Batch, factor: Tensor) -> Tensor:
     """pictures (n, 3, S, S) of the batch's lips, their opening times factor (n,): chin and lips move along."""
     size = pictures.shape[2]
-    folders = (torch.arange(size, device=pictures.device) + 0.5) / size
-    across = folders.view(1, 1, size).expand(len(pictures), size, size)
-    down = folders.view(1, size, 1).expand(len(pictures), size, size)
+    positions = (torch.arange(size, device=pictures.device) + 0.5) / size
+    across = positions.view(1, 1, size).expand(len(pictures), size, size)
+    down = positions.view(1, size, 1).expand(len(pictures), size, size)
     source = down + _shift(batch, factor, across, down)
     grid = torch.stack([across, source], dim=3) * 2 - 1
     return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)

@@ -20,7 +20,7 @@ from engines.diffusion.pack import BATCHES, FILES, PackError, load_pack
 from engines.diffusion.weights import reference
 from scripts.training.diffusion import few_step
 from scripts.training.diffusion.dataset import MouthDataset
-from scripts.training.diffusion.export import Words, write_pack
+from scripts.training.diffusion.export import PackIdentity, write_pack
 from scripts.training.diffusion.quantise import CALIBRATED, calibration
 from scripts.training.diffusion.run import load_mean
 
@@ -55,7 +55,7 @@ def make_pack(
         count=len(mouths),
         measured=few_step.judge(network, mouths, torch.device("cpu")).removeprefix("unseen "),
     )
-    write_pack(folder, network, model, Words(NAME, version, card), lambda encode: calibration(encode, seen))
+    write_pack(folder, network, model, PackIdentity(NAME, version, card), lambda encode: calibration(encode, seen))
     found = parity(folder)
     if not found <= AGREEMENT:
         raise PackError(folder, f"runtimes that agree within {AGREEMENT}", f"a difference of {found:.5f}", "tell us")

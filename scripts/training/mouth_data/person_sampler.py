@@ -23,11 +23,11 @@ class PersonSampler:
     def __init__(self, region: Region, size: int) -> None:
         self._region, self._size = region, size
 
-    def __call__(self, who: PersonId, count: int) -> Iterator[tuple[Sample, NDArray[np.float32]]]:
-        person = random_person(who.draw(0))
+    def __call__(self, person_id: PersonId, count: int) -> Iterator[tuple[Sample, NDArray[np.float32]]]:
+        person = random_person(person_id.draw(0))
         skin = paint_skin(person)
         for session_number in range(-(-count // PER_SESSION)):
-            draw = who.draw(session_number + 1)
+            draw = person_id.draw(session_number + 1)
             subject = enrol(PhotoSession(self._region, person, skin, draw, self._size), draw, self._size)
             for number in range(min(PER_SESSION, count - session_number * PER_SESSION)):
-                yield random_sample(subject, who.draw(session_number + 1, number + 1)), person.identity
+                yield random_sample(subject, person_id.draw(session_number + 1, number + 1)), person.identity

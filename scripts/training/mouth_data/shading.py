@@ -40,7 +40,7 @@ class VisibleSurface:
     texture: texture pixels; tongue in [0, 1]; height: y on the person's own head at rest.
     """
 
-    rasterise: ZBuffer
+    z_buffer: ZBuffer
     part: NDArray[np.int32]
     normal: Floats
     position: Floats
@@ -170,7 +170,7 @@ class Shader:
 def _crease(seen: VisibleSurface, scale: float) -> Floats:
     """How far each pixel lies behind its neighbourhood, in units of CREASE_DEPTH (Luft et al. 2006)."""
     hit = (seen.part >= 0).astype(np.float32)
-    depth = np.where(seen.rasterise.depth > FARTHEST / 2, seen.rasterise.depth, 0).astype(np.float32)
+    depth = np.where(seen.z_buffer.depth > FARTHEST / 2, seen.z_buffer.depth, 0).astype(np.float32)
     sigma = CREASE_BLUR * scale
     around = cv2.GaussianBlur(depth, (0, 0), sigma) / np.maximum(cv2.GaussianBlur(hit, (0, 0), sigma), 1e-3)
     return np.asarray(np.clip(around - depth, 0, 2) / np.float32(CREASE_DEPTH), np.float32)

@@ -72,8 +72,8 @@ def begin(folder: Path, plan: Plan) -> list[Shard]:
 def write_shard(folder: Path, plan: Plan, shard: Shard, draw: Draw, drawn: Callable[[int], None]) -> None:
     """Draw and write one shard. drawn is told how many samples each identity has added."""
     rows: list[dict[str, Any]] = []
-    for who, count in plan.people(shard):
-        rows += [_row(sample, who, shape) for sample, shape in draw(who, count)]
+    for person_id, count in plan.people(shard):
+        rows += [_row(sample, person_id, shape) for sample, shape in draw(person_id, count)]
         drawn(count)
     # safetensors writes memory as it lies, whatever the strides say.
     tensors = {name: np.ascontiguousarray(np.stack([row[name] for row in rows])) for name in SCHEMA}
@@ -107,7 +107,7 @@ def read_shard(path: Path) -> dict[str, NDArray[Any]]:
     return dict(load_file(path))
 
 
-def _row(sample: Sample, who: PersonId, shape: NDArray[np.float32]) -> dict[str, Any]:
+def _row(sample: Sample, person_id: PersonId, shape: NDArray[np.float32]) -> dict[str, Any]:
     motion, head_pose = sample.motion, sample.head_pose
     return {name: getattr(sample, name) for name in PICTURES} | {
         "landmarks": sample.landmarks,
@@ -116,7 +116,7 @@ def _row(sample: Sample, who: PersonId, shape: NDArray[np.float32]) -> dict[str,
         "aperture_width": np.array([motion.aperture, motion.width], np.float32),
         "visemes": motion.visemes,
         "pose": np.array([head_pose.yaw, head_pose.pitch, head_pose.roll], np.float32),
-        "identity": np.int32(who.identity),
+        "identity": np.int32(person_id.identity),
         "shape": shape,
     }
 

@@ -66,9 +66,9 @@ def _grow_beard(
     dark = person.hair.astype(np.float32)
     shade = person.stubble * growth * (0.30 + 0.55 * dots)
     colour = colour + shade[..., None] * (dark - colour)
-    rasterise = np.clip(person.beard * growth * (0.75 + 0.6 * hairs), 0, 1)
+    coverage = np.clip(person.beard * growth * (0.75 + 0.6 * hairs), 0, 1)
     strand = dark * (1.1 + 0.7 * hairs)[..., None]
-    return colour + rasterise[..., None] * (strand - colour), hairs * growth
+    return colour + coverage[..., None] * (strand - colour), hairs * growth
 
 
 def _moles(colour: NDArray[np.floating], draw: np.random.Generator) -> NDArray[np.floating]:

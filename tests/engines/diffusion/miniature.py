@@ -33,14 +33,14 @@ def write_miniature(folder: Path, model: Model = MODEL) -> Path:
     import torch
 
     from engines.diffusion.frame_step import FrameStep
-    from scripts.training.diffusion.export import Words, write_pack
+    from scripts.training.diffusion.export import PackIdentity, write_pack
 
     torch.manual_seed(7)
     frame_step = FrameStep(model)
     with torch.no_grad():  # trained networks begin where they change nothing; this one must not
         for parameter in frame_step.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
-    words = Words("miniature", "0", "# A miniature with random weights, for tests\n")
+    words = PackIdentity("miniature", "0", "# A miniature with random weights, for tests\n")
     inputs, _ = frame_step_specs(model.architecture, 1)
     write_pack(folder, frame_step, model, words, lambda _encode: random_probes(inputs, 8))
     return folder

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiortc import RTCRtpSender
 
 from lipcast.commands.doctor import machine, network, performance
 from lipcast.commands.doctor.examine import examine
@@ -219,3 +220,12 @@ def test_the_whole_examination_goes_on_after_a_wrong_configuration(tmp_path: Pat
     assert wrong.state is State.ERROR
     assert "server.prot: no such key" in wrong.what
     assert {"Python", "Codecs", "Backends", "Engine", "Page", "Audio and video"} <= {each.part for each in found}
+
+
+def test_a_webrtc_library_that_was_not_tested_is_an_error_with_its_fix(monkeypatch: pytest.MonkeyPatch) -> None:
+    [found] = machine.webrtc()
+    assert found == good("WebRTC", found.what)
+    monkeypatch.delattr(RTCRtpSender, "_next_encoded_frame")
+    [found] = machine.webrtc()
+    assert "_next_encoded_frame" in found.what
+    assert found.fix

@@ -23,6 +23,7 @@ from streamer.clock import MediaClock, MonotonicClock
 from streamer.config import WebRtcConfig
 from streamer.output.receiver import Packet
 from streamer.output.video_encoder import VideoEncoder
+from streamer.webrtc.offer import PRESENTER, Wants
 from streamer.webrtc.peer import Peer, PeerEvents
 from tests.sounds import opus_packets, voice
 from tests.streamer.webrtc.offers import Change
@@ -49,16 +50,20 @@ class Client:
         microphone: MediaStreamTrack | None = None,
         video: str = "video/VP8",
         kinds: tuple[str, str] = ("audio", "video"),
+        data: bool = False,
     ) -> None:
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self.received: dict[str, list[Any]] = {"audio": [], "video": []}
         self._readers: list[asyncio.Task[None]] = []
+        self.messages: list[str | bytes] = []
         self.connection.on("track", self._read)
         for kind in kinds:
             if kind == "audio" and microphone is not None:
                 self.connection.addTransceiver(microphone, "sendrecv")
             else:
                 self.connection.addTransceiver(kind, "recvonly")
+        if data:
+            self.connection.createDataChannel("captions").on("message", self.messages.append)
         screen = next(each for each in self.connection.getTransceivers() if each.kind == "video")
         known = RTCRtpReceiver.getCapabilities("video")
         assert known is not None
@@ -98,6 +103,8 @@ class Call:
         video: str = "video/VP8",
         kinds: tuple[str, str] = ("audio", "video"),
         change: Change = str,
+        wants: Wants = PRESENTER,
+        data: bool = False,
     ) -> None:
         self.clock = MonotonicClock()
         self.media = MediaClock(self.clock.now())
@@ -117,7 +124,8 @@ class Call:
                 on_dropped_datagram=lambda: self.told.append("dropped"),
             ),
         )
-        self.client = Client(AudioStreamTrack(), video, kinds)
+        self.client = Client(AudioStreamTrack(), video, kinds, data)
+        self._wants = wants
         self._change = change
         self.answer = ""
         self._sounds = opus_packets(voice(1.0))
@@ -125,7 +133,7 @@ class Call:
         self._frame = 0
 
     async def __aenter__(self) -> Call:
-        self.answer = await self.peer.answer(self._change(await self.client.offer()), with_microphone=True)
+        self.answer = await self.peer.answer(self._change(await self.client.offer()), self._wants)
         await self.client.accept(self.answer)
         await until(lambda: "connected" in self.told)
         return self

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from streamer.clock import MediaClock, MonotonicClock
 from streamer.config import WebRtcConfig
 from streamer.errors import BadOffer, TooLarge
+from streamer.webrtc.offer import PRESENTER
 from streamer.webrtc.peer import Peer, PeerEvents
 from tests.streamer.webrtc.offers import CHROMIUM, joined, lines
 
@@ -80,7 +81,7 @@ async def test_a_spoilt_offer_is_answered_or_refused(changes: list[Edit]) -> Non
     clock = MonotonicClock()
     peer = Peer(WebRtcConfig(), clock, MediaClock(clock.now()), IGNORED)
     try:
-        answer = await peer.answer(joined(spoilt), with_microphone=True)
+        answer = await peer.answer(joined(spoilt), PRESENTER)
     except (BadOffer, TooLarge):
         pass
     else:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.errors import BadOffer, Problem, TooLarge
-from streamer.webrtc.offer import MAX_CANDIDATES, MAX_LINES, MAX_MEDIA, MAX_SDP, check_offer
+from streamer.webrtc.offer import (
+    MAX_CANDIDATES,
+    MAX_LINES,
+    MAX_MEDIA,
+    MAX_SDP,
+    PRESENTER,
+    SPEAKER,
+    VIEWER,
+    Wants,
+    check_offer,
+    with_rejected,
+)
 from tests.streamer.webrtc.offers import (
     CHROMIUM,
-    VIEWER,
     Change,
     candidate,
     joined,
@@ -20,10 +32,11 @@ from tests.streamer.webrtc.offers import (
     with_lines,
     without,
 )
+from tests.streamer.webrtc.offers import VIEWER as VIEWER_OFFER
 
 
-def check(sdp: str, *, with_microphone: bool = True, allow_loopback: bool = True) -> str:
-    return check_offer(sdp, with_microphone=with_microphone, allow_loopback=allow_loopback)
+def check(sdp: str, wants: Wants = PRESENTER, *, allow_loopback: bool = True) -> str:
+    return check_offer(sdp, wants, allow_loopback=allow_loopback).sdp
 
 
 def test_chromiums_offer_passes_unchanged_but_for_names() -> None:
@@ -31,9 +44,9 @@ def test_chromiums_offer_passes_unchanged_but_for_names() -> None:
 
 
 def test_a_viewer_sends_no_sound() -> None:
-    assert check(VIEWER, with_microphone=False)
+    assert check(VIEWER_OFFER, VIEWER)
     with pytest.raises(BadOffer, match="microphone"):
-        check(VIEWER)
+        check(VIEWER_OFFER)
 
 
 @pytest.mark.parametrize(
@@ -63,9 +76,6 @@ def test_line_ends_may_be_newlines_only() -> None:
         pytest.param(lambda sdp: sdp.split("m=video")[0], "m-lines", id="no video"),
         pytest.param(replace("m=video", "m=audio"), "m-lines", id="two of audio"),
         pytest.param(lambda sdp: sdp + "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n", "m-lines", id="one more of audio"),
-        pytest.param(
-            lambda sdp: sdp + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n", "m-lines", id="a data channel"
-        ),
         pytest.param(lambda sdp: sdp + "m=audio 9 RTP/AVP 0\r\n" * 300, f"more than {MAX_MEDIA}", id="300 m-lines"),
         pytest.param(lambda sdp: sdp + "a=x\r\n" * MAX_LINES, "lines", id="too many lines"),
         pytest.param(without("a=group:BUNDLE"), "BUNDLE", id="no bundle"),
@@ -73,7 +83,7 @@ def test_line_ends_may_be_newlines_only() -> None:
         pytest.param(
             lambda sdp: with_lines("a=group:BUNDLE 0 1")(without("a=group")(sdp)), "BUNDLE", id="a section's bundle"
         ),
-        pytest.param(replace("a=mid:1", "a=mid:0"), "mid '0'", id="one mid for both"),
+        pytest.param(replace("a=mid:1", "a=mid:0"), "the same mid", id="one mid for both"),
         pytest.param(replace("a=mid:1", "mid:1"), "BUNDLE", id="a mid that is no attribute"),
         pytest.param(section("audio", without("a=rtcp-mux")), "rtcp-mux", id="no rtcp-mux"),
         pytest.param(section("audio", without("a=mid")), "BUNDLE", id="no mid"),
@@ -143,9 +153,51 @@ def test_any_text_is_refused_as_a_problem(text: str) -> None:
 
 
 @given(st.lists(st.sampled_from(lines(CHROMIUM)), max_size=60), st.booleans())
-def test_shuffled_lines_pass_or_are_refused(shuffled: list[str], with_microphone: bool) -> None:
+def test_shuffled_lines_pass_or_are_refused(shuffled: list[str], microphone: bool) -> None:
     try:
-        checked = check(joined(["v=0", *shuffled]), with_microphone=with_microphone)
+        checked = check(joined(["v=0", *shuffled]), PRESENTER if microphone else VIEWER)
     except BadOffer:
         return
     assert checked.startswith("v=0\r\n")
+
+
+DATA = joined(
+    [
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+        "c=IN IP4 0.0.0.0",
+        "a=mid:2",
+        "a=sctp-port:5000",
+    ]
+)
+
+
+def with_data(sdp: str) -> str:
+    return sdp.replace("a=group:BUNDLE 0 1", "a=group:BUNDLE 0 1 2") + DATA
+
+
+def test_a_data_channel_is_taken_where_it_is_wanted_and_rejected_where_it_is_not() -> None:
+    wanted = check_offer(with_data(CHROMIUM), dataclasses.replace(PRESENTER, data=True), allow_loopback=True)
+    assert (wanted.data, wanted.rejected) == ("2", ())
+    assert "m=application" in wanted.sdp
+    plain = check_offer(with_data(CHROMIUM), PRESENTER, allow_loopback=True)
+    assert plain.data is None
+    assert "m=application" not in plain.sdp
+    [rejected] = plain.rejected
+    assert rejected.index == 2
+    assert rejected.lines[0].startswith("application 0 ")
+
+
+def test_a_speaker_may_only_send_and_its_video_is_accepted_and_dropped() -> None:
+    sending = CHROMIUM.replace("a=sendrecv", "a=sendonly").replace("a=recvonly", "a=sendonly")
+    checked = check_offer(sending, SPEAKER, allow_loopback=True)
+    assert checked.video_in
+    with pytest.raises(BadOffer, match="sendonly: sendrecv or recvonly is expected"):
+        check(sending)
+
+
+def test_what_is_rejected_is_answered_in_its_place() -> None:
+    plain = check_offer(with_data(CHROMIUM), PRESENTER, allow_loopback=True)
+    answer = with_rejected("v=0\r\nm=audio 1 X 0\r\na=ice-ufrag:u\r\nm=video 1 X 0\r\na=mid:1\r\n", plain.rejected)
+    kinds = [line for line in lines(answer) if line.startswith("m=")]
+    assert [kind.split(" ")[0] for kind in kinds] == ["m=audio", "m=video", "m=application"]
+    assert kinds[2].split(" ")[1] == "0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import socket
 from typing import Any
 
@@ -21,6 +22,7 @@ from streamer.audio.opus import OpusDecoder
 from streamer.config import IceServer, WebRtcConfig
 from streamer.errors import BadOffer
 from streamer.webrtc.aiortc_hooks import MAX_SOURCES
+from streamer.webrtc.offer import PRESENTER, VIEWER
 from streamer.webrtc.peer import ice_server
 from tests.streamer.webrtc.call import SIZE, Call, Client, until
 from tests.streamer.webrtc.offers import CHROMIUM, candidate, lines, replace, section, with_lines
@@ -74,7 +76,7 @@ async def test_our_own_closing_is_not_reported_back() -> None:
 
 async def test_an_answered_peer_that_never_comes_leaves_nothing() -> None:
     call, client = Call(), Client()
-    await call.peer.answer(await client.offer(), with_microphone=False)
+    await call.peer.answer(await client.offer(), VIEWER)
     await client.close()
     await call.peer.close()
     await call.client.close()
@@ -228,7 +230,7 @@ def media_address(answer: str) -> tuple[str, int]:
 async def test_what_the_library_cannot_parse_is_refused_and_leaves_nothing(change: Any) -> None:
     call = Call()
     with pytest.raises(BadOffer):
-        await call.peer.answer(change(CHROMIUM), with_microphone=True)
+        await call.peer.answer(change(CHROMIUM), PRESENTER)
     await call.peer.close()
     await call.client.close()
 
@@ -242,10 +244,36 @@ async def test_in_whatever_order_the_tracks_are_named_they_connect(kinds: tuple[
 
 async def test_chromiums_offer_is_answered_with_vp8_or_h264_and_opus() -> None:
     call = Call(WebRtcConfig())
-    answer = await call.peer.answer(with_lines(candidate("127.0.0.1"))(CHROMIUM), with_microphone=True)
+    answer = await call.peer.answer(with_lines(candidate("127.0.0.1"))(CHROMIUM), PRESENTER)
     await call.peer.close()
     await call.client.close()
     codecs = {line.split(" ")[1].split("/")[0] for line in lines(answer) if line.startswith("a=rtpmap:")}
     assert codecs == {"opus", "VP8", "H264", "rtx"}
     assert "a=sendrecv" in answer.split("m=video")[0]
     assert "a=sendonly" in answer.split("m=video")[1]
+
+
+async def test_a_client_that_offers_a_data_channel_joins_though_nobody_wants_it() -> None:
+    async with Call(data=True) as call:
+        await call.play(lambda: len(call.client.received["video"]) > 2 and len(call.packets) > 2)
+        assert not call.peer.send_data("hello")
+
+
+async def test_messages_reach_a_client_whose_data_channel_is_wanted() -> None:
+    async with Call(wants=dataclasses.replace(PRESENTER, data=True), data=True) as call:
+        await until(lambda: call.peer.send_data("hello"))
+        await until(lambda: "hello" in call.client.messages)
+        await call.play(lambda: len(call.client.received["video"]) > 2)
+
+
+async def test_a_mistake_of_our_own_is_not_blamed_on_the_offer(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = Call()
+
+    def broken(*_: object) -> None:
+        raise KeyError("ours")
+
+    monkeypatch.setattr(call.peer, "_add_transceivers", broken)
+    with pytest.raises(KeyError, match="ours"):
+        await call.peer.answer(await call.client.offer(), PRESENTER)
+    await call.peer.close()
+    await call.client.close()

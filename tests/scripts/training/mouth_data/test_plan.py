@@ -9,7 +9,7 @@ from scripts.training.mouth_data.plan import SPLITS, PersonId, Plan
 
 def people(plan: Plan) -> dict[str, set[int]]:
     return {
-        split: {who.identity for shard in plan.shards() if shard.split == split for who, _ in plan.people(shard)}
+        split: {one.identity for shard in plan.shards() if shard.split == split for one, _ in plan.people(shard)}
         for split in SPLITS
     }
 

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.slow  # the face model and the compiler
 
 
 def test_at_rest_the_structure_frame_is_the_truth(facekit: Path) -> None:
-    who = PersonId(5, "test", 0)
-    person, draw = random_person(who.draw(0)), who.draw(1)
+    person_id = PersonId(5, "test", 0)
+    person, draw = random_person(person_id.draw(0)), person_id.draw(1)
     session = PhotoSession(build_region(load_facekit(facekit)), person, paint_skin(person), draw, 64)
     clean = replace(session.camera, shot_noise=0.0, read_noise=0.0, quality=0)
     session.camera = clean

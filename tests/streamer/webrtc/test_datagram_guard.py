@@ -1,4 +1,4 @@
-"""The parts of the hooks that need no connection; test_peer.py has the library drive them."""
+"""Which datagrams are let in, from whom and how many; test_peer.py has the library drive it."""
 
 from __future__ import annotations
 
@@ -9,84 +9,25 @@ from typing import Any
 import pytest
 from aioice import Candidate, stun
 from aioice.ice import Connection, StunProtocol
-from aiortc.rtp import AnyRtcpPacket, RtcpByePacket, RtcpSenderInfo, RtcpSrPacket
 
 from lipcast.testing import FakeClock
-from streamer.clock import MediaClock
-from streamer.webrtc.aiortc_hooks import (
+from streamer.webrtc.datagram_guard import (
+    FEEDBACK_BURST,
+    FEEDBACK_BYTES_PER_S,
     MAX_QUEUED_DATAGRAMS,
-    MAX_QUEUED_PACKETS,
-    Encoded,
-    OutgoingMedia,
-    WallClock,
-    guard_datagrams,
+    MEDIA_PER_S,
+    STRANGERS_BURST,
+    STRANGERS_PER_S,
+    DatagramGuard,
     looks_like_stun,
+    new_limits,
 )
+from streamer.webrtc.offer import PRESENTER, Checked
 
 pytestmark = pytest.mark.anyio
 
 PEER, STRANGER = ("192.0.2.1", 5000), ("192.0.2.66", 5000)
-
-
-def media(clock: FakeClock) -> OutgoingMedia:
-    return OutgoingMedia(90_000, MediaClock(clock.now()), WallClock(clock))
-
-
-async def test_a_path_that_is_stalled_drops_everything_and_asks_for_a_key_frame() -> None:
-    outgoing, asked = media(FakeClock()), []
-    outgoing.on_key_frame = lambda: asked.append(1)
-    for place in range(MAX_QUEUED_PACKETS + 1):
-        outgoing.put(Encoded(b"picture", place))
-    assert outgoing._queue.empty()
-    assert asked == [1]
-    outgoing.put(Encoded(b"picture", 99))
-    assert outgoing._queue.qsize() == 1
-
-
-async def test_clear_drops_what_waits() -> None:
-    outgoing = media(FakeClock())
-    outgoing.put(Encoded(b"sound", 0))
-    outgoing.clear()
-    assert outgoing._queue.empty()
-
-
-async def test_an_estimate_is_passed_on_and_the_library_finds_the_attribute() -> None:
-    outgoing = media(FakeClock())
-    told: list[int] = []
-    outgoing.on_bitrate = told.append
-    assert hasattr(outgoing, "target_bitrate")
-    outgoing.target_bitrate = 500_000
-    assert told == [500_000]
-    assert outgoing.target_bitrate == 500_000
-
-
-async def test_the_wall_clock_follows_the_monotonic_one() -> None:
-    clock = FakeClock()
-    wall = WallClock(clock)
-    assert wall.ntp(clock.now() + 1.5) - wall.ntp(clock.now()) == 3 << 31
-
-
-class FakeSender:
-    """As much of the library's sender as the hooks touch."""
-
-    def __init__(self) -> None:
-        self._RTCRtpSender__rtp_timestamp = 0
-        self.sent: list[AnyRtcpPacket] = []
-
-    async def _send_rtcp(self, packets: list[AnyRtcpPacket]) -> None:
-        self.sent += packets
-
-
-async def test_before_the_media_clock_is_known_no_report_is_sent() -> None:
-    sender, outgoing = FakeSender(), media(FakeClock())
-    fake: Any = sender
-    outgoing.install(fake)
-    report = RtcpSrPacket(ssrc=1, sender_info=RtcpSenderInfo(0, 0, 0, 0))
-    await fake._send_rtcp([report])
-    assert sender.sent == []
-    goodbye = RtcpByePacket(sources=[1])
-    await fake._send_rtcp([goodbye])
-    assert sender.sent == [goodbye]
+CHECKED = Checked(sdp="", audio="0", video="1", data=None, video_in=False, rejected=())
 
 
 @dataclass
@@ -107,7 +48,8 @@ class Ice:
         own["_check_list"], own["_protocols"] = [Pair(PEER)], [self.protocol]
         protocol["transport"] = self
         protocol["local_candidate"] = Candidate("1", 1, "udp", 1, "192.0.2.9", 9, "host")
-        guard_datagrams(self.connection, self._drop)
+        self.clock = FakeClock()
+        DatagramGuard(new_limits(CHECKED, PRESENTER), self.clock.now, self._drop).install(self.connection)
 
     def sendto(self, data: bytes, address: tuple[str, int]) -> None:
         self.answers.append(data)
@@ -178,3 +120,34 @@ async def test_more_than_can_be_handled_is_dropped() -> None:
 async def test_stun_is_told_by_its_cookie() -> None:
     assert looks_like_stun(request())
     assert not looks_like_stun(request()[:19])
+
+
+async def flood(ice: Ice, data: bytes, address: tuple[str, int], seconds: int, per_second: int) -> int:
+    """How many of the datagrams were let in."""
+    let_in = 0
+    for _ in range(seconds * per_second):
+        let_in += ice.receive(data, address) != "dropped"
+        while not ice.connection._queue.empty():
+            ice.connection._queue.get_nowait()
+        await ice.clock.advance(1 / per_second)
+    return let_in
+
+
+async def test_a_peer_that_floods_with_media_is_let_in_at_the_rate_of_a_microphone() -> None:
+    let_in = await flood(Ice(), b"\x80\x60media", PEER, seconds=2, per_second=2000)
+    assert let_in <= MAX_QUEUED_DATAGRAMS + 2 * (MEDIA_PER_S["audio"] + MEDIA_PER_S["other"]) + 1
+
+
+async def test_a_peer_that_floods_with_feedback_is_let_in_by_bytes_and_its_media_go_on() -> None:
+    ice = Ice()
+    feedback = bytes([0x81, 206]) + bytes(998)
+    let_in = await flood(ice, feedback, PEER, seconds=2, per_second=1000)
+    assert let_in <= (FEEDBACK_BURST + 2 * FEEDBACK_BYTES_PER_S) // 1000 + 1
+    assert ice.receive(b"\x80\x60media", PEER) == "taken"
+
+
+async def test_strangers_that_flood_with_stun_do_not_keep_the_peer_from_its_checks() -> None:
+    ice = Ice()
+    let_in = await flood(ice, request(), STRANGER, seconds=2, per_second=1000)
+    assert let_in <= STRANGERS_BURST + 2 * STRANGERS_PER_S + 1
+    assert ice.receive(request(), PEER) == "answered"
