@@ -30,6 +30,8 @@ WORDS = {
     r"the words are off|[Ww]ords of `?lipcast": "usage error, arguments",
     r"Rhythm|FewSources|Chunker": "SenderClock, BoundedSources, Resampler",
     r"Enroller|typed_graph": "Sd15Precompute, precision",
+    r"half a character|lone surrogate, at place": "invalid UTF-8 at offset",
+    r"made-up voice|disown": "synthetic voice, invalidate",
     r"[Aa]fter a last look": "say what changed",
 }
 # Names that code once had; in *.py alone, since they are ordinary words elsewhere.

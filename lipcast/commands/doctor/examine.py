@@ -25,6 +25,7 @@ def examine(path: Path | None, clock: Callable[[], float]) -> Iterator[Finding]:
         yield good("Configuration", f"{path} is valid" if path else "the defaults")
     yield from machine.event_loop(config.server)
     yield from machine.webrtc()
+    yield from machine.webrtc_library()
     yield from machine.codecs()
     yield from machine.backends()
     yield from performance.load_avatar(config, processors(), clock)

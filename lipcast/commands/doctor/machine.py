@@ -7,13 +7,14 @@ import importlib.util
 import platform
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
+from typing import Any
 
 import av
 
 from lipcast.commands.doctor.finding import Finding, error, good, missing, warning
-from streamer.clock import MonotonicClock
+from streamer.clock import Clock, MonotonicClock
 from streamer.config import ServerConfig
 from streamer.webrtc.library_check import check_library
 from streamer.webrtc.replace import LibraryMismatch
@@ -74,6 +75,20 @@ def webrtc() -> Iterator[Finding]:
         yield error("WebRTC", f"{found}: {mismatch}", "pip install -U lipcast, which names the versions that work")
     else:
         yield good("WebRTC", found)
+
+
+def webrtc_library(check: Callable[[Clock], Coroutine[Any, Any, None]] = check_library) -> Iterator[Finding]:
+    """Whether the installed WebRTC library has every private attribute that sessions replace."""
+    try:
+        asyncio.run(check(MonotonicClock()))
+    except LibraryMismatch as problem:
+        what, _, fix = str(problem).partition("; fix: ")
+        yield error("WebRTC", what, fix)
+    else:
+        yield good(
+            "WebRTC",
+            f"aiortc {version('aiortc')} and aioice {version('aioice')} fit this release",
+        )
 
 
 def codecs() -> Iterator[Finding]:

@@ -14,7 +14,9 @@ from lipcast.commands.doctor.examine import examine
 from lipcast.commands.doctor.finding import Finding, State, body, error, good, is_well, missing, text, warning
 from lipcast.commands.doctor.performance import Cost
 from lipcast.testing import FakeAvatar, FakeEngine
+from streamer.clock import Clock
 from streamer.config import Config, EngineConfig, ServerConfig
+from streamer.webrtc.replace import LibraryMismatch
 from tests.engines.face import tiny_avatar
 
 QUICK = Config(engine=EngineConfig("warp"))
@@ -82,6 +84,20 @@ def test_only_what_is_broken_makes_it_unwell() -> None:
 def test_this_installation_is_well() -> None:
     findings = [*machine.python(), *machine.packages(), *machine.codecs(), *machine.event_loop(ServerConfig())]
     assert is_well(findings), text(findings, "")
+
+
+def test_the_installed_webrtc_library_is_the_one_that_sessions_know() -> None:
+    assert states(machine.webrtc_library()) == [State.GOOD]
+
+
+def test_another_webrtc_library_is_an_error_with_its_fix() -> None:
+    async def check(clock: Clock) -> None:
+        raise LibraryMismatch(object(), "_next_encoded_frame")
+
+    [finding] = machine.webrtc_library(check)
+    assert finding.state is State.ERROR
+    assert "object has no attribute _next_encoded_frame" in finding.what
+    assert finding.fix.startswith("pip install 'aiortc>=1.16")
 
 
 def test_a_codec_that_is_missing_is_noticed() -> None:
