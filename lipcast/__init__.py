@@ -1,6 +1,6 @@
 """Lipcast, a real-time streaming avatar server: what a program that uses it imports.
 
-    from lipcast import PcmInput, Session, load_engine
+    from lipcast import PcmInput, QueueSink, Session, load_engine
 
 Everything is imported when it is first asked for, so `import lipcast` costs nothing and a program that only reads the
 engine contract does not load the media libraries. Fakes for tests are in `lipcast.testing`.
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from engines.loader import load_engine
     from streamer.audio.input import AudioInput
     from streamer.audio.pcm_input import PcmInput
+    from streamer.output.queue_sink import QueueSink
+    from streamer.session.policy import Policy
     from streamer.session.session import Session
 
 __all__ = [
@@ -32,6 +34,8 @@ __all__ = [
     "Frame",
     "PcmInput",
     "Picture",
+    "Policy",
+    "QueueSink",
     "Session",
     "Step",
     "load_engine",
@@ -41,6 +45,8 @@ MODULES = {
     **dict.fromkeys(("Avatar", "Chunk", "Effort", "Engine", "Frame", "Picture", "Step"), "engines.api"),
     "AudioInput": "streamer.audio.input",
     "PcmInput": "streamer.audio.pcm_input",
+    "Policy": "streamer.session.policy",
+    "QueueSink": "streamer.output.queue_sink",
     "Session": "streamer.session.session",
     "load_engine": "engines.loader",
 }

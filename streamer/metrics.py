@@ -37,6 +37,9 @@ class Metrics:
             "jitter_buffer_seconds", "Audio in hand after a frame was pulled.", LATENCY_BUCKETS_S
         )
         self.concealed_seconds = self._counter("concealed_seconds", "Audio concealed for audio that was lost.")
+        self.dropped_audio_seconds = self._counter(
+            "dropped_audio_seconds", "Audio that was not sent because its encoder stood still."
+        )
         self.tasks = self._gauge("tasks", "Tasks of the event loop, as /metrics is asked.")
         self.task_failures = self._counter("task_failures", "Tasks of the server that raised, by kind.", "kind")
         self.garbage_seconds = self._histogram(
@@ -82,3 +85,6 @@ class SessionMetrics:
     def audio(self, buffered_s: float, concealed_s: float) -> None:
         self._metrics.jitter_buffer_seconds.observe(buffered_s)
         self._metrics.concealed_seconds.inc(concealed_s)
+
+    def dropped_audio(self, seconds: float) -> None:
+        self._metrics.dropped_audio_seconds.inc(seconds)

@@ -105,13 +105,8 @@ class Broadcast:
     async def close(self) -> None:
         """Tell all receivers, and let go of the encoders, which hold threads and memory outside Python."""
         receivers, self.receivers = list(self.receivers.values()), {}
-        for receiver in receivers:
-            try:
-                async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                    await receiver.close()
-            except Exception:  # the boundary: one receiver's end must not keep the others from theirs
-                log.exception("a receiver did not close")
         self._encoders.clear()
+        await asyncio.gather(*(close(receiver) for receiver in receivers))
 
     def want_key_frame(self, name: str) -> None:
         """The receiver has lost something. It is answered as key_frames.py says."""
@@ -150,18 +145,21 @@ class Broadcast:
         """See Sink."""
         return self._encoding_time.p98(self._clock.now()) or 0.0
 
-    async def sound(self, unit: Unit) -> None:
+    async def sound(self, unit: Unit) -> bool:
         """Encode the unit's audio and send it from unit.due on. Encoded also when nobody listens: the encoder has a
-        memory. Where the encoder was stuck, audio that is LATE_AUDIO_S late is dropped, as a receiver would.
+        memory. Where the encoder was stuck, audio that is LATE_AUDIO_S late is dropped, as a receiver would. See Sink.
         """
         flushes = self._flushes
         async with self._sounding:
             if self._clock.now() > unit.due + LATE_AUDIO_S:
-                return
-            packets = await run(self._executors.sound, packets_of, self._opus, unit.audio)
+                return False
+            # A flush renews the encoder: nothing older may reach the new one, which would pass its tail on.
+            audio = unit.audio if flushes == self._flushes else np.zeros_like(unit.audio)
+            packets = await run(self._executors.sound, packets_of, self._opus, audio)
         for part, packet in enumerate(packets):
             await self._clock.sleep_until(unit.due + part * PACKET_S)
             self._send_sound(packet if flushes == self._flushes else SILENT_PACKET, unit.index, part)
+        return True
 
     def _send_sound(self, data: bytes, index: int, part: int) -> None:
         """The part-th packet of unit `index`."""
@@ -206,6 +204,14 @@ class Broadcast:
             if encoded.packet.key_frame or name not in newcomers:
                 newcomers.discard(name)
                 receiver.send(encoded.packet)
+
+
+async def close(receiver: Receiver) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await receiver.close()
+    except Exception:  # the boundary: one receiver's end must not keep the others from theirs
+        log.exception("a receiver did not close")
 
 
 async def run(executor: Executor, work: Callable[[*Arguments], T], *arguments: *Arguments) -> T:

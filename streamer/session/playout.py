@@ -46,6 +46,10 @@ class Unit:
             raise RuntimeError(f"unit {self.index} has the audio of chunk {self.chunk}, the frame is of {frame.index}")
         return replace(self, frame=frame)
 
+    def silenced(self) -> Unit:
+        """The unit, with silence for its audio: that was interrupted."""
+        return replace(self, audio=np.zeros_like(self.audio), turn=None)
+
 
 class Playout:
     """Holds audio back until its frame can be drawn: `lookahead` frames of it, never more.

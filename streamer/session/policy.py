@@ -38,6 +38,9 @@ class Observer(Protocol):
     def audio(self, buffered_s: float, concealed_s: float) -> None:
         """A frame of audio was pulled: what is left in hand, and how much of it was concealed."""
 
+    def dropped_audio(self, seconds: float) -> None:
+        """Audio did not leave: its encoder stood still for too long."""
+
 
 class SilentObserver:
     """Tells nobody."""
@@ -51,3 +54,5 @@ class SilentObserver:
     def late_frame(self) -> None: ...
 
     def audio(self, buffered_s: float, concealed_s: float) -> None: ...
+
+    def dropped_audio(self, seconds: float) -> None: ...

@@ -25,7 +25,7 @@ import enum
 import logging
 from dataclasses import dataclass, field
 
-from engines.api import Avatar, Chunk, Frame
+from engines.api import Avatar, Chunk, Frame, Timing
 from streamer.audio.concealment import SAMPLE_RATE
 from streamer.audio.input import AudioInput, InputReport
 from streamer.audio.resample import Resampler
@@ -113,13 +113,12 @@ class Session:
         policy: Policy | None = None,
         observer: Observer | None = None,
     ) -> None:
-        engine = pool.engine
-        self.timing = engine.timing
         self.avatar = avatar
         self.audio = audio
         self.sink = sink
         self.media = MediaClock(clock.now())
-        self.playout = Playout(self.timing.lookahead_frames, SAMPLE_RATE // self.timing.frame_rate)
+        timing = pool.engine.timing
+        self.playout = Playout(timing.lookahead_frames, SAMPLE_RATE // timing.frame_rate)
         self.stages = StageTimes()
         self.counters = Counters()
         self._pool = pool
@@ -127,9 +126,14 @@ class Session:
         self._clock = clock
         self._policy = policy or Policy()
         self._observer = observer or SilentObserver()
-        self._stream = engine.open(avatar)
+        self._stream = pool.engine.open(avatar)
         self._life = Lifecycle(clock.now())
         self._tasks: asyncio.TaskGroup | None = None  # what a tick starts, while the session runs
+
+    @property
+    def timing(self) -> Timing:
+        """The engine's."""
+        return self._pool.engine.timing
 
     @property
     def frame_s(self) -> float:
@@ -210,8 +214,7 @@ class Session:
             self._note_audio(pulled.concealed)
             unit = self.playout.unit(pulled, due)
             self._start_drawing(unit, self._resampler.chunk(pulled.samples, pulled.voiced), tasks)
-            if self.counters.sounding < MAX_SOUNDING:
-                tasks.create_task(self._sound(unit))
+            self._start_sounding(unit, tasks)
             index += 1
 
     def _start_drawing(self, unit: Unit, chunk: Chunk, tasks: asyncio.TaskGroup) -> None:
@@ -221,10 +224,19 @@ class Session:
             self._late()
             tasks.create_task(self._listen(unit, chunk))
 
+    def _start_sounding(self, unit: Unit, tasks: asyncio.TaskGroup) -> None:
+        if self.counters.sounding < MAX_SOUNDING:
+            tasks.create_task(self._sound(unit))
+        else:
+            self._observer.dropped_audio(self.frame_s)
+
     async def _sound(self, unit: Unit) -> None:
+        """Hand the unit's audio over; an interruption may have come between the tick and this task's first step."""
         self.counters.sounding += 1
         try:
-            await self.sink.sound(unit)
+            audible = unit if self.playout.current(unit) else unit.silenced()
+            if not await self.sink.sound(audible) and self.playout.current(unit):
+                self._observer.dropped_audio(self.frame_s)
         finally:
             self.counters.sounding -= 1
 

@@ -17,8 +17,11 @@ class Sink(Protocol):
     def picture_s(self) -> float:
         """How long before its due time a frame must be handed over to leave in time, seconds."""
 
-    async def sound(self, unit: Unit) -> None:
-        """Send the unit's audio at unit.due. Dropped if a flush comes first."""
+    async def sound(self, unit: Unit) -> bool:
+        """Send the unit's audio at unit.due; after a flush silence leaves in its place, or nothing.
+
+        Returns False if the audio was dropped, as it is if it would leave too late.
+        """
 
     async def picture(self, unit: Unit, frame: Frame) -> bool:
         """Send the unit's frame at unit.due or, if it is late, at once; returns when it has left.

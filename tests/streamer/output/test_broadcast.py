@@ -407,3 +407,29 @@ async def test_a_frame_that_waits_for_the_encoder_at_a_flush_is_dropped(
     await clock.advance(0.2)
     assert [task.result() for task in showing] == [True, False]
     assert len(receiver.pictures) == 1
+
+
+async def test_audio_that_waits_for_the_encoder_at_a_flush_leaves_no_tail_in_what_follows(
+    broadcast: Broadcast, sound_executor: FakeExecutor, clock: FakeClock
+) -> None:
+    receiver = FakeReceiver()
+    broadcast.add("only", receiver)
+    sound_executor.cost = 0.01
+    loud = [asyncio.create_task(broadcast.sound(unit(index, voice(0.04), due=0.05 + 0.04 * index))) for index in (0, 1)]
+    await settle()  # the first is being encoded, the second waits
+    broadcast.flush()
+    quiet = asyncio.create_task(broadcast.sound(unit(2, due=0.13)))
+    await clock.advance(0.3)
+    assert all(task.done() for task in (*loud, quiet))
+    assert [sent.pts // FRAME for sent in receiver.sounds] == [0, 0, 1, 1, 2, 2]
+    assert np.abs(opus_sound([sent.data for sent in receiver.sounds])).max() < 1e-3
+
+
+async def test_audio_that_is_dropped_is_told_to_the_session(
+    broadcast: Broadcast, sound_executor: FakeExecutor, clock: FakeClock
+) -> None:
+    broadcast.add("only", FakeReceiver())
+    sound_executor.cost = 0.5
+    both = [asyncio.create_task(broadcast.sound(unit(index, due=0.04 * index))) for index in (0, 1)]
+    await clock.advance(1.1)
+    assert [task.result() for task in both] == [True, False]
