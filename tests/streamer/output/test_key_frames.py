@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from streamer.output.key_frames import NEWCOMER_PAUSE, RECEIVER_PAUSE, REQUEST_PAUSE, KeyFrames
 
 
@@ -54,7 +56,7 @@ def test_requests_of_several_receivers_are_a_second_apart() -> None:
     key_frames.add("any")
     names = tuple(f"viewer {number}" for number in range(8))
     found = shown(key_frames, 0, 250, asking=names)
-    assert all(later - earlier >= REQUEST_PAUSE for earlier, later in zip(found, found[1:], strict=False))
+    assert all(later - earlier >= REQUEST_PAUSE for earlier, later in itertools.pairwise(found))
 
 
 def test_a_key_frame_for_a_newcomer_answers_requests_too() -> None:
