@@ -57,22 +57,32 @@ class Playout:
     lookahead: how many frames the engine must hear beyond the one it draws.
     """
 
-    __slots__ = ("_index", "_lookahead", "_waiting", "generation")
+    __slots__ = ("_chunk", "_index", "_waiting", "generation")
 
     def __init__(self, lookahead: int, samples_per_frame: int) -> None:
         self.generation = 0
         self._index = -1
-        self._lookahead = lookahead
+        self._chunk = -1 - lookahead  # number of the chunk whose audio was taken last
         silence = PulledAudio(np.zeros(samples_per_frame, np.float32), voiced=False)
         # One longer than what waits: `unit` appends before it takes, and full it would drop the oldest instead.
         self._waiting: deque[PulledAudio] = deque([silence] * lookahead, maxlen=lookahead + 1)
 
     def unit(self, pulled: PulledAudio, due: float) -> Unit:
         """Take the newest frame of audio; returns the unit whose time has come, look-ahead frames older."""
-        self._waiting.append(pulled)
+        ready = self.skip(pulled)
         self._index += 1
-        ready = self._waiting.popleft()
-        return Unit(self._index, self._index - self._lookahead, ready.samples, due, self.generation, ready.turn)
+        return Unit(self._index, self._chunk, ready.samples, due, self.generation, ready.turn)
+
+    def skip(self, pulled: PulledAudio) -> PulledAudio:
+        """Take a frame of audio without a tick; returns the oldest, which is then never played."""
+        self._waiting.append(pulled)
+        self._chunk += 1
+        return self._waiting.popleft()
+
+    @property
+    def between_turns(self) -> bool:
+        """Nothing in hand belongs to a turn."""
+        return all(each.turn is None for each in self._waiting)
 
     def current(self, unit: Unit) -> bool:
         """Was the unit made after the last interruption?"""

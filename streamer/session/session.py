@@ -15,7 +15,8 @@ its client leaves, never connects, falls silent for too long, or something break
 What does not hold together would show as lips of other audio, so it is checked: every chunk is heard, in order, also
 when there is no time to draw (Effort.LISTEN), and a frame names the chunk it is of. Audio never waits: not for the
 engine, not for an encoder. An interruption flushes playout and sink at once, by generation; the engine's reset follows
-by itself, since an engine that hangs must not keep the presenter talking.
+by itself, since an engine that hangs must not keep the presenter talking. Where a program has pushed the start of a
+turn ahead of time, the engine hears the look-ahead of it at one tick, and the turn begins without waiting for it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from dataclasses import dataclass, field
 
 from engines.api import Avatar, Chunk, Frame, Timing
 from streamer.audio.concealment import SAMPLE_RATE
-from streamer.audio.input import AudioInput, InputReport
+from streamer.audio.input import AudioInput, InputReport, PulledAudio
 from streamer.audio.resample import Resampler
 from streamer.clock import Clock, MediaClock
 from streamer.scheduling.worker_pool import WorkerPool
@@ -211,18 +212,31 @@ class Session:
             due = self.media.due(index * self.frame_s)
             await self._clock.sleep_until(due - margin)
             pulled = self.audio.pull(samples, self._clock.now())
+            for _ in range(self._frames_ahead(pulled)):
+                self.playout.skip(pulled)
+                tasks.create_task(self._listen(self._resampler.chunk(pulled.samples, pulled.voiced), due))
+                pulled = self.audio.pull(samples, self._clock.now())
             self._note_audio(pulled.concealed)
             unit = self.playout.unit(pulled, due)
             self._start_drawing(unit, self._resampler.chunk(pulled.samples, pulled.voiced), tasks)
             self._start_sounding(unit, tasks)
             index += 1
 
+    def _frames_ahead(self, pulled: PulledAudio) -> int:
+        """Where a turn begins whose look-ahead waits in the input already, it need not be waited for: the silence that
+        playout holds is dropped instead. The idle loop moves on by as many frames.
+        """
+        lookahead = self.timing.lookahead_frames
+        if pulled.turn is None or not self.playout.between_turns:
+            return 0
+        return lookahead if self.report().buffered_s >= lookahead * self.frame_s else 0
+
     def _start_drawing(self, unit: Unit, chunk: Chunk, tasks: asyncio.TaskGroup) -> None:
         if self.counters.drawing < MAX_DRAWING:
             tasks.create_task(self._draw(unit, chunk))
         else:
             self._late()
-            tasks.create_task(self._listen(unit, chunk))
+            tasks.create_task(self._listen(chunk, unit.due))
 
     def _start_sounding(self, unit: Unit, tasks: asyncio.TaskGroup) -> None:
         if self.counters.sounding < MAX_SOUNDING:
@@ -240,9 +254,9 @@ class Session:
         finally:
             self.counters.sounding -= 1
 
-    async def _listen(self, unit: Unit, chunk: Chunk) -> None:
+    async def _listen(self, chunk: Chunk, due: float) -> None:
         """Have the chunk heard without a frame: lips of later frames need it."""
-        await self._pool.step(self._stream, chunk, unit.due + GRACE_S, listen=True)
+        await self._pool.step(self._stream, chunk, due + GRACE_S, listen=True)
 
     async def _draw(self, unit: Unit, chunk: Chunk) -> None:
         """Draw the unit's frame and hand it over. It is in flight until it is sent or dropped."""

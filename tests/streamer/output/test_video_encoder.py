@@ -101,3 +101,13 @@ def test_h264_takes_frames_larger_than_level_3_1() -> None:
     data, key_frame = VideoEncoder("video/H264", 2048, 2048, RATE).encode(image, 0, 4_000_000, key_frame=True)
     assert key_frame
     assert decoded("video/H264", [data])[0].shape == (2048, 2048, 3)
+
+
+@both
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (95, 96), (4096, 4095)])
+def test_every_size_that_an_avatar_may_have_is_encoded(mime_type: str, size: tuple[int, int]) -> None:
+    width, height = size
+    coder = VideoEncoder(mime_type, width, height, RATE)
+    data, key_frame = coder.encode(np.zeros((height, width, 3), np.uint8), 0, BITRATE, key_frame=False)
+    assert data
+    assert key_frame

@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
 RATE = 16_000  # Hz, of what is pushed
 FRAME_S = 0.04
+MARGIN_S = 0.01
 MAX_ATTRIBUTES = 15  # of a session: more is more than one concept
 
 
@@ -34,7 +35,7 @@ class PcmHarness:
         self.audio = PcmInput(lambda *report: self.finished.append(report))
         self.sink = QueueSink(self.clock, capacity=200)
         self._worker = Worker(self.engine, 4, self.clock, FakeExecutor(self.clock, engine_s))
-        policy = Policy(margin_s=0.01)
+        policy = Policy(margin_s=MARGIN_S)
         self.session = Session(WorkerPool([self._worker]), FakeAvatar(), self.audio, self.sink, self.clock, policy)
         self.taken: list[Output] = []
         self._tasks = asyncio.TaskGroup()
@@ -120,6 +121,50 @@ async def test_audio_and_frame_of_a_unit_are_there_together() -> None:
             )
             assert audio == video
         assert len(audio) >= 19
+
+
+async def first_heard_s(harness: PcmHarness) -> float:
+    """From the next tick to the first unit of a turn, seconds, and that unit's frame is there with it."""
+    began = harness.clock.now()
+    while not (found := [each.unit for each in harness.taken if each.unit.turn is not None]):
+        await harness.clock.advance(0.001)
+    await harness.clock.advance(0.0)
+    assert found[0].index in harness.greys()
+    return harness.clock.now() - began
+
+
+async def test_a_turn_that_is_there_already_begins_without_waiting_for_its_lookahead() -> None:
+    async with PcmHarness(engine_s=0.003) as harness:  # the look-ahead is heard within the margin
+        await harness.clock.advance(1.0 - 0.005)  # the next tick is now
+        harness.say("ahead", voice(1.0))
+        assert await first_heard_s(harness) <= FRAME_S + MARGIN_S + 0.002
+
+
+async def test_a_turn_that_comes_as_it_is_spoken_waits_for_its_lookahead() -> None:
+    async with PcmHarness() as harness:
+        await harness.clock.advance(1.0 - 0.005)
+        speech = (voice(1.0)[::3] * 32767).astype(np.int16)
+        harness.audio.start("live", RATE)
+        harness.audio.push(speech[:700])  # one frame of 40 ms and a little
+        assert await first_heard_s(harness) >= 2 * FRAME_S + MARGIN_S
+
+
+async def test_after_a_turn_that_began_at_once_every_frame_is_still_of_its_audio() -> None:
+    """A frame of other audio would end the session with an error."""
+    async with PcmHarness() as harness:
+        for number in range(5):
+            harness.say(f"turn {number}", voice(0.3))
+            await harness.clock.advance(0.5)
+            harness.say(f"cut {number}", voice(0.5))
+            await harness.clock.advance(0.2)
+            harness.session.interrupt()
+            await harness.clock.advance(0.1)
+        assert harness.session.state == "live"
+        heard = harness.engine.streams[0].heard
+        assert heard == list(range(heard[0], heard[0] + len(heard)))
+        indices = [each.unit.index for each in harness.taken if each.kind == "audio"]
+        assert indices == sorted(indices)
+        assert len(harness.heard("turn 4")) == pytest.approx(0.3 * 48_000, abs=1920)
 
 
 async def test_an_interruption_ends_the_turn_at_once_and_nothing_of_it_follows() -> None:
