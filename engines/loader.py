@@ -24,6 +24,7 @@ from engines.diffusion.sd15.precompute import Sd15Precompute
 from engines.errors import FileRefused
 from engines.face.avatar import FaceAvatar, Manifest, load_avatar, read_manifest
 from engines.face.errors import AvatarError
+from engines.face.loop import LoopCache
 from engines.speech.loader import load_lip_encoder
 from engines.warp.engine import WarpEngine
 
@@ -41,6 +42,7 @@ __all__ = [
     "UnknownPresenter",
     "gpu_batches",
     "load_engine",
+    "loop_cache",
     "user_cache",
     "user_presenters",
 ]  # fmt: skip
@@ -48,7 +50,8 @@ __all__ = [
 SHIPPED = Path(__file__).parent / "presenters"
 ENGINES = ("warp", "diffusion")
 GPU_BATCHES = (1, 2, 4, 8, 16)  # rows of a frame step
-KEPT_AVATARS = 2  # decoded loops kept though nobody shows them: 157 MB for each 8 s of 512×512
+# Avatars kept though no session shows them: with their loops in memory (157 MB for each 8 s of 512×512), or in files.
+KEPT_IN_MEMORY, KEPT_IN_FILES = 2, 4
 
 
 def user_presenters() -> Path:
@@ -66,6 +69,11 @@ def user_cache() -> Path:
 def conditioning_cache() -> Path:
     """Folder of precomputed conditioning for packs of users."""
     return user_cache() / "conditioning"
+
+
+def loop_cache() -> LoopCache | None:
+    """Of decoded idle loops; None where the system has no reads at an offset (Windows): loops are then in memory."""
+    return LoopCache(user_cache() / "loops") if hasattr(os, "preadv") else None
 
 
 def gpu_batches(max_batch: int) -> tuple[int, ...]:
@@ -167,15 +175,16 @@ class Presenter:
 
 
 class Presenters:
-    """The avatars of some folders. Those that somebody shows, and those used last, stay in memory; thread-safe.
+    """The avatars of some folders. Those that a session shows, and those used last, stay in memory; thread-safe.
 
-    Of two avatars of one name the one in the earlier folder counts; a folder need not exist.
+    Of two avatars of one name the one in the earlier folder counts; a folder need not exist. cache: of decoded loops.
 
     Raises:
         AvatarError: the folders have no avatar, or one of them has a damaged manifest.
     """
 
-    def __init__(self, *folders: Path) -> None:
+    def __init__(self, *folders: Path, cache: LoopCache | None = None) -> None:
+        self._cache = cache
         self.all: dict[str, Presenter] = {}
         folders = folders or (SHIPPED,)
         for folder in folders:
@@ -200,7 +209,7 @@ class Presenters:
         return self.all[name]
 
     def load(self, name: str) -> FaceAvatar:
-        """The avatar with its loop decoded: slow the first time.
+        """The avatar: slow the first time, while its loop is decoded.
 
         Raises:
             UnknownPresenter, AvatarError
@@ -217,7 +226,7 @@ class Presenters:
         with self._loading[name]:
             avatar = self._in_memory(name)
             if avatar is None:
-                avatar = load_avatar(presenter.folder)
+                avatar = load_avatar(presenter.folder, self._cache)
                 with self._looking:
                     self._kept(name, avatar)
             return avatar
@@ -226,6 +235,6 @@ class Presenters:
         """Whoever calls this holds the lock."""
         self._living[name] = self._used[name] = avatar
         self._used.move_to_end(name)
-        while len(self._used) > KEPT_AVATARS:
+        while len(self._used) > (KEPT_IN_MEMORY if self._cache is None else KEPT_IN_FILES):
             self._used.popitem(last=False)
         return avatar

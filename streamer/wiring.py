@@ -20,6 +20,7 @@ from engines.loader import (
     UnknownEngine,
     UnknownPresenter,
     load_engine,
+    loop_cache,
     user_presenters,
 )
 from streamer.audio.synthetic_speech import synthetic_speech
@@ -71,7 +72,8 @@ def lookahead_frames(config: EngineConfig) -> int:
 
 def presenters_of(config: EngineConfig) -> Presenters:
     """Those of the configured folder; without one, those that ship and those that the user has made."""
-    return Presenters(Path(config.presenters)) if config.presenters else Presenters(SHIPPED, user_presenters())
+    folders = (Path(config.presenters),) if config.presenters else (SHIPPED, user_presenters())
+    return Presenters(*folders, cache=loop_cache())
 
 
 def worker_count(config: EngineConfig) -> int:

@@ -92,7 +92,7 @@ class DiffusionStream:
         if effort is Effort.LISTEN:  # painted later, if a kernel that looks ahead still needs it
             self._pending.append(PendingFrame(index, loop, motion, degraded=True))
             return None
-        still, warp = self.avatar.loop[loop], self._canvas.warp(loop, motion)
+        still, warp = self._canvas.still(loop), self._canvas.warp(loop, motion)
         structure, drawn = self._structure.draw(still, warp), self._canvas.paint(still, warp)
         needed = self._refiner.needs_network(structure)
         self._pending.append(PendingFrame(index, loop, motion, effort is not Effort.FULL and needed, drawn))

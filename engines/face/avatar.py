@@ -6,7 +6,10 @@ preview.jpg; everything is checked once, here, so that nobody after has to.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +20,13 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from engines.arrays import U8
 from engines.face.errors import AvatarError
+from engines.face.loop import Loop, LoopCache, Shape
 from engines.face.tensors import FaceTensors, check_crops, check_tensors
 from engines.files import whole_folder
+
+LOGGER = logging.getLogger(__name__)
 
 FORMAT = 1
 MANIFEST, LOOP, FACE, PREVIEW = "avatar.json", "loop.mp4", "face.safetensors", "preview.jpg"
@@ -51,11 +58,11 @@ class Manifest:
 class FaceAvatar:
     """A presenter in memory, read-only and shared by all sessions.
 
-    loop: (frames, height, width, 3) uint8 RGB; face: see FaceTensors.
+    loop: frames, see Loop; face: see FaceTensors.
     """
 
     manifest: Manifest
-    loop: NDArray[np.uint8]
+    loop: Loop
     face: FaceTensors
 
     @property
@@ -71,8 +78,8 @@ class FaceAvatar:
         return self.manifest.height
 
 
-def load_avatar(folder: Path) -> FaceAvatar:
-    """Read and check an avatar's folder; the loop is decoded here, once.
+def load_avatar(folder: Path, cache: LoopCache | None = None) -> FaceAvatar:
+    """Read and check an avatar's folder. The loop is decoded, unless the cache has it; without a cache it is in memory.
 
     Raises:
         AvatarError: a file is missing, damaged, of another format, or disagrees with another.
@@ -80,9 +87,8 @@ def load_avatar(folder: Path) -> FaceAvatar:
     manifest = read_manifest(folder / MANIFEST)
     face = check_tensors(folder / FACE, _read_tensors(folder / FACE), manifest.frames)
     check_crops(folder / FACE, face.alignment, manifest.width, manifest.height)
-    loop = _decode_loop(folder / LOOP, manifest)
-    loop.setflags(write=False)
-    return FaceAvatar(manifest, loop, face)
+    _expect_file(folder / LOOP)
+    return FaceAvatar(manifest, _open_loop(folder / LOOP, manifest, cache), face)
 
 
 def save_avatar(folder: Path, manifest: Manifest, face: dict[str, NDArray[Any]], loop: bytes, preview: bytes) -> None:
@@ -148,27 +154,60 @@ def _read_tensors(path: Path) -> dict[str, NDArray[Any]]:
     return tensors
 
 
-def _decode_loop(path: Path, manifest: Manifest) -> NDArray[np.uint8]:
+def _open_loop(path: Path, manifest: Manifest, cache: LoopCache | None) -> Loop:
     shape = (manifest.frames, manifest.height, manifest.width, 3)
+    if cache is None:
+        return _in_memory(path, shape)
+    key = _loop_key(path, shape)
+    try:
+        return cache.find(key, shape) or cache.write(key, shape, _decoded(path, shape))
+    except OSError as error:  # a full or read-only disk
+        LOGGER.warning(
+            "%s: the decoded loop cannot be cached: it takes %.0f MB of memory and is decoded at every start: %s; give"
+            " the server a folder that it may write to by $XDG_CACHE_HOME", path, np.prod(shape) / 1e6, error
+        )  # fmt: skip
+        return _in_memory(path, shape)
+
+
+def _loop_key(path: Path, shape: Shape) -> str:
+    """Of everything that decides about the pixels: the file, and what decodes it."""
+    with path.open("rb") as file:
+        content = hashlib.file_digest(file, "sha256").hexdigest()
+    decoders = (av.library_versions["libavcodec"], av.library_versions["libswscale"])
+    return hashlib.sha256(repr((content, shape, decoders)).encode()).hexdigest()[:32]
+
+
+def _in_memory(path: Path, shape: Shape) -> U8:
     loop = np.empty(shape, np.uint8)
+    for number, frame in enumerate(_decoded(path, shape)):
+        loop[number] = frame
+    loop.setflags(write=False)
+    return loop
+
+
+def _decoded(path: Path, shape: Shape) -> Iterator[U8]:
+    """The frames of a loop, exactly as many as its manifest says.
+
+    Raises:
+        AvatarError: they are more or fewer, of another size, or cannot be decoded.
+    """
+    frames, height, width, _ = shape
     count = 0
-    _expect_file(path)
     try:
         # The format is said, not guessed: other formats that FFmpeg knows lead to other files, or to the network.
         with av.open(str(path), format="mp4") as container:
             for picture in container.decode(video=0):
-                image = picture.to_ndarray(format="rgb24")
-                if image.shape != shape[1:]:
-                    found = f"{image.shape[1]}×{image.shape[0]}"
-                    raise AvatarError(path, f"pictures of {shape[2]}×{shape[1]} pixels", found, REMAKE)
-                if count < manifest.frames:
-                    loop[count] = image
+                frame = np.asarray(picture.to_ndarray(format="rgb24"), np.uint8)
+                if frame.shape != shape[1:]:
+                    found = f"{frame.shape[1]}×{frame.shape[0]}"
+                    raise AvatarError(path, f"pictures of {width}×{height} pixels", found, REMAKE)
                 count += 1
+                if count <= frames:
+                    yield frame
     except (av.FFmpegError, IndexError) as error:
         raise AvatarError(path, "a video that can be decoded", f"an error: {error}", REMAKE) from error
-    if count != manifest.frames:
-        raise AvatarError(path, f"{manifest.frames} frames, as {MANIFEST} says", f"{count}", REMAKE)
-    return loop
+    if count != frames:
+        raise AvatarError(path, f"{frames} frames, as {MANIFEST} says", f"{count}", REMAKE)
 
 
 def _expect_file(path: Path) -> None:

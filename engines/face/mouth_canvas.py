@@ -19,11 +19,12 @@ UNCHANGED = Box(0, 0, 0, 0)  # of a picture that is a frame of the loop
 class MouthCanvas:
     """For one stream. `advance` once for each chunk; everything else may be called for any frame of the loop."""
 
-    __slots__ = ("_avatar", "_position", "_structurist", "_windows")
+    __slots__ = ("_avatar", "_latest", "_position", "_structurist", "_windows")
 
     def __init__(self, avatar: FaceAvatar, textures: MouthInteriorTextures) -> None:
         self._avatar = avatar
         self._position = 0
+        self._latest: tuple[int, U8] | None = None  # the still that was read last, until it is given away
         self._windows = Windows(avatar)
         height, width = self._windows.height, self._windows.width
         self._structurist = Structurist(avatar.face, height, width, avatar.face.scale, textures)
@@ -40,6 +41,12 @@ class MouthCanvas:
     def earlier(self, chunks: int) -> int:
         """The loop frame of so many chunks before the latest one."""
         return (self._position - 1 - chunks) % len(self._avatar.loop)
+
+    def still(self, frame: int) -> U8:
+        """A frame of the loop, (height, width, 3) uint8: not to be written to, and valid until the next compose."""
+        still: U8 = self._avatar.loop[frame]
+        self._latest = frame, still
+        return still
 
     def warp(self, frame: int, motion: LipMotion) -> MouthWarp:
         """The mouth of a loop frame, moved; valid until the next call."""
@@ -72,6 +79,7 @@ class MouthCanvas:
         return Picture(rgb, changed=self._windows.box(frame))
 
     def _own(self, frame: int) -> U8:
-        """A frame of the loop that the caller may write to and give away."""
-        still: U8 = self._avatar.loop[frame]
+        """A frame of the loop that may be written to and given away: read once, if it is the latest still."""
+        latest, self._latest = self._latest, None
+        still: U8 = latest[1] if latest is not None and latest[0] == frame else self._avatar.loop[frame]
         return still if still.flags.owndata else still.copy()

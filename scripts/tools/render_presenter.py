@@ -84,7 +84,7 @@ def _write(folder: Path, figure: Figure, camera: Camera, loop: Idle, frames: lis
     face["cavity"] = np.array(CAVITY, np.uint8)
     write(folder, figure.appearance, without_shimmer(frames, figure, camera, frame_poses), face, crf)
     size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
-    last, usual, most = seam(load_avatar(folder).loop)
+    last, usual, most = seam(np.stack(list(load_avatar(folder).loop)))
     print(
         f"{folder}: {len(frames)} frames, {size:.2f} MB; the alignment is within {residual[0]:.2f} pixels at the lips, "
         f"{residual[1]:.2f} everywhere; as decoded the seam is {last:.2f} grey levels, other frames {usual:.2f} to "

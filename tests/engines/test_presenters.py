@@ -13,7 +13,8 @@ import pytest
 
 from engines.face.avatar import FaceAvatar, load_avatar
 from engines.face.errors import AvatarError
-from engines.loader import KEPT_AVATARS, SHIPPED, Presenters, user_presenters
+from engines.face.loop import LoopCache
+from engines.loader import KEPT_IN_FILES, KEPT_IN_MEMORY, SHIPPED, Presenters, user_presenters
 from streamer.config import EngineConfig
 from streamer.wiring import presenters_of
 from tests.engines.face import tiny_avatar
@@ -71,8 +72,16 @@ def test_an_avatar_that_is_shown_is_not_decoded_again(four: Presenters) -> None:
 def test_those_used_last_stay_in_memory_and_no_others(four: Presenters) -> None:
     seen = {name: ref(four.load(name)) for name in (*NAMES, "b", "d")}
     gc.collect()
-    assert len(NAMES) > KEPT_AVATARS == 2
+    assert len(NAMES) > KEPT_IN_MEMORY == 2
     assert [name for name in NAMES if seen[name]() is not None] == ["b", "d"]
+
+
+def test_more_avatars_stay_in_memory_where_their_loops_are_in_files(four: Presenters, tmp_path: Path) -> None:
+    presenters = Presenters(tmp_path, cache=LoopCache(tmp_path / "cache"))
+    seen = {name: ref(presenters.load(name)) for name in NAMES}
+    gc.collect()
+    assert len(NAMES) == KEPT_IN_FILES > KEPT_IN_MEMORY
+    assert all(avatar() is not None for avatar in seen.values())
 
 
 def test_nobody_waits_for_another_s_avatar_and_each_is_decoded_once(
@@ -80,12 +89,12 @@ def test_nobody_waits_for_another_s_avatar_and_each_is_decoded_once(
 ) -> None:
     decoded, begun, go_on = [], Event(), Event()
 
-    def slow_for_b(folder: Path) -> FaceAvatar:
+    def slow_for_b(folder: Path, cache: LoopCache | None) -> FaceAvatar:
         decoded.append(folder.name)
         if folder.name == "b":
             begun.set()
             assert go_on.wait(60)
-        return load_avatar(folder)
+        return load_avatar(folder, cache)
 
     monkeypatch.setattr("engines.loader.load_avatar", slow_for_b)
     known = four.load("a")

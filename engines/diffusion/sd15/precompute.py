@@ -148,10 +148,10 @@ class Sd15Precompute:
 
 def whole_picture(avatar: FaceAvatar, size: int) -> NDArray[np.uint8]:
     """The middle square of the loop's first frame, (size, size, 3)."""
-    height, width = avatar.loop.shape[1:3]
+    height, width = avatar.height, avatar.width
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    square = avatar.loop[0, top : top + side, left : left + side]
+    square = avatar.loop[0][top : top + side, left : left + side]
     return np.asarray(cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -165,7 +165,9 @@ def calibration_motions() -> Iterator[LipMotion]:
 
 def avatar_key(avatar: FaceAvatar) -> str:
     """SHA-256 of the presenter's pictures and geometry."""
-    total = hashlib.sha256(np.ascontiguousarray(avatar.loop).data)
+    total = hashlib.sha256()
+    for frame in avatar.loop:
+        total.update(np.ascontiguousarray(frame).data)
     for field in fields(avatar.face):
         total.update(np.ascontiguousarray(getattr(avatar.face, field.name)).tobytes())
     return total.hexdigest()

@@ -33,7 +33,7 @@ Pictures = NDArray[np.uint8]
 def cast() -> list[FaceAvatar]:
     """Two presenters, one of them twice."""
     light, other = tiny.avatar(), tiny.avatar(mask=tiny.avatar().face.mask // 2)
-    loop = 255 - other.loop
+    loop = 255 - np.stack(list(other.loop))
     loop.setflags(write=False)
     return [light, dataclasses.replace(other, loop=loop), light]
 

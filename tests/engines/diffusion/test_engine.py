@@ -153,7 +153,7 @@ def test_presenters_in_one_batch_are_drawn_as_each_is_alone(costs: dict[int, flo
 
 def darker() -> FaceAvatar:
     """Another presenter: darker, and less of its crop is drawn."""
-    loop = AVATAR.loop // 2
+    loop = np.stack(list(AVATAR.loop)) // 2
     loop.setflags(write=False)
     return dataclasses.replace(tiny.avatar(mask=AVATAR.face.mask // 2), loop=loop)
 

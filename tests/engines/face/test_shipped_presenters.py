@@ -35,7 +35,7 @@ def test_it_is_light(folder: Path) -> None:
 
 
 def test_the_loop_has_no_jump(presenter: FaceAvatar) -> None:
-    loop = presenter.loop.astype(np.int16)
+    loop = np.stack(list(presenter.loop)).astype(np.int16)
     steps = np.array([np.abs(loop[i] - loop[i - 1]).mean() for i in range(len(loop))])  # the first is last → first
     assert steps[0] <= 2 * np.median(steps) + 0.5
 
