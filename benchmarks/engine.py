@@ -196,8 +196,8 @@ def measure(folder: Path | None, presenter: str, threads: int, frames: int) -> d
         result["gflop"] = gflop(pack.folder / FRAME_STEP)
         result["network"] = network_laps(dict(pack.frame_steps), frames)
         result["backends"] = {
-            f"{words}, {count} thread{'s' * (count > 1)}": other_laps(pack.folder, name, precision, count, frames)
-            for words, name, precision in BACKENDS_MEASURED
+            f"{label}, {count} thread{'s' * (count > 1)}": other_laps(pack.folder, name, precision, count, frames)
+            for label, name, precision in BACKENDS_MEASURED
             if find_spec(name)
             for count in sorted({1, threads})
         }
@@ -219,11 +219,11 @@ def table(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     rows = []
     for batch, row in result.get("network", {}).items():
         bar = f"≤ {STEP_BAR:g} ms p95" if batch == "1" else ""
-        rows.append((f"frame step, batch {batch}", spoken(row), bar))
-    rows += [(f"frame step, {name}", spoken(row), "") for name, row in result.get("backends", {}).items()]
-    rows += [(f"… {name}", spoken(row), "") for name, row in result.get("stages", {}).items()]
+        rows.append((f"frame step, batch {batch}", summary_text(row), bar))
+    rows += [(f"frame step, {name}", summary_text(row), "") for name, row in result.get("backends", {}).items()]
+    rows += [(f"… {name}", summary_text(row), "") for name, row in result.get("stages", {}).items()]
     for name, row in result["engines"].items():
-        rows.append((f"{name}: a whole frame", spoken(row), f"≤ {FRAME_BAR:g} ms p95"))
+        rows.append((f"{name}: a whole frame", summary_text(row), f"≤ {FRAME_BAR:g} ms p95"))
         many = ", ".join(f"{count}: {ms:.1f} ms" for count, ms in result["together"][name].items())
         rows.append((f"{name}: one call for several sessions", many, ""))
         rows.append((f"{name}: sessions that its thread has time for", f"about {result['sessions'][name]}", ""))
@@ -237,7 +237,7 @@ def table(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     return rows
 
 
-def spoken(row: Laps) -> str:
+def summary_text(row: Laps) -> str:
     return f"{row['p50_ms']:.2f} ms, p95 {row['p95_ms']:.2f}, worst {row['worst_ms']:.1f}; CPU {row['cpu_ms']:.2f}"
 
 
@@ -253,7 +253,7 @@ def main() -> None:
     if options.device is not None:
         from benchmarks import steps  # late: torch takes seconds to import
 
-        steps.run(steps.words().parse_args())
+        steps.run(steps.argument_parser().parse_args())
         return
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")

@@ -29,11 +29,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measuring import browser
-from benchmarks.measuring.browser import Seen
+from benchmarks.measuring.audio_signal import TestAudio, make_test_audio, write_wav
+from benchmarks.measuring.browser import ViewerTraces
 from benchmarks.measuring.client import Client, joined
 from benchmarks.measuring.relay import Loss, Relay
 from benchmarks.measuring.report import publish, surroundings
-from benchmarks.measuring.sound import TestSound, make_sound, write_wav
 from benchmarks.measuring.summary import SETTLE_S, summarise
 from benchmarks.measuring.traces import Trace
 from engines.loader import SHIPPED, Presenters
@@ -45,22 +45,22 @@ INTERRUPT_EVERY_S = browser.INTERRUPT_EVERY_MS / 1000
 
 
 def main() -> int:
-    options = words().parse_args()
+    options = argument_parser().parse_args()
     presenters = Presenters(Path(options.presenters) if options.presenters else SHIPPED)
     avatar = presenters.load(options.avatar or next(iter(presenters.all)))
-    sound = make_sound(options.seconds + 120)
+    sound = make_test_audio(options.seconds + 120)
     with running(options.url, server_arguments(options)) as server:
         seen, cost = asyncio.run(measure(server, options, sound, mouth_box(avatar), avatar.name))
         result = summarise(seen, sound, options.lookahead_ms) | cost
     result["mode"] = "browser" if options.browser else "aiortc"
     result["lookahead_ms"] = options.lookahead_ms
-    result["engine"] = engine_words(options)
+    result["engine"] = engine_label(options)
     result["seconds"], result["loss"], result["sessions"] = options.seconds, options.loss, options.sessions
     publish(result | surroundings(), table(result), options.json)
     return 0
 
 
-def words() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         allow_abbrev=False, prog="benchmarks.latency", description=(__doc__ or "").split("\n")[0]
     )
@@ -85,7 +85,7 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=usual.threads, help=f"of its network (default {usual.threads})")
 
 
-def engine_words(options: argparse.Namespace) -> str:
+def engine_label(options: argparse.Namespace) -> str:
     """What draws, for a result."""
     return f"{options.engine}, {options.backend}" if options.engine == "diffusion" else str(options.engine)
 
@@ -110,21 +110,21 @@ def server_arguments(options: argparse.Namespace) -> list[str]:
 
 
 async def measure(
-    server: Server, options: argparse.Namespace, sound: TestSound, box: Box, avatar: str
-) -> tuple[Seen, dict[str, Any]]:
+    server: Server, options: argparse.Namespace, sound: TestAudio, box: Box, avatar: str
+) -> tuple[ViewerTraces, dict[str, Any]]:
     """Look at one session, with the others running beside it."""
     relay = Relay(Loss(options.loss)) if options.loss else None
     async with asyncio.TaskGroup() as tasks:
-        beside = [tasks.create_task(another(server, sound, box, avatar)) for _ in range(options.sessions - 1)]
+        beside = [tasks.create_task(another_session(server, sound, box, avatar)) for _ in range(options.sessions - 1)]
         memories: list[float | None] = []
-        beside.append(tasks.create_task(remember(server, memories)))
+        beside.append(tasks.create_task(sample_memory(server, memories)))
         await asyncio.sleep(1.0 if options.sessions > 1 else 0.0)
         cpu, began, memory = server.cpu_s(), time.monotonic(), server.memory_mb()
         try:
             if options.browser:
-                seen, extra = await look_by_browser(server, options.seconds, sound, box, relay)
+                seen, extra = await observe_with_browser(server, options.seconds, sound, box, relay)
             else:
-                seen, extra = await look_by_client(server, options.seconds, sound, box, avatar, relay)
+                seen, extra = await observe_with_client(server, options.seconds, sound, box, avatar, relay)
         finally:
             for task in beside:
                 task.cancel()
@@ -137,7 +137,7 @@ async def measure(
     return seen, extra | {"rss_by_minute_mb": memories}
 
 
-async def remember(server: Server, memories: list[float | None]) -> None:
+async def sample_memory(server: Server, memories: list[float | None]) -> None:
     """Note the server's memory every minute, for what grows with time."""
     while True:
         await asyncio.sleep(60)
@@ -145,14 +145,14 @@ async def remember(server: Server, memories: list[float | None]) -> None:
         memories.append(memory and round(memory, 1))
 
 
-async def another(server: Server, sound: TestSound, box: Box, avatar: str) -> None:
+async def another_session(server: Server, sound: TestAudio, box: Box, avatar: str) -> None:
     async with joined(Client(server.url, sound, box), avatar):
         await asyncio.Event().wait()
 
 
-async def look_by_browser(
-    server: Server, seconds: float, sound: TestSound, box: Box, relay: Relay | None
-) -> tuple[Seen, dict[str, Any]]:
+async def observe_with_browser(
+    server: Server, seconds: float, sound: TestAudio, box: Box, relay: Relay | None
+) -> tuple[ViewerTraces, dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         wav = Path(folder) / "microphone.wav"
         write_wav(sound, wav)
@@ -181,12 +181,12 @@ async def look_by_browser(
     return seen, extra
 
 
-async def look_by_client(
-    server: Server, seconds: float, sound: TestSound, box: Box, avatar: str, relay: Relay | None
-) -> tuple[Seen, dict[str, Any]]:
+async def observe_with_client(
+    server: Server, seconds: float, sound: TestAudio, box: Box, avatar: str, relay: Relay | None
+) -> tuple[ViewerTraces, dict[str, Any]]:
     client = Client(server.url, sound, box, relay)
     async with joined(client, avatar):
-        burst = await disturb(client, seconds + SETTLE_S, relay)
+        burst = await interrupt_or_lose(client, seconds + SETTLE_S, relay)
         session = client.request("GET", client.session, None)
         memory = server.memory_mb()
     began = client.track.began or 0.0
@@ -194,7 +194,7 @@ async def look_by_client(
     levels = np.asarray(client.sound.levels)
     place = np.arange(0, len(sound.samples), 120)
     spoken = np.sqrt(np.add.reduceat(sound.samples.astype(np.float64) ** 2, place) / 120)
-    seen = Seen(
+    seen = ViewerTraces(
         lips=Trace(lips[:, 0], lips[:, 1]),
         numbers=Trace(lips[:, 0], browser.frame_numbers(np.asarray(client.timestamps))),
         microphone=Trace(began + place / 48_000, spoken).between(began, lips[-1, 0]),
@@ -209,7 +209,7 @@ async def look_by_client(
     return seen, told | {"rss_mb": memory}
 
 
-async def disturb(client: Client, seconds: float, relay: Relay | None) -> float | None:
+async def interrupt_or_lose(client: Client, seconds: float, relay: Relay | None) -> float | None:
     """Let the time pass: then interrupt, or lose everything for a while in the middle; when that began is returned."""
     if relay is None:
         await asyncio.sleep(seconds)

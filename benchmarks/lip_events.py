@@ -31,7 +31,7 @@ ALSO_ROUNDED = ROUND_SOUNDS | {"R", "ER", "RR"}  # English r may be rounded
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class PhoneEvent:
     """One phone of a recording, in seconds."""
 
     start: float
@@ -69,16 +69,16 @@ class Count:
         return 2 * self.recall * self.precision / max(self.recall + self.precision, 1e-9)
 
 
-def read_sounds(path: Path) -> list[Sound]:
+def read_sounds(path: Path) -> list[PhoneEvent]:
     """The phones of a pocketsphinx alignment (*.phone.json)."""
     words = json.loads(path.read_text())["w"]
-    return [Sound(p["b"], p["b"] + p["d"], p["t"]) for word in words for p in word["w"]]
+    return [PhoneEvent(p["b"], p["b"] + p["d"], p["t"]) for word in words for p in word["w"]]
 
 
-def sounds_of(visemes: NDArray[np.uint8], rate: int) -> list[Sound]:
+def sounds_of(visemes: NDArray[np.uint8], rate: int) -> list[PhoneEvent]:
     """The visemes of a label, (frames,) at rate a second, as sounds."""
     edges = [0, *(np.flatnonzero(np.diff(visemes)) + 1).tolist(), len(visemes)]
-    return [Sound(a / rate, b / rate, VISEMES[visemes[a]]) for a, b in itertools.pairwise(edges)]
+    return [PhoneEvent(a / rate, b / rate, VISEMES[visemes[a]]) for a, b in itertools.pairwise(edges)]
 
 
 def track(rows: Sequence[LipMotion], name: str) -> NDArray[np.float64]:
@@ -89,7 +89,7 @@ def track(rows: Sequence[LipMotion], name: str) -> NDArray[np.float64]:
 
 
 def count_gestures(
-    active: NDArray[np.bool_], sounds: Iterable[Sound], wanted: frozenset[str], allowed: frozenset[str]
+    active: NDArray[np.bool_], sounds: Iterable[PhoneEvent], wanted: frozenset[str], allowed: frozenset[str]
 ) -> Count:
     """Sounds of wanted met by an active row, and runs of active rows that meet a sound of allowed."""
     listed = list(sounds)
@@ -103,15 +103,15 @@ def count_gestures(
     return Count(sum(met), len(met), sum(bool(permitted[a:b].any()) for a, b in runs), len(runs))
 
 
-def closures(rows: Sequence[LipMotion], sounds: Sequence[Sound]) -> Count:
+def closures(rows: Sequence[LipMotion], sounds: Sequence[PhoneEvent]) -> Count:
     return count_gestures(track(rows, "aperture") < SHUT, sounds, CLOSING_SOUNDS, NEARLY_CLOSING_SOUNDS)
 
 
-def tucks(rows: Sequence[LipMotion], sounds: Sequence[Sound]) -> Count:
+def tucks(rows: Sequence[LipMotion], sounds: Sequence[PhoneEvent]) -> Count:
     return count_gestures(_tucked(coefficients_of(rows)), sounds, TUCK_SOUNDS, TUCK_SOUNDS)
 
 
-def roundings(rows: Sequence[LipMotion], sounds: Sequence[Sound]) -> Count:
+def roundings(rows: Sequence[LipMotion], sounds: Sequence[PhoneEvent]) -> Count:
     return count_gestures(_rounded(coefficients_of(rows)), sounds, ROUND_SOUNDS, ALSO_ROUNDED)
 
 
@@ -149,7 +149,7 @@ def _count_rows(found: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> Count:
     return Count(both, int(wanted.sum()), both, int(found.sum()))
 
 
-def _near(times: NDArray[np.float64], sound: Sound) -> NDArray[np.bool_]:
+def _near(times: NDArray[np.float64], sound: PhoneEvent) -> NDArray[np.bool_]:
     near: NDArray[np.bool_] = (times >= sound.start - EARLY) & (times <= sound.end + LATE)
     return near
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from benchmarks.lip_events import (
     ROW,
     Count,
-    Sound,
+    PhoneEvent,
     best_lag,
     closures,
     correlation,
@@ -34,8 +34,8 @@ from benchmarks.lip_events import (
     tucked_rows,
     tucks,
 )
+from benchmarks.measuring.audio_signal import VOWEL_S, make_test_audio
 from benchmarks.measuring.report import publish, surroundings
-from benchmarks.measuring.sound import VOWEL_S, make_sound
 from engines.motion import LipMotion
 from engines.speech.lips import motions
 from engines.speech.mouth import canonical_mouth
@@ -82,7 +82,7 @@ class Gestures:
     def __init__(self) -> None:
         self._counts = dict.fromkeys(("closures", "tuck", "rounding", "tuck_rows", "rounding_rows"), Count(0, 0, 0, 0))
 
-    def count(self, rows: list[LipMotion], sounds: list[Sound], wanted: NDArray[np.float32]) -> None:
+    def count(self, rows: list[LipMotion], sounds: list[PhoneEvent], wanted: NDArray[np.float32]) -> None:
         """wanted: (rows, 14), the true coefficients."""
         found = {
             "closures": closures(rows, sounds),
@@ -218,7 +218,7 @@ def onset(encoder: TrainedEncoder) -> Results:
     Milliseconds; negative: the lips lead. A motion counts at the middle of its frame. The sound and its places
     within a frame are those of benchmarks.latency.
     """
-    sound = make_sound(20.0)
+    sound = make_test_audio(20.0)
     lags: list[float] = []
     for phase in range(0, 40, 8):  # ms
         rows = motions(encoder, np.ascontiguousarray(sound.samples[48 * phase :: 3]))

@@ -22,7 +22,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.measuring.likeness import (
+from benchmarks.measuring.comparison_media import save_sheet, save_video
+from benchmarks.measuring.ground_truth import STILL_FRAMES, Clip, load_clip, render_clip, save_clip
+from benchmarks.measuring.image_metrics import (
     cosine,
     flicker,
     jitter,
@@ -34,11 +36,9 @@ from benchmarks.measuring.likeness import (
     sharpness,
     ssim,
 )
-from benchmarks.measuring.outside import change_outside
-from benchmarks.measuring.painters import Network, painters
+from benchmarks.measuring.mask_leakage import largest_change_outside
+from benchmarks.measuring.renderers import Network, renderers
 from benchmarks.measuring.report import publish, surroundings
-from benchmarks.measuring.showing import save_sheet, save_video
-from benchmarks.measuring.truth import HELD, Clip, load_clip, render_clip, save_clip
 from engines.backends.registry import INT8
 from engines.diffusion.pack import SHIPPED, Pack, load_pack
 from engines.loader import Presenters, load_engine
@@ -101,7 +101,7 @@ def compare(drawn: Pictures, clip: Clip, marks: LipMarks) -> Measured:
     """One painter's clip against the truth's."""
     weight, truth = clip.weight, clip.target
     found, wanted = marks(drawn), marks(truth)
-    spoken = range(len(truth) - HELD)
+    spoken = range(len(truth) - STILL_FRAMES)
     opening, opened = openings(found), openings(wanted)
     asked = [motion.aperture for motion in clip.motions]
     leading = led(opening, asked)
@@ -116,7 +116,7 @@ def compare(drawn: Pictures, clip: Clip, marks: LipMarks) -> Measured:
         "pcld_led": pearson(leading[: len(spoken)], opened[: len(spoken)]),
         "sharpness": float(np.mean([sharpness(drawn[t], weight) / sharpness(truth[t], weight) for t in spoken])),
         "mnp": noise(drawn[: len(spoken)], clip.structure[: len(spoken)], weight),
-        "static_flicker": flicker(drawn[-HELD:], weight),
+        "static_flicker": flicker(drawn[-STILL_FRAMES:], weight),
         "jitter": 100 * jitter(found[: len(spoken)], wanted[: len(spoken)]) / clip.interocular,
     }
 
@@ -130,7 +130,7 @@ def measure(
     order: BenchmarkOptions, network: Network | None, wanted: list[str], shown: list[dict[str, Pictures]]
 ) -> dict[str, Any]:
     """Means over clips for each painter. shown: takes everybody's pictures of each clip, for sheet and video."""
-    everybody = painters(network)
+    everybody = renderers(network)
     names = wanted or list(everybody)
     marks = LipMarks()
     rows: dict[str, list[Measured]] = {name: [] for name in names}
@@ -140,7 +140,7 @@ def measure(
         for name in names:
             rows[name].append(compare(pictures[name], clip, marks))
         wrong.append(detector_error(clip, marks))
-        restless.append(noise(clip.target[:-HELD], clip.structure[:-HELD], clip.weight))
+        restless.append(noise(clip.target[:-STILL_FRAMES], clip.structure[:-STILL_FRAMES], clip.weight))
         shown.append({"at rest": np.stack([clip.reference] * len(clip.target)), "truth": clip.target, **pictures})
         print(f"{clip.name}: " + ", ".join(f"{n} {rows[n][-1]['psnr']:.2f} dB" for n in names), file=sys.stderr)
     means = {
@@ -197,7 +197,7 @@ def table(result: dict[str, Any]) -> list[tuple[str, str, str]]:
 def outside(pack: Path | None) -> dict[str, int]:
     """The largest change outside the mask, grey levels, of each presenter that ships."""
     engine, presenters = load_engine("diffusion", 2, pack, threads=1), Presenters()
-    return {name: change_outside(engine, presenters.load(name)) for name in presenters.all}
+    return {name: largest_change_outside(engine, presenters.load(name)) for name in presenters.all}
 
 
 def network_of(folder: Path | None) -> tuple[Network | None, Pack | None]:
@@ -229,9 +229,9 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     network, pack = network_of(options.pack)
-    unknown = sorted(set(options.engine) - set(painters(network)))
+    unknown = sorted(set(options.engine) - set(renderers(network)))
     if unknown:
-        sys.exit(f"no engine {unknown[0]!r} to measure; there are: {', '.join(painters(network))}")
+        sys.exit(f"no engine {unknown[0]!r} to measure; there are: {', '.join(renderers(network))}")
     shown: list[dict[str, Pictures]] = []
     result = measure(
         BenchmarkOptions(options.facekit, options.identities, options.frames, options.clips),

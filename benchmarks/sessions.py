@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.latency import add_engine_arguments, engine_words, server_arguments
+from benchmarks.latency import add_engine_arguments, engine_label, server_arguments
+from benchmarks.measuring.audio_signal import TestAudio, make_test_audio
 from benchmarks.measuring.counter import Counter
 from benchmarks.measuring.report import publish, surroundings
-from benchmarks.measuring.sound import TestSound, make_sound
 from engines.loader import SHIPPED, Presenters
 from scripts.tools.server_process import Server, running
 
@@ -34,10 +34,10 @@ COUNTED = ("late_frames", "degraded_frames")
 
 
 def main() -> int:
-    options = words().parse_args()
+    options = argument_parser().parse_args()
     presenters = Presenters(Path(options.presenters) if options.presenters else SHIPPED)
     avatar = options.avatar or next(iter(presenters.all))
-    sound = make_sound(60)
+    sound = make_test_audio(60)
     with running(None, server_arguments(options)) as server:
         rows = [
             asyncio.run(together(server, count, options.seconds, sound, avatar))
@@ -45,12 +45,12 @@ def main() -> int:
         ]
         churn = asyncio.run(come_and_go(server, options.joins, sound, avatar)) if options.joins else {}
     result = {"together": rows, "churn": churn, "seconds": options.seconds, "lookahead_ms": options.lookahead_ms}
-    result["engine"] = engine_words(options)
+    result["engine"] = engine_label(options)
     publish(result | surroundings(), table(rows, churn), options.json)
     return 0
 
 
-def words() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         allow_abbrev=False, prog="benchmarks.sessions", description=(__doc__ or "").split("\n")[0]
     )
@@ -66,7 +66,7 @@ def words() -> argparse.ArgumentParser:
     return parser
 
 
-async def together(server: Server, count: int, seconds: float, sound: TestSound, avatar: str) -> dict[str, Any]:
+async def together(server: Server, count: int, seconds: float, sound: TestAudio, avatar: str) -> dict[str, Any]:
     """So many sessions at once for so long."""
     clients = [Counter(server.url, sound) for _ in range(count)]
     for client in clients:
@@ -97,7 +97,7 @@ def counts(clients: list[Counter]) -> dict[str, int]:
     return {name: sum(body[name] for body in bodies) for name in COUNTED}
 
 
-async def come_and_go(server: Server, joins: int, sound: TestSound, avatar: str) -> dict[str, Any]:
+async def come_and_go(server: Server, joins: int, sound: TestAudio, avatar: str) -> dict[str, Any]:
     """Many short visits; what is left of them."""
     await visits(server, WARM_UP_JOINS, sound, avatar)
     before = await left_behind(server)
@@ -106,7 +106,7 @@ async def come_and_go(server: Server, joins: int, sound: TestSound, avatar: str)
     return {"joins": joins, "before": before, "after": after}
 
 
-async def visits(server: Server, count: int, sound: TestSound, avatar: str) -> None:
+async def visits(server: Server, count: int, sound: TestAudio, avatar: str) -> None:
     async def visit() -> None:
         client = Counter(server.url, sound)
         await client.join(avatar)

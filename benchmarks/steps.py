@@ -182,7 +182,7 @@ def measure(device: Device, sizes: Sizes, order: BenchmarkOptions, save: Callabl
     best = ceilings(device, bench.kind)
     unet_weights = sum(weight.numel() for weight in bench.network.unet.parameters())
     result: Numbers = {
-        "device": device.words(), "precision": order.precision, "adapter": order.adapter, "ceilings": best,
+        "device": device.description(), "precision": order.precision, "adapter": order.adapter, "ceilings": best,
         "weights_m": bench.weights / 1e6, "start_s": {"weights to the device": bench.start_s},
         "tflop": {str(size): work_of(sizes, order, size) for size in order.sizes}, "rows": [],
     }  # fmt: skip
@@ -217,25 +217,25 @@ def table(result: Numbers) -> list[tuple[str, str, str]]:
     ]
     for row in result["rows"]:
         name = f"{row['size']} px, {row['steps']} steps, batch {row['batch']}"
-        shown.append((name, row.get("refused") or spoken(row), bar_of(row)))
+        shown.append((name, row.get("refused") or summary_text(row), bar_of(row)))
         for stage, laps in row.get("graph", {}).items():
             if stage != "whole":
                 eager = row["eager"][stage]["p50_ms"]
                 shown.append((f"… {stage}", f"{laps['p50_ms']:.3f} ms, eager {eager:.3f}", ""))
     for key, of in result["sessions"].items():
-        words = f"{of['device']} by the device's time, {of['served']} with copies"
-        shown.append((f"sessions at 25 fps, {key}", words, sessions_bar(key)))
+        text = f"{of['device']} by the device's time, {of['served']} with copies"
+        shown.append((f"sessions at 25 fps, {key}", text, sessions_bar(key)))
     return shown
 
 
-def spoken(row: Numbers) -> str:
+def summary_text(row: Numbers) -> str:
     whole, floor = row["graph"]["whole"]["p50_ms"], row["floor_ms"]
-    words = f"graph {whole:.2f} ms ({floor / whole:.0%} of the roof), served {row['served']['p50_ms']:.2f}"
+    text = f"graph {whole:.2f} ms ({floor / whole:.0%} of the roof), served {row['served']['p50_ms']:.2f}"
     if "eager" in row:
-        words += f", eager {row['eager']['whole']['p50_ms']:.2f}"
+        text += f", eager {row['eager']['whole']['p50_ms']:.2f}"
     if "compiled" in row:
-        words += f", compiled {row['compiled']['whole']['p50_ms']:.2f}"
-    return f"{words}; {row['memory_mb']:.0f} MB"
+        text += f", compiled {row['compiled']['whole']['p50_ms']:.2f}"
+    return f"{text}; {row['memory_mb']:.0f} MB"
 
 
 def bar_of(row: Numbers) -> str:
@@ -251,7 +251,7 @@ def numbers(text: str) -> list[int]:
     return [int(part) for part in text.split(",") if part]
 
 
-def words() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         allow_abbrev=False, prog="benchmarks.steps", description=(__doc__ or "").split("\n")[0]
     )
@@ -288,4 +288,4 @@ def run(options: argparse.Namespace) -> Numbers:
 
 
 if __name__ == "__main__":
-    run(words().parse_args())
+    run(argument_parser().parse_args())

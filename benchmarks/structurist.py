@@ -70,10 +70,10 @@ class Tally:
         }
 
 
-def seat(region: Region, who: PersonId, yaw: float, size: int = 128) -> Subject:
+def enrolled_subject(region: Region, person_id: PersonId, yaw: float, size: int = 128) -> Subject:
     """The identity before a camera without noise, turned by yaw."""
-    person = random_person(who.draw(0))
-    draw = who.draw(1)
+    person = random_person(person_id.draw(0))
+    draw = person_id.draw(1)
     session = PhotoSession(region, person, paint_skin(person), draw, size, HeadPose(yaw=yaw))
     session.camera = replace(session.camera, size=session.raster, shot_noise=0.0, read_noise=0.0, quality=0)
     return enrol(session, draw, size)
@@ -137,9 +137,9 @@ def measure(region: Region, identities: int, seed: int) -> dict[str, Any]:
     for yaw in YAWS:
         tally = Tally()
         for number in range(identities):
-            who = PersonId(seed, "test", number)
-            subject = seat(region, who, yaw if number % 2 else -yaw)
-            draw = who.draw(2)
+            person_id = PersonId(seed, "test", number)
+            subject = enrolled_subject(region, person_id, yaw if number % 2 else -yaw)
+            draw = person_id.draw(2)
             follow(subject, speech(draw, SPEECH_FRAMES), tally)
             follow(subject, free(draw, SHAPES, SHAPE_FRAMES), tally)
             for _ in range(PICTURES):

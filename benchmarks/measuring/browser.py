@@ -27,7 +27,7 @@ TICKS_PER_FRAME = 3600  # of the 90 kHz clock of video over RTP, at 25 fps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class ViewerTraces:
     """Everything the page noted; times in seconds of the page's clock."""
 
     lips: Trace
@@ -91,7 +91,7 @@ async def join(opened: Page, url: str) -> float:
     )
 
 
-async def observe(opened: Page, url: str, box: Box, seconds: float, relay: Relay | None) -> Seen:
+async def observe(opened: Page, url: str, box: Box, seconds: float, relay: Relay | None) -> ViewerTraces:
     """Join, then note what is seen and heard: undisturbed for `seconds` and then with interruptions, or for `seconds`
     through a lossy relay. The matching of frames with their sound needs the long calm."""
     joined = await join(opened, url)
@@ -127,7 +127,7 @@ async def interrupt_often(opened: Page) -> None:
     await asyncio.sleep((INTERRUPTS + 0.5) * INTERRUPT_EVERY_MS / 1000)
 
 
-async def collect(opened: Page, joined: float, burst: float | None) -> Seen:
+async def collect(opened: Page, joined: float, burst: float | None) -> ViewerTraces:
     noted = await opened.evaluate(
         """async () => ({
             lips: probe.lips, frames: probe.frames, interrupts: probe.interrupts,
@@ -137,7 +137,7 @@ async def collect(opened: Page, joined: float, burst: float | None) -> Seen:
     )
     lips = np.asarray(noted["lips"], np.float64)
 
-    return Seen(
+    return ViewerTraces(
         lips=Trace(lips[:, 0] / 1000, lips[:, 1]),
         numbers=Trace(lips[:, 0] / 1000, frame_numbers(np.asarray(noted["frames"], np.float64)[:, 1])),
         microphone=await levels(opened, "microphone"),

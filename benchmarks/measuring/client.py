@@ -25,21 +25,21 @@ from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtp import RtpPacket
 
+from benchmarks.measuring.audio_signal import SAMPLE_RATE, TestAudio
 from benchmarks.measuring.mouth import openness
 from benchmarks.measuring.relay import Relay
-from benchmarks.measuring.sound import SAMPLE_RATE, TestSound
 from scripts.tools.mouth_box import Box
 
 PACKET = 960  # samples: 20 ms
 VIDEO_CODEC = "video/VP8"
 
 
-class SoundTrack(MediaStreamTrack):
+class TestAudioTrack(MediaStreamTrack):
     """The test sound as a microphone: a packet leaves when its last sample would have been spoken."""
 
     kind = "audio"
 
-    def __init__(self, sound: TestSound) -> None:
+    def __init__(self, sound: TestAudio) -> None:
         super().__init__()
         self._pcm = (sound.samples * 32767).astype(np.int16)
         self._place = 0
@@ -57,7 +57,7 @@ class SoundTrack(MediaStreamTrack):
         return frame
 
 
-class SoundTap:
+class AudioTap:
     """Takes the place of the receiver's jitter buffer: decodes each packet as it arrives."""
 
     def __init__(self, decoder: Decoder) -> None:
@@ -73,7 +73,7 @@ class SoundTap:
         return False, None
 
 
-class PictureTap(JitterBuffer):
+class VideoTap(JitterBuffer):
     """A video jitter buffer that also notes when each frame was complete: at its packet with the marker."""
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ class PictureTap(JitterBuffer):
 class Client:
     """Notes while it runs: lips [(time, openness)], levels [(time, level)], times of time.perf_counter()."""
 
-    def __init__(self, url: str, sound: TestSound, box: Box, relay: Relay | None = None) -> None:
+    def __init__(self, url: str, sound: TestAudio, box: Box, relay: Relay | None = None) -> None:
         self.url = url
         self.session = ""
         self.lips: list[tuple[float, float]] = []
@@ -100,9 +100,9 @@ class Client:
         self._box = box
         self._relay = relay
         self._asked = 0.0
-        self.track = SoundTrack(sound)
-        self._pictures = PictureTap()
-        self.sound = SoundTap(get_decoder(opus_parameters()))
+        self.track = TestAudioTrack(sound)
+        self._pictures = VideoTap()
+        self.sound = AudioTap(get_decoder(opus_parameters()))
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
 
     async def join(self, avatar: str) -> None:

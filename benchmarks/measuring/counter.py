@@ -13,8 +13,8 @@ from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSess
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtp import RtpPacket
 
-from benchmarks.measuring.client import SoundTrack, request, tap
-from benchmarks.measuring.sound import TestSound
+from benchmarks.measuring.audio_signal import TestAudio
+from benchmarks.measuring.client import TestAudioTrack, request, tap
 
 
 class FrameTap:
@@ -34,11 +34,11 @@ class FrameTap:
 class Counter:
     """`join`, look at `pictures.times`, `leave`."""
 
-    def __init__(self, url: str, sound: TestSound) -> None:
+    def __init__(self, url: str, sound: TestAudio) -> None:
         self.url = url
         self.session = ""
         self.pictures = FrameTap()
-        self._track = SoundTrack(sound)
+        self._track = TestAudioTrack(sound)
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
 
     async def join(self, avatar: str) -> None:

@@ -84,7 +84,7 @@ class Device:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
 
-    def words(self) -> dict[str, Any]:
+    def description(self) -> dict[str, Any]:
         """What it is."""
         if not self.is_gpu:
             return {"name": "CPU", "threads": torch.get_num_threads(), "torch": torch.__version__}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.measuring.sound import SAMPLE_RATE, TestSound
+from benchmarks.measuring.audio_signal import SAMPLE_RATE, TestAudio
 from benchmarks.measuring.traces import Trace
 from engines.api import Chunk, Engine, Step
 from engines.face.avatar import FaceAvatar
@@ -18,7 +18,7 @@ def openness(image: NDArray[np.uint8], box: Box) -> float:
     return 1.0 - float(inside.mean()) / 255.0
 
 
-def drawn_openness(engine: Engine, avatar: FaceAvatar, sound: TestSound, phase_s: float) -> Trace:
+def drawn_openness(engine: Engine, avatar: FaceAvatar, sound: TestAudio, phase_s: float) -> Trace:
     """What the engine draws for the sound, as if sent without any delay: each frame at its own sound's time.
 
     phase_s: how far the frames' grid is shifted against the sound.

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.measuring.browser import Seen
-from benchmarks.measuring.sound import VOWEL_S, TestSound
-from benchmarks.measuring.sync import drawn_openings, match_frames, still_began, when_sound_began
+from benchmarks.measuring.audio_signal import VOWEL_S, TestAudio
+from benchmarks.measuring.browser import ViewerTraces
+from benchmarks.measuring.sync import drawn_openings, match_frames, still_began, when_audio_began
 from benchmarks.measuring.traces import Trace, delays, fall_time, onsets, percentiles
 from engines.speech.loader import load_lip_encoder
 
@@ -22,7 +22,7 @@ RECOVERY_S = 5.0  # after a burst of loss, the delay must be what it was
 LEAST_ANSWERS = 30  # in a tenth: of fewer the median still moves by half a frame
 
 
-def summarise(seen: Seen, sound: TestSound, lookahead_ms: int) -> dict[str, Any]:
+def summarise(seen: ViewerTraces, sound: TestAudio, lookahead_ms: int) -> dict[str, Any]:
     """Traces to numbers."""
     events = onsets(seen.microphone, 0.5 * float(np.percentile(seen.microphone.values, 98)))
     steady = seen.shown[0] + SETTLE_S
@@ -71,7 +71,7 @@ class Minute:
 
 
 def minute_by_minute(
-    seen: Seen, calm: Trace, events: list[float], sound: TestSound, drawn: dict[float, NDArray[np.float64]]
+    seen: ViewerTraces, calm: Trace, events: list[float], sound: TestAudio, drawn: dict[float, NDArray[np.float64]]
 ) -> list[Minute]:
     """The calm time in parts of about a minute, each matched by itself: a microphone that hiccups or a clock that
     runs a little fast shifts what follows, and is no offset of picture and sound.
@@ -84,7 +84,7 @@ def minute_by_minute(
     minutes, began = [], None
     for number, (start, end) in enumerate(pairwise(edges)):
         spoken = [event for event in events if start <= event < end]
-        began = when_sound_began(spoken, sound) if began is None else still_began(began, spoken, sound)
+        began = when_audio_began(spoken, sound) if began is None else still_began(began, spoken, sound)
         heard = [delay for delay in delays(seen.sound, spoken, VOWEL_S) if delay is not None]
         if not heard:
             raise ValueError(
@@ -115,7 +115,7 @@ def longest_calm(lips: Trace, start: float, interrupts: list[float]) -> Trace:
     return lips.between(*spans[-1])
 
 
-def silences(seen: Seen) -> list[float]:
+def silences(seen: ViewerTraces) -> list[float]:
     """For each interruption: until the lips were closed and the sound gone."""
     low, high = np.percentile(seen.lips.values, [5, 95])
     loud = float(np.percentile(seen.sound.values, 98))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.measuring.sound import SAMPLE_RATE, TestSound
+from benchmarks.measuring.audio_signal import SAMPLE_RATE, TestAudio
 from benchmarks.measuring.traces import Trace
 from engines.speech.api import LipEncoder
 from engines.speech.lips import motions
@@ -30,7 +30,7 @@ class Match:
     delays: NDArray[np.float64]
 
 
-def drawn_openings(encoder: LipEncoder, sound: TestSound) -> dict[float, NDArray[np.float64]]:
+def drawn_openings(encoder: LipEncoder, sound: TestAudio) -> dict[float, NDArray[np.float64]]:
     """phase → the lip opening of every frame, as the lip encoder hears the sound from that phase on."""
     drawn = {}
     for phase in np.arange(0, FRAME_S, PHASE_STEP_S):
@@ -59,7 +59,7 @@ def match_frames(lips: Trace, numbers: Trace, sound_began: float, drawn: dict[fl
     return best
 
 
-def when_sound_began(heard: list[float], sound: TestSound) -> float:
+def when_audio_began(heard: list[float], sound: TestAudio) -> float:
     """The moment of the test sound's first sample, from when its vowels were heard at the microphone.
 
     Raises:
@@ -74,11 +74,11 @@ def when_sound_began(heard: list[float], sound: TestSound) -> float:
         error = float(np.percentile(np.abs(starts - np.median(starts)), 90))
         if error < best_error:
             best_error, best_start = error, float(np.median(starts))
-    refuse_other_sound(best_error)
+    refuse_other_audio(best_error)
     return best_start
 
 
-def still_began(began: float, heard: list[float], sound: TestSound) -> float:
+def still_began(began: float, heard: list[float], sound: TestAudio) -> float:
     """As `when_sound_began`, where it was known a minute ago: what hiccups and clocks have moved it to since.
 
     Raises:
@@ -88,11 +88,11 @@ def still_began(began: float, heard: list[float], sound: TestSound) -> float:
     since = np.asarray(heard) - began
     nearest = onsets[np.argmin(np.abs(since[:, None] - onsets[None, :]), axis=1)]
     shift = float(np.median(since - nearest))
-    refuse_other_sound(float(np.percentile(np.abs(since - nearest - shift), 90)))
+    refuse_other_audio(float(np.percentile(np.abs(since - nearest - shift), 90)))
     return began + shift
 
 
-def refuse_other_sound(error_s: float) -> None:
+def refuse_other_audio(error_s: float) -> None:
     """error_s: how far vowels are from where the test sound has them, but for one in ten.
 
     Raises:

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.lip_events import (
     Count,
-    Sound,
+    PhoneEvent,
     best_lag,
     closures,
     correlation,
@@ -28,24 +28,24 @@ def rows(apertures: list[float]) -> list[LipMotion]:
 
 
 def test_a_closure_at_a_closing_sound_is_found() -> None:
-    count = closures(rows([0.1, 0.1, 0.0, 0.1, 0.1]), [Sound(0.08, 0.12, "P"), Sound(0.12, 0.2, "AA")])
+    count = closures(rows([0.1, 0.1, 0.0, 0.1, 0.1]), [PhoneEvent(0.08, 0.12, "P"), PhoneEvent(0.12, 0.2, "AA")])
     assert (count.found, count.sounds, count.right, count.gestures) == (1, 1, 1, 1)
 
 
 def test_a_closure_elsewhere_is_false() -> None:
-    count = closures(rows([0.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]), [Sound(0.2, 0.28, "B")])
+    count = closures(rows([0.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]), [PhoneEvent(0.2, 0.28, "B")])
     assert (count.recall, count.precision) == (0, 0)
 
 
 def test_silence_may_be_closed() -> None:
-    assert closures(rows([0.0, 0.0, 0.1]), [Sound(0.0, 0.08, "SIL")]).precision == 1
+    assert closures(rows([0.0, 0.0, 0.1]), [PhoneEvent(0.0, 0.08, "SIL")]).precision == 1
 
 
 @pytest.mark.parametrize(("row", "met"), [(2, True), (5, True), (0, False), (8, False)])
 def test_a_gesture_counts_from_80_ms_before_to_40_ms_after(row: int, met: bool) -> None:
     active = np.zeros(10, bool)
     active[row] = True
-    count = count_gestures(active, [Sound(0.17, 0.2, "F")], frozenset("F"), frozenset("F"))
+    count = count_gestures(active, [PhoneEvent(0.17, 0.2, "F")], frozenset("F"), frozenset("F"))
     assert count.found == int(met)
 
 
@@ -54,7 +54,7 @@ def test_rows_are_stricter_than_sounds_with_a_mouth_that_is_always_round() -> No
     truth[4:6, COEFFICIENTS.index("mouthPucker")] = 0.5
     always = np.full(14, 0.5, np.float32)
     found = [LipMotion(always, 0.0, 0.5, np.zeros(15, np.float32)) for _ in truth]
-    by_sound, by_row = roundings(found, [Sound(0.16, 0.24, "UW")]), rounded_rows(found, truth)
+    by_sound, by_row = roundings(found, [PhoneEvent(0.16, 0.24, "UW")]), rounded_rows(found, truth)
     assert by_sound.f1 == 1
     assert (by_row.recall, by_row.precision) == (1, 0.2)
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 pytest.importorskip("scipy", reason="the truth is rendered with scipy and numba: install the train extra")
 pytest.importorskip("numba", reason="the truth is rendered with scipy and numba: install the train extra")
 
-from benchmarks.measuring.painters import Network, finished, painters
-from benchmarks.measuring.showing import save_sheet, save_video
-from benchmarks.measuring.truth import HELD, Clip, load_clip, save_clip
+from benchmarks.measuring.comparison_media import save_sheet, save_video
+from benchmarks.measuring.ground_truth import STILL_FRAMES, Clip, load_clip, save_clip
+from benchmarks.measuring.renderers import Network, refined_clip, renderers
 from benchmarks.quality import MEASURES, SEED, BenchmarkOptions, bars, compare, measure, table
 from engines.diffusion.frame_refiner import MethodOptions
 from engines.diffusion.noise_sensor import Prior
@@ -39,7 +39,7 @@ def mouth(opening: float) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def clip() -> Clip:
-    track = [*np.abs(np.sin(np.linspace(0.3, 5, SPOKEN))), *[0.6] * HELD]
+    track = [*np.abs(np.sin(np.linspace(0.3, 5, SPOKEN))), *[0.6] * STILL_FRAMES]
     pictures = np.stack([mouth(opening) for opening in track])
     motions = [replace(tiny.motion(jawOpen=float(each)), aperture=float(0.2 * each)) for each in track]
     soft = np.stack([np.asarray(cv2.GaussianBlur(each, (0, 0), 0.8), np.uint8) for each in pictures])
@@ -54,7 +54,7 @@ def network(light: float = 0.0, grain: float = 0.0) -> Network:
 
 
 def test_single_precision_is_drawn_by_its_own_graph_and_by_nobody_else(clip: Clip) -> None:
-    everybody = painters(replace(network(), single=FakeFrameStep(1, light=0.1, grain=0.0)))
+    everybody = renderers(replace(network(), single=FakeFrameStep(1, light=0.1, grain=0.0)))
     drawn = {name: bool((paint(clip) != clip.structure).any()) for name, paint in everybody.items()}
     assert [name for name, changed in drawn.items() if changed] == ["network in single precision", "no structurist"]
 
@@ -89,13 +89,13 @@ def test_who_blurs_it_is_not(clip: Clip) -> None:
 
 @pytest.mark.parametrize("kernel", list(Kernel))
 def test_a_network_that_changes_nothing_draws_the_structure_frames(clip: Clip, kernel: Kernel) -> None:
-    drawn = finished(clip, network(), MethodOptions(noise_sensor=Prior(kernel)))
+    drawn = refined_clip(clip, network(), MethodOptions(noise_sensor=Prior(kernel)))
     np.testing.assert_array_equal(drawn, clip.structure)
 
 
 def test_without_the_noise_sensor_a_grainy_network_flickers(clip: Clip) -> None:
     marks = LipMarks()
-    everybody = painters(network(grain=0.1))
+    everybody = renderers(network(grain=0.1))
     names = ("diffusion", "network for every frame", "no noise sensor")
     still, calm, restless = (compare(everybody[name](clip), clip, marks) for name in names)
     assert restless["static_flicker"] > 2 * calm["static_flicker"] > 0
@@ -111,7 +111,7 @@ def measured(clip: Clip, folder: Path, shown: list[dict[str, NDArray[np.uint8]]]
 def test_everybody_is_measured_and_told(clip: Clip, tmp_path: Path) -> None:
     shown: list[dict[str, NDArray[np.uint8]]] = []
     result = measured(clip, tmp_path, shown)
-    assert set(result["engines"]) == set(painters(network()))
+    assert set(result["engines"]) == set(renderers(network()))
     rows = table(result)
     assert len(rows) == len(MEASURES) * len(result["engines"]) + 2 + len(bars(result["engines"]))
     assert {name for name, _, _ in bars(result["engines"])} >= {"PCLD", "PCLD by the Structure Controller"}
@@ -128,11 +128,11 @@ def test_what_was_measured_can_be_seen(clip: Clip, tmp_path: Path) -> None:
     assert sheet.shape[1] == 3 * SIZE
     save_video(tmp_path / "clips.mp4", shown)
     with av.open(str(tmp_path / "clips.mp4")) as film:
-        assert sum(1 for _ in film.decode(video=0)) == SPOKEN + HELD
+        assert sum(1 for _ in film.decode(video=0)) == SPOKEN + STILL_FRAMES
 
 
 def test_without_a_network_there_is_warp_alone() -> None:
-    assert list(painters(None)) == ["warp"]
+    assert list(renderers(None)) == ["warp"]
 
 
 def test_wider_mouths_are_seen_to_be_wider() -> None:

@@ -15,7 +15,7 @@ pytest.importorskip("diffusers")
 import torch
 
 from benchmarks.measuring.full_size import FULL, MINIATURE
-from benchmarks.steps import BenchmarkOptions, fitting, floor_ms, run, sessions, table, words, work_of
+from benchmarks.steps import BenchmarkOptions, argument_parser, fitting, floor_ms, run, sessions, table, work_of
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def one_thread() -> Iterator[None]:
 def result(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     path = tmp_path_factory.mktemp("steps") / "steps.json"
     said = "--device cpu --miniature --precision bfloat16 --sizes 32 --steps 1,2 --batches 1,2 --seconds 0 --commit abc"
-    return run(words().parse_args([*said.split(), "--json", str(path)])) | {"path": path}
+    return run(argument_parser().parse_args([*said.split(), "--json", str(path)])) | {"path": path}
 
 
 def test_every_stage_is_measured_of_every_batch(result: dict[str, Any]) -> None:

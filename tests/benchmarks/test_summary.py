@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("playwright")
 
-from benchmarks.measuring.browser import Seen
-from benchmarks.measuring.sound import VOWEL_S, make_sound
+from benchmarks.measuring.audio_signal import VOWEL_S, make_test_audio
+from benchmarks.measuring.browser import ViewerTraces
 from benchmarks.measuring.summary import drift, minute_by_minute
 from benchmarks.measuring.traces import Trace
 
@@ -31,7 +31,7 @@ def test_of_too_few_answers_nothing_is_said() -> None:
 
 
 def test_the_offset_of_every_minute_is_found_though_the_microphone_hiccups() -> None:
-    sound = make_sound(200)
+    sound = make_test_audio(200)
     onsets = np.asarray(sound.onsets)
     opening = np.random.default_rng(5).uniform(0, 1, 5000)
     numbers = np.arange(4500.0)
@@ -45,7 +45,7 @@ def test_the_offset_of_every_minute_is_found_though_the_microphone_hiccups() -> 
     for moment in spoken:
         loud[(step >= moment + 0.15) & (step < moment + 0.15 + VOWEL_S)] = 1.0
     lips = Trace(times, opening[numbers.astype(int) + 10])
-    seen = Seen(lips, Trace(times, numbers), Trace(step, loud), Trace(step, loud), [], [], None, 0.3, {})
+    seen = ViewerTraces(lips, Trace(times, numbers), Trace(step, loud), Trace(step, loud), [], [], None, 0.3, {})
     minutes = minute_by_minute(seen, lips, spoken.tolist(), sound, {0.0: opening})
     assert [round(float(np.median(minute.offsets)), 2) for minute in minutes] == [0.0, 0.0, 0.01]
     assert all(minute.correlation == pytest.approx(1) for minute in minutes)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.measuring.audio_signal import make_test_audio
 from benchmarks.measuring.browser import frame_numbers
-from benchmarks.measuring.sound import make_sound
-from benchmarks.measuring.sync import match_frames, still_began, when_sound_began
+from benchmarks.measuring.sync import match_frames, still_began, when_audio_began
 from benchmarks.measuring.traces import Trace, delays, fall_time, onsets, percentiles
 
 
@@ -48,15 +48,15 @@ def test_frame_numbers_survive_the_wrap_of_rtp_timestamps() -> None:
 
 
 def test_the_beginning_of_the_sound_is_found_from_some_of_its_vowels() -> None:
-    sound = make_sound(20)
+    sound = make_test_audio(20)
     heard = [7.25 + onset for onset in sound.onsets[4:9]]
-    assert when_sound_began(heard, sound) == pytest.approx(7.25)
+    assert when_audio_began(heard, sound) == pytest.approx(7.25)
     with pytest.raises(ValueError, match="did not play the test sound"):
-        when_sound_began([1.0, 1.3, 1.9], sound)
+        when_audio_began([1.0, 1.3, 1.9], sound)
 
 
 def test_a_microphone_that_hiccups_shifts_the_beginning() -> None:
-    sound = make_sound(20)
+    sound = make_test_audio(20)
     heard = [7.25 + onset + 0.08 for onset in sound.onsets[4:12]]
     assert still_began(7.25, heard, sound) == pytest.approx(7.33)
     with pytest.raises(ValueError, match="did not play the test sound"):

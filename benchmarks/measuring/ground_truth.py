@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from benchmarks.structurist import seat
+from benchmarks.structurist import enrolled_subject
 from engines.motion import LipMotion
 from scripts.training.mouth_data.photo_session import HeadPose
 from scripts.training.mouth_data.plan import PersonId
@@ -24,7 +24,7 @@ from scripts.training.speech.random_motions import speech
 YAWS = (0.0, 8.0, -8.0, 16.0, -16.0)  # degrees, of one identity after the other
 SWAY = ((1.2, 2.9), (0.8, 3.7), (0.6, 4.3))  # of yaw, pitch, roll: degrees, and seconds of a period
 FRAME_S = 0.04
-HELD = 12  # frames at a clip's end in which nothing moves: whatever moves there is flicker
+STILL_FRAMES = 12  # frames at a clip's end in which nothing moves: whatever moves there is flicker
 
 Pictures = NDArray[np.uint8]
 
@@ -57,7 +57,7 @@ ARRAYS = ("reference", "structure", "target", "foreign", "mask", "landmarks")
 MOTION = ("coefficients", "visemes")
 
 
-def swaying(head_pose: HeadPose, frame: int) -> HeadPose:
+def with_sway_at(head_pose: HeadPose, frame: int) -> HeadPose:
     """The head as presenters sway, slowly and smoothly."""
     turn = [size * np.sin(2 * np.pi * frame * FRAME_S / period) for size, period in SWAY]
     return HeadPose(
@@ -67,12 +67,14 @@ def swaying(head_pose: HeadPose, frame: int) -> HeadPose:
 
 def render_clip(region: Region, seed: int, number: int, frames: int, size: int = 128) -> Clip:
     """The number-th identity that is held out says `frames` frames of an invented sentence, then holds still."""
-    who, other = PersonId(seed, "test", number), PersonId(seed, "test", number + 1)
-    subject = seat(region, who, YAWS[number % len(YAWS)], size)
-    stranger = seat(region, other, YAWS[number % len(YAWS)], size)
-    motions = speech(who.draw(9), frames)
-    draw = who.draw(10)
-    drawn = [sample(subject, motion, swaying(subject.session.head_pose, t), draw) for t, motion in enumerate(motions)]
+    person_id, other = PersonId(seed, "test", number), PersonId(seed, "test", number + 1)
+    subject = enrolled_subject(region, person_id, YAWS[number % len(YAWS)], size)
+    stranger = enrolled_subject(region, other, YAWS[number % len(YAWS)], size)
+    motions = speech(person_id.draw(9), frames)
+    draw = person_id.draw(10)
+    drawn = [
+        sample(subject, motion, with_sway_at(subject.session.head_pose, t), draw) for t, motion in enumerate(motions)
+    ]
     return _clip(f"{seed}/{number}", drawn, [_moved(stranger, motion) for motion in motions])
 
 
@@ -84,7 +86,7 @@ def _moved(subject: Subject, motion: LipMotion) -> Pictures:
 
 def _clip(name: str, drawn: list[Sample], foreign: list[Pictures]) -> Clip:
     def held(rows: list[NDArray[np.generic]]) -> NDArray[np.generic]:
-        return np.stack([*rows, *[rows[-1]] * HELD])
+        return np.stack([*rows, *[rows[-1]] * STILL_FRAMES])
 
     first = drawn[0]
     return Clip(
@@ -96,7 +98,7 @@ def _clip(name: str, drawn: list[Sample], foreign: list[Pictures]) -> Clip:
         first.mask,
         np.asarray(held([each.landmarks for each in drawn]), np.float32),
         float(first.interocular),
-        [each.motion for each in [*drawn, *[drawn[-1]] * HELD]],
+        [each.motion for each in [*drawn, *[drawn[-1]] * STILL_FRAMES]],
     )
 
 

@@ -12,7 +12,7 @@ from streamer.audio.synthetic_speech import synthetic_speech
 TALK = 75  # frames
 
 
-def change_outside(engine: Engine, avatar: FaceAvatar) -> int:
+def largest_change_outside(engine: Engine, avatar: FaceAvatar) -> int:
     """The largest difference from the idle loop outside the mask, grey levels, of somebody who talks for 3 s.
 
     The engine's own look-ahead must be that of the lips alone: each call then shows the next frame of the loop.

@@ -19,7 +19,7 @@ LEVEL = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class TestSound:
+class TestAudio:
     """samples: (n,) float32 at 48 kHz; onsets: when each vowel reaches half its level, seconds from the start."""
 
     samples: NDArray[np.float32]
@@ -38,7 +38,7 @@ def vowel(pitch_hz: float) -> NDArray[np.float32]:
     return np.asarray(LEVEL * tone / np.abs(tone).max() * ramp, np.float32)
 
 
-def make_sound(seconds: float, seed: int = 7) -> TestSound:
+def make_test_audio(seconds: float, seed: int = 7) -> TestAudio:
     """Vowels 0.9 to 1.1 s apart, so that they fall anywhere within a video frame."""
     rng = np.random.default_rng(seed)
     samples = np.zeros(int(seconds * SAMPLE_RATE), np.float32)
@@ -49,10 +49,10 @@ def make_sound(seconds: float, seed: int = 7) -> TestSound:
         samples[place : place + len(sound)] = sound
         onsets.append(start + RAMP_S / 2)
         start += float(rng.uniform(0.9, 1.1))
-    return TestSound(samples, tuple(onsets))
+    return TestAudio(samples, tuple(onsets))
 
 
-def write_wav(sound: TestSound, path: Path) -> None:
+def write_wav(sound: TestAudio, path: Path) -> None:
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

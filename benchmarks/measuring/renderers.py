@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.measuring.truth import Clip
+from benchmarks.measuring.ground_truth import Clip
 from engines.backends.api import Graph
 from engines.backends.batch_planner import linear_cost
 from engines.diffusion.conditioning import SHARED, encode_crops
@@ -17,7 +17,7 @@ from engines.diffusion.noise_sensor import Prior
 from engines.diffusion.temporal_filter import Kernel
 
 Pictures = NDArray[np.uint8]
-Painter = Callable[[Clip], Pictures]
+Renderer = Callable[[Clip], Pictures]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,22 +33,24 @@ def structurist(clip: Clip) -> Pictures:
     return clip.structure
 
 
-def painters(network: Network | None) -> dict[str, Painter]:
+def renderers(network: Network | None) -> dict[str, Renderer]:
     """Everybody, by name; without a network only who needs none. Those that lack a part draw every frame."""
-    found: dict[str, Painter] = {"warp": structurist}
+    found: dict[str, Renderer] = {"warp": structurist}
     if network is not None:
         found |= {
-            "diffusion": lambda clip: finished(clip, network, MethodOptions(reuse_below=REUSE_BELOW)),
-            "network in single precision": lambda clip: finished(
+            "diffusion": lambda clip: refined_clip(clip, network, MethodOptions(reuse_below=REUSE_BELOW)),
+            "network in single precision": lambda clip: refined_clip(
                 clip, _single(network), MethodOptions(reuse_below=REUSE_BELOW)
             ),
-            "network for every frame": lambda clip: finished(clip, network, MethodOptions()),
-            "no structure controller": lambda clip: finished(clip, network, MethodOptions(structure_controller=False)),
-            "no noise sensor": lambda clip: finished(clip, network, MethodOptions(noise_sensor=None)),
-            "no structurist": lambda clip: finished(clip, network, MethodOptions(), clip.foreign),
-            "noise sensor, centred 5": lambda clip: finished(clip, network, _centred(Kernel.CENTRED_5)),
-            "network for 1 frame in 2": lambda clip: finished(clip, network, MethodOptions(), every=2),
-            "network for 1 frame in 6": lambda clip: finished(clip, network, MethodOptions(), every=6),
+            "network for every frame": lambda clip: refined_clip(clip, network, MethodOptions()),
+            "no structure controller": lambda clip: refined_clip(
+                clip, network, MethodOptions(structure_controller=False)
+            ),
+            "no noise sensor": lambda clip: refined_clip(clip, network, MethodOptions(noise_sensor=None)),
+            "no structurist": lambda clip: refined_clip(clip, network, MethodOptions(), clip.foreign),
+            "noise sensor, centred 5": lambda clip: refined_clip(clip, network, _centred(Kernel.CENTRED_5)),
+            "network for 1 frame in 2": lambda clip: refined_clip(clip, network, MethodOptions(), every=2),
+            "network for 1 frame in 6": lambda clip: refined_clip(clip, network, MethodOptions(), every=6),
         }
     return found
 
@@ -61,7 +63,7 @@ def _centred(kernel: Kernel) -> MethodOptions:
     return MethodOptions(noise_sensor=Prior(kernel))
 
 
-def finished(
+def refined_clip(
     clip: Clip, network: Network, options: MethodOptions, structure: Pictures | None = None, every: int = 1
 ) -> Pictures:
     """The clip as the diffusion engine shows it inside the crop.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measuring.outside import change_outside
+from benchmarks.measuring.mask_leakage import largest_change_outside
 from engines.api import Frame, Step
 from engines.face.avatar import FaceAvatar, load_avatar
 from engines.loader import load_engine
@@ -33,8 +33,8 @@ class Smudged(WarpEngine):
 
 def test_nothing_changes_outside_the_mask(avatar: FaceAvatar) -> None:
     engine = load_engine("warp", 2)
-    assert change_outside(engine, avatar) == 0
+    assert largest_change_outside(engine, avatar) == 0
 
 
 def test_a_pixel_that_changes_is_found(avatar: FaceAvatar) -> None:
-    assert change_outside(Smudged(load_engine("warp", 2)._lip_encoder), avatar) == 2  # type: ignore[attr-defined]
+    assert largest_change_outside(Smudged(load_engine("warp", 2)._lip_encoder), avatar) == 2  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.measuring.likeness import (
+from benchmarks.measuring.image_metrics import (
     cosine,
     flicker,
     jitter,
