@@ -136,9 +136,9 @@ def tasks_of(server: Server) -> float:
 def table(rows: list[dict[str, Any]], churn: dict[str, Any]) -> list[tuple[str, str, str]]:
     shown = [("what", "measured", "bar")]
     for row in rows:
-        frames = f"{row['late_frames']} late, {row['degraded_frames']} quick"
+        frames = f"{row['late_frames']} late, {row['degraded_frames']} degraded"
         value = f"{row['fps_least']} fps, {frames}, longest gap {row['longest_gap_ms']} ms"
-        shown.append((f"{row['sessions']} sessions", value, "25 ± 0.5, 0 late, 0 quick"))
+        shown.append((f"{row['sessions']} sessions", value, "25 ± 0.5, 0 late, 0 degraded"))
         cost = f"{row['cpu_seconds_per_session_minute']} CPU s/min, {row['rss_mb']} MB"
         shown.append(("  each", cost, "≤ 20; ≤ 500 MB with one"))
     if len(rows) > 1:
