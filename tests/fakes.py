@@ -5,19 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lipcast.testing import FakeAvatar, FakeClock, FakeEngine, FakeExecutor, FakeStream, settle
 from streamer.output.receiver import Packet
-
-__all__ = [
-    "FakeAvatar",
-    "FakeClock",
-    "FakeEngine",
-    "FakeExecutor",
-    "FakeReceiver",
-    "FakeStream",
-    "Sent",
-    "settle",
-]
 
 
 @dataclass(frozen=True, slots=True)

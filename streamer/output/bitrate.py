@@ -12,7 +12,7 @@ STEP = 1.25  # a change of less than a quarter is not worth a key frame
 PATIENCE_UP_S = 4.0  # estimates grow in little steps: wait and take several at once
 PATIENCE_DOWN_S = 1.0  # falling is urgent, but one bad report is not a trend
 WEAK, RECOVERED = 0.5, 0.8  # of the best estimate: below the first a receiver is served apart, above the second no more
-MOVE_PAUSE_S = 10.0  # a receiver changes its bandwidth class no sooner: each change costs a key frame
+RECOVERY_S = 10.0  # without a weak estimate before a receiver is served with the others again: it costs a key frame
 
 
 class BitrateGovernor:
@@ -46,14 +46,14 @@ class BitrateGovernor:
 class BandwidthClasses:
     """Which receivers share a bit rate, so that one weak path does not set the quality of all."""
 
-    __slots__ = ("_classes", "_estimates", "_governors", "_max", "_moved_at")
+    __slots__ = ("_classes", "_estimates", "_governors", "_max", "_weak_at")
 
     def __init__(self, config: VideoConfig) -> None:
         self._governors = {bandwidth: BitrateGovernor(config) for bandwidth in Bandwidth}
         self._max = config.max_bitrate
         self._estimates: dict[str, int] = {}
         self._classes: dict[str, Bandwidth] = {}
-        self._moved_at: dict[str, float] = {}
+        self._weak_at: dict[str, float] = {}  # when a receiver was last not recovered, seconds
 
     def of(self, receiver: str) -> Bandwidth:
         return self._classes.get(receiver, Bandwidth.HIGH)
@@ -67,17 +67,23 @@ class BandwidthClasses:
         self._estimates[receiver] = min(bits_per_second, self._max)
         share = self._estimates[receiver] / max(1, *self._estimates.values())
         before = self.of(receiver)
-        wanted = Bandwidth.LOW if share < (WEAK if before is Bandwidth.HIGH else RECOVERED) else Bandwidth.HIGH
-        moves = wanted is not before and now - self._moved_at.get(receiver, float("-inf")) >= MOVE_PAUSE_S
-        if moves:
+        if share < RECOVERED:
+            self._weak_at[receiver] = now
+        # Down at once, up late: an estimate that swings must not set the bit rate of the others at each swing.
+        if before is Bandwidth.HIGH:
+            wanted = Bandwidth.LOW if share < WEAK else Bandwidth.HIGH
+        else:
+            recovered = now - self._weak_at.get(receiver, float("-inf")) >= RECOVERY_S
+            wanted = Bandwidth.HIGH if recovered else Bandwidth.LOW
+        if wanted is not before:
             self._governors[before].forget(receiver)
-            self._classes[receiver], self._moved_at[receiver] = wanted, now
-        self._governors[self.of(receiver)].estimate(receiver, bits_per_second, now)
-        return moves
+            self._classes[receiver] = wanted
+        self._governors[wanted].estimate(receiver, bits_per_second, now)
+        return wanted is not before
 
     def forget(self, receiver: str) -> None:
         """The receiver has left."""
-        for known in (self._estimates, self._classes, self._moved_at):
+        for known in (self._estimates, self._classes, self._weak_at):
             known.pop(receiver, None)
         for governor in self._governors.values():
             governor.forget(receiver)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streamer.config import VideoConfig
-from streamer.output.bitrate import MOVE_PAUSE_S, PATIENCE_DOWN_S, PATIENCE_UP_S, BandwidthClasses, BitrateGovernor
+from streamer.output.bitrate import PATIENCE_DOWN_S, PATIENCE_UP_S, RECOVERY_S, BandwidthClasses, BitrateGovernor
 from streamer.output.receiver import Bandwidth
 
 CONFIG = VideoConfig(start_bitrate=1_000_000, min_bitrate=200_000, max_bitrate=4_000_000)
@@ -73,7 +73,7 @@ def test_a_receiver_far_weaker_than_the_best_is_served_apart_until_it_recovers()
     ]
     assert classes.bitrate(Bandwidth.LOW) == 500_000
     assert not classes.estimate("weak", 3_000_000, 2.0)  # too soon
-    assert classes.estimate("weak", 3_000_000, 2.0 + MOVE_PAUSE_S)
+    assert classes.estimate("weak", 3_000_000, 2.0 + RECOVERY_S)
     assert classes.of("weak") is Bandwidth.HIGH
 
 
@@ -83,3 +83,15 @@ def test_who_is_alone_is_never_weak() -> None:
     assert not classes.estimate("only", 100_000, 20.0)
     assert classes.of("only") is Bandwidth.HIGH
     assert classes.bitrate(Bandwidth.HIGH) == CONFIG.min_bitrate
+
+
+def test_a_receiver_whose_estimate_swings_sets_the_bit_rate_of_nobody_else() -> None:
+    classes = BandwidthClasses(VideoConfig())
+    classes.estimate("good", 900_000, 0.0)
+    moves = [
+        classes.estimate("hostile", (200_000, 5_000_000)[frame % 2], frame / 25)
+        for frame in range(1500)  # a minute
+    ]
+    assert moves.count(True) == 1
+    assert classes.of("hostile") is Bandwidth.LOW
+    assert classes.bitrate(Bandwidth.HIGH) == 900_000
