@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections import OrderedDict
@@ -46,6 +47,8 @@ __all__ = [
     "user_cache",
     "user_presenters",
 ]  # fmt: skip
+
+LOGGER = logging.getLogger(__name__)
 
 SHIPPED = Path(__file__).parent / "presenters"
 ENGINES = ("warp", "diffusion")
@@ -179,17 +182,22 @@ class Presenters:
 
     Of two avatars of one name the one in the earlier folder counts; a folder need not exist. cache: of decoded loops.
 
+    skipped: those that cannot be read, by name, and why; a damaged one must not keep the others from being shown.
+
     Raises:
-        AvatarError: the folders have no avatar, or one of them has a damaged manifest.
+        AvatarError: the folders have no avatar that can be read.
     """
 
     def __init__(self, *folders: Path, cache: LoopCache | None = None) -> None:
         self._cache = cache
         self.all: dict[str, Presenter] = {}
+        self.skipped: dict[str, AvatarError] = {}
         folders = folders or (SHIPPED,)
         for folder in folders:
             for path in sorted(folder.glob("*/avatar.json")) if folder.is_dir() else ():
-                self.all.setdefault(path.parent.name, Presenter(path.parent, read_manifest(path)))
+                self._add(path)
+        if not self.all and self.skipped:
+            raise next(iter(self.skipped.values()))
         if not self.all:
             raise AvatarError(
                 folders[0], "folders with an avatar.json", "none", "give the folder that holds the avatars' folders"
@@ -198,6 +206,15 @@ class Presenters:
         self._used: OrderedDict[str, FaceAvatar] = OrderedDict()  # the last is the one used last
         # Who shows a presenter that is in memory must not wait until another one has been decoded.
         self._looking, self._loading = threading.Lock(), {name: threading.Lock() for name in self.all}
+
+    def _add(self, path: Path) -> None:
+        try:
+            manifest = read_manifest(path)
+        except AvatarError as error:
+            LOGGER.warning("presenter %r is skipped: %s", path.parent.name, error)
+            self.skipped[path.parent.name] = error
+        else:
+            self.all.setdefault(path.parent.name, Presenter(path.parent, manifest))
 
     def find(self, name: str) -> Presenter:
         """

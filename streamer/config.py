@@ -31,12 +31,15 @@ class ServerConfig:
     loop: str = DEFAULT_LOOP  # "uvloop" or "asyncio"
     max_sessions: int = 3
     max_viewers: int = 8  # per session
+    root_path: str = ""  # the prefix under which a proxy, which removes it, shows the server; such as "/lipcast"
     drain_s: float = 10.0  # when the server stops: what its sessions and requests get to end
 
     def __post_init__(self) -> None:
         expect(0 <= self.port <= 65535, "server.port", self.port, "0 to 65535")
         expect(self.loop in ("uvloop", "asyncio"), "server.loop", self.loop, '"uvloop" or "asyncio"')
         expect(self.max_sessions >= 1, "server.max_sessions", self.max_sessions, "1 or more")
+        good = not self.root_path or (self.root_path.startswith("/") and not self.root_path.endswith("/"))
+        expect(good, "server.root_path", self.root_path, 'empty, or a path such as "/lipcast"')
         expect(self.max_viewers >= 0, "server.max_viewers", self.max_viewers, "0 or more")
         expect(0 < self.drain_s <= 3600, "server.drain_s", self.drain_s, "more than 0, 3600 s at most")
 

@@ -6,7 +6,8 @@ Problem
 ├── TooLarge            413
 ├── BadRequest          400  not JSON, or a field is missing or of the wrong type
 ├── NotFound            404  no such session, presenter or page
-├── Gone                410  the speaker has left: the viewers need not wait
+├── Conflict            409  the session is not in the state for this
+├── Gone                410  the session has ended; `reason` names why
 ├── NotReady            503  starting or draining
 └── Full                503  every slot is taken
 
@@ -15,6 +16,9 @@ ConfigError stands apart: it is for the person who starts the server.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 
 class Problem(Exception):
     """A refusal with a status, a title for people and a detail that says how to fix it."""
@@ -22,10 +26,19 @@ class Problem(Exception):
     status = 500
     title = "Internal error"
 
-    def __init__(self, detail: str, *, retry_after_s: int | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        retry_after_s: int | None = None,
+        reason: str = "",
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """reason: names it for programs, as an extension member of the problem; headers: of the answer."""
         super().__init__(detail)
         self.detail = detail
-        self.retry_after_s = retry_after_s
+        self.reason = reason
+        self.headers = dict(headers) | ({"Retry-After": str(retry_after_s)} if retry_after_s else {})
 
 
 class BadRequest(Problem):
@@ -34,6 +47,10 @@ class BadRequest(Problem):
 
 class NotFound(Problem):
     status, title = 404, "Not found"
+
+
+class Conflict(Problem):
+    status, title = 409, "Not possible now"
 
 
 class Gone(Problem):

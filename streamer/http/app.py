@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import html
 import logging
 import math
 from collections.abc import AsyncIterator, Callable
@@ -16,25 +17,36 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from engines.api import Engine
 from streamer.clock import Clock, MonotonicClock
 from streamer.config import Config
-from streamer.errors import NotReady
-from streamer.http.requests import HANDLERS, read_json, read_offer, take
+from streamer.errors import BadRequest, NotReady
+from streamer.http.requests import HANDLERS, offer_in, read_json, read_offer, require
 from streamer.http.security_headers import SecurityHeaders
 from streamer.metrics import Metrics
 from streamer.output.broadcast import Encoders
 from streamer.scheduling.engine_worker import Worker
 from streamer.scheduling.worker_pool import WorkerPool
-from streamer.server.live_session import LiveSession
+from streamer.server.host import (
+    Disconnect,
+    End,
+    Host,
+    Interrupt,
+    LocalHost,
+    Mute,
+    NewSession,
+    SessionInfo,
+    Source,
+)
 from streamer.server.sessions import Sessions
 from streamer.server.tasks import ServerTasks, nothing
 from streamer.threads import NewExecutor, in_thread, processors, thread_pool
 from streamer.webrtc.library_check import check_library
+from streamer.webrtc.offer import PRESENTER, VIEWER, check_offer
 from streamer.webrtc.replace import LibraryMismatch
 from streamer.wiring import FRAME_RATE, REFUSALS, Runtime, load_runtime, worker_count
 
@@ -65,6 +77,10 @@ class Server:
         if self.runtime is None or self.sessions is None:
             raise NotReady("the engine is still being loaded", retry_after_s=1)
         return self.runtime, self.sessions
+
+    def host(self) -> Host:
+        runtime, sessions = self.ready()
+        return LocalHost(sessions, runtime.load_avatar)
 
     def fail(self) -> None:
         """What draws for all sessions has failed: end them and ask for the end of the process."""
@@ -154,6 +170,10 @@ def server_of(request: Request) -> Server:
     return server
 
 
+def host_of(request: Request) -> Host:
+    return server_of(request).host()
+
+
 def sessions_of(request: Request) -> Sessions:
     return server_of(request).ready()[1]
 
@@ -175,13 +195,17 @@ async def get_config(request: Request) -> Response:
 
 async def get_avatars(request: Request) -> Response:
     runtime, _ = server_of(request).ready()
-    return JSONResponse({"avatars": [avatar_body(runtime, name) for name in runtime.presenters.all]})
+    presenters = runtime.presenters
+    avatars = [avatar_body(request, runtime, name) for name in presenters.all]
+    return JSONResponse({"avatars": avatars, "skipped": sorted(presenters.skipped)})
 
 
-def avatar_body(runtime: Runtime, name: str) -> dict[str, Any]:
+def avatar_body(request: Request, runtime: Runtime, name: str) -> dict[str, Any]:
     manifest = runtime.presenters.all[name].manifest
     shown = ("name", "title", "description", "width", "height", "ai_generated")
-    return {key: getattr(manifest, key) for key in shown} | {"preview": f"/api/avatars/{name}/preview.jpg"}
+    return {key: getattr(manifest, key) for key in shown} | {
+        "preview": path(request, f"/api/avatars/{name}/preview.jpg")
+    }
 
 
 async def get_preview(request: Request) -> Response:
@@ -191,89 +215,90 @@ async def get_preview(request: Request) -> Response:
 
 
 async def post_session(request: Request) -> Response:
-    server = server_of(request)
-    runtime, sessions = server.ready()
-    offer, body = await read_offer(request)
+    """With an SDP offer: a session and its client's connection. With a source that needs no client: the session."""
+    server, body = server_of(request), await read_json(request)
+    host = server.host()
+    source = source_of(body)
+    wanted = NewSession(
+        require(body, "avatar", str), source, require(body, "previous", str) if "previous" in body else None
+    )
     try:
-        name = take(body, "avatar", str)
-        address = await sessions.admit(take(body, "previous", str) if "previous" in body else None)
-        avatar = await asyncio.to_thread(runtime.load_avatar, name)
-        place, answer = await sessions.join(offer, avatar, address)
+        if source is Source.RTP:
+            offer = offer_in(body)
+            check_offer(offer, PRESENTER, allow_loopback=True)  # before a slot is taken or anything is decoded
+        session = await host.create(wanted)
+        answer = await host.connect(session.id, offer, PRESENTER) if source is Source.RTP else None
     except Exception as error:
         server.metrics.joins.labels(type(error).__name__).inc()
         raise
     server.metrics.joins.labels("ok").inc()
-    url = f"/api/sessions/{place.id}"
-    content = {"type": "answer", "sdp": answer, "id": place.id, "url": url, "watch_url": f"/watch/{place.watch_id}"}
+    url = path(request, f"/api/sessions/{session.id}")
+    content = {"id": session.id, "url": url, "watch_url": path(request, f"/watch/{session.watch_id}")}
+    content |= {"type": "answer", "sdp": answer.sdp} if answer is not None else {}
     return JSONResponse(content, status_code=201, headers={"Location": url})
 
 
-def session_body(place: LiveSession) -> dict[str, Any]:
-    session, timing, report = place.session, place.session.timing, place.session.report()
-    frame_ms = 1000 / timing.frame_rate
-    stages = session.stages
-    return {
-        "state": session.state,
-        "muted": report.muted,
-        "voiced": report.voiced,
-        "frames": session.counters.frames,
-        "late_frames": session.counters.late,
-        "degraded_frames": session.counters.degraded,
-        "concealed_ms": round(report.concealed_s * 1000),
-        "jitter_buffer_ms": round(report.buffered_s * 1000, 1),
-        "server_ms": {
-            "buffer": round(stages.buffer * 1000, 1),
-            "chunk": frame_ms,
-            "lookahead": frame_ms * timing.lookahead_frames,
-            "engine": round(stages.engine * 1000, 1),
-            "release": round((stages.release - stages.engine) * 1000, 1),
-            "total": round(session.server_s * 1000, 1),
-        },
-        "viewers": len(place.viewers),
-    }
+def source_of(body: dict[str, Any]) -> Source:
+    try:
+        return Source(body.get("source", Source.RTP.value))
+    except ValueError as error:
+        known = ", ".join(f"'{each.value}'" for each in Source)
+        raise BadRequest(f"'source' must be one of {known}") from error
+
+
+def path(request: Request, link: str) -> str:
+    """A link of this server, below the prefix under which a proxy shows it."""
+    return str(request.scope.get("root_path", "")).rstrip("/") + link
+
+
+def session_body(session: SessionInfo) -> dict[str, Any]:
+    shown = asdict(session) | {"source": session.source.value}
+    return {key: value for key, value in shown.items() if key not in ("id", "watch_id")}
 
 
 async def get_session(request: Request) -> Response:
-    return JSONResponse(session_body(sessions_of(request).find(request.path_params["id"])))
+    return JSONResponse(session_body(host_of(request).describe(request.path_params["id"])))
 
 
 async def patch_session(request: Request) -> Response:
-    sessions, session_id = sessions_of(request), request.path_params["id"]
-    sessions.find(session_id)
-    muted = take(await read_json(request), "muted", bool)
-    place = sessions.find(session_id)  # the session may have ended while the body came
-    place.session.mute(muted)
-    return JSONResponse(session_body(place))
+    host, session_id = host_of(request), request.path_params["id"]
+    host.describe(session_id)
+    muted = require(await read_json(request), "muted", bool)
+    await host.command(session_id, Mute(muted))
+    return JSONResponse(session_body(host.describe(session_id)))
 
 
 async def interrupt_session(request: Request) -> Response:
-    sessions_of(request).find(request.path_params["id"]).session.interrupt()
+    await host_of(request).command(request.path_params["id"], Interrupt())
     return Response(status_code=204)
 
 
 async def delete_session(request: Request) -> Response:
-    sessions_of(request).leave(request.path_params["id"])
+    await host_of(request).command(request.path_params["id"], End())
     return Response(status_code=204)
 
 
 async def post_viewer(request: Request) -> Response:
-    sessions = sessions_of(request)
     watch_id = request.path_params["watch_id"]
-    sessions.find_watched(watch_id)
+    sessions_of(request).find_watched(watch_id)
     offer, _ = await read_offer(request)
-    viewer_id, answer = await sessions.watch(watch_id, offer)
-    url = f"/api/watch/{watch_id}/{viewer_id}"
-    content = {"type": "answer", "sdp": answer, "url": url}
+    answer = await host_of(request).connect(watch_id, offer, VIEWER)
+    url = path(request, f"/api/watch/{watch_id}/{answer.connection}")
+    content = {"type": "answer", "sdp": answer.sdp, "url": url}
     return JSONResponse(content, status_code=201, headers={"Location": url})
 
 
 async def delete_viewer(request: Request) -> Response:
-    await sessions_of(request).stop_watching(request.path_params["watch_id"], request.path_params["viewer_id"])
+    command = Disconnect(request.path_params["viewer_id"])
+    await host_of(request).command(request.path_params["watch_id"], command)
     return Response(status_code=204)
 
 
 async def get_page(request: Request) -> Response:
-    return FileResponse(WEB / "index.html", media_type="text/html", headers=ASK_FIRST)
+    """Its links are relative to the server's root, wherever that is and whichever page is asked for."""
+    page = (WEB / "index.html").read_text(encoding="utf-8")
+    base = html.escape(path(request, "/"), quote=True)
+    return HTMLResponse(page.replace('<base href="/">', f'<base href="{base}">'), headers=ASK_FIRST)
 
 
 class Assets(StaticFiles):

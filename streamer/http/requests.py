@@ -37,7 +37,7 @@ async def read_json(request: Request) -> dict[str, Any]:
     return value
 
 
-def take(body: dict[str, Any], key: str, kind: type) -> Any:
+def require(body: dict[str, Any], key: str, kind: type) -> Any:
     if type(body.get(key)) is not kind:
         raise BadRequest(f"'{key}' must be given, as {kind.__name__}")
     return body[key]
@@ -45,15 +45,19 @@ def take(body: dict[str, Any], key: str, kind: type) -> Any:
 
 async def read_offer(request: Request) -> tuple[str, dict[str, Any]]:
     body = await read_json(request)
+    return offer_in(body), body
+
+
+def offer_in(body: dict[str, Any]) -> str:
     if body.get("type") != "offer":
         raise BadRequest("'type' must be 'offer'")
-    return take(body, "sdp", str), body
+    sdp: str = require(body, "sdp", str)
+    return sdp
 
 
 async def problem_response(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s else {}
-    return problem(error.status, error.title, error.detail, headers)
+    return problem(error.status, error.title, error.detail, error.headers, error.reason)
 
 
 async def http_response(request: Request, error: Exception) -> Response:
@@ -65,9 +69,10 @@ async def crash_response(request: Request, error: Exception) -> Response:
     return problem(500, "Internal error", "the server's log has the details", {})
 
 
-def problem(status: int, title: str, detail: str, headers: dict[str, str]) -> Response:
+def problem(status: int, title: str, detail: str, headers: dict[str, str], reason: str = "") -> Response:
     """RFC 9457."""
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    body |= {"reason": reason} if reason else {}
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 

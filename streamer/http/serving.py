@@ -67,6 +67,7 @@ def serve_until_stopped(
             log_config=None,
             access_log=False,
             server_header=False,
+            root_path=config.server.root_path,
             timeout_graceful_shutdown=math.ceil(config.server.drain_s),
             backlog=backlog,
         ),

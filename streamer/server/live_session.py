@@ -1,10 +1,11 @@
-"""A running session with those who are connected to it: the speaker, and whoever watches."""
+"""A running session with what is connected to it: its client, if it has one, and its viewers."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
 
+from streamer.audio.pcm_input import PcmInput
 from streamer.audio.rtp_input import RtpInput
 from streamer.output.broadcast import Broadcast
 from streamer.session.session import Session
@@ -13,23 +14,27 @@ from streamer.webrtc.peer import Peer
 
 @dataclass(slots=True, eq=False)
 class Viewer:
-    """Somebody who only watches."""
+    """A client that only watches."""
 
     id: str
     peer: Peer
-    timer: asyncio.Task[None] | None = None  # removes them if they never connect
+    timer: asyncio.Task[None] | None = None  # removes it if it never connects
 
 
 @dataclass(slots=True, eq=False)
 class LiveSession:
-    """A running session with its connections. Both ids are unguessable; the watch id gives no control."""
+    """A running session with its connections. Both ids are unguessable; the watch id gives no control.
+
+    microphone: of a session with a client; speech: of one whose audio a program pushes. One of them is there.
+    """
 
     id: str
     watch_id: str
     session: Session
-    audio: RtpInput
     broadcast: Broadcast
-    peer: Peer
+    microphone: RtpInput | None = None
+    speech: PcmInput | None = None
+    peer: Peer | None = None
     viewers: dict[str, Viewer] = field(default_factory=dict)
-    slot_released: asyncio.Event = field(default_factory=asyncio.Event)  # its place and its addresses are free
+    slot_released: asyncio.Event = field(default_factory=asyncio.Event)  # its slot and its addresses are free
     closed: asyncio.Event = field(default_factory=asyncio.Event)  # its connections are, too

@@ -6,15 +6,18 @@ import asyncio
 import gc
 import logging
 import secrets
-from collections import deque
-from collections.abc import Callable
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
+from weakref import WeakValueDictionary
 
 from engines.api import Avatar
+from streamer.audio.pcm_input import PcmInput
 from streamer.audio.rtp_input import RtpInput
 from streamer.clock import Clock, MediaClock
 from streamer.config import AUTO_MARGIN_MS, Config
-from streamer.errors import Full, Gone, NotFound, NotReady
+from streamer.errors import Conflict, Full, Gone, NotFound, NotReady
 from streamer.metrics import Metrics, SessionMetrics
 from streamer.output.broadcast import Broadcast, Encoders
 from streamer.scheduling.engine_worker import EngineHung
@@ -25,13 +28,25 @@ from streamer.server.tasks import ServerTasks
 from streamer.session.policy import Policy
 from streamer.session.session import Session
 from streamer.threads import shut_down
-from streamer.webrtc.offer import PRESENTER, VIEWER
+from streamer.webrtc.offer import VIEWER, Wants
 from streamer.webrtc.peer import Peer, PeerEvents
 
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 10  # when every slot is taken
-REMEMBERED = 256  # sessions whose viewers are told that the speaker has left, rather than that nobody is there
+REMEMBERED = 256  # sessions that ended, of which clients and viewers are told why
+CLIENT = "client"  # the name of a session's own client among its receivers
+END_REASONS = {
+    "left": "its client has left",
+    "idle": "its client was connected and sent no audio for too long",
+    "replaced": "its client has come back, with a new session",
+    "connect-timeout": "its client never connected",
+    "connection-lost": "the connection was lost",
+    "refused": "its offer was refused",
+    "engine-hung": "the engine did not answer",
+    "error": "something broke; the server's log says what",
+    "server-stopped": "the server was stopped",
+}
 GARBAGE_PAUSE_S = 10.0  # between two collections: one costs the event loop 4 ms with 20 connections, 12 with 50
 ENCODERS_STOP_S = 1.0  # a frame or a packet takes some milliseconds
 CLOSE_TIMEOUT_S = 5.0  # a connection that cannot say goodbye in this time is abandoned
@@ -57,8 +72,10 @@ class Sessions:
         self._tasks = tasks
         self._sessions: dict[str, LiveSession] = {}
         self._watched: dict[str, LiveSession] = {}
-        self._left: deque[str] = deque(maxlen=REMEMBERED)  # watch ids of sessions that their speaker ended
-        self._joining = 0
+        self._left: deque[str] = deque(maxlen=REMEMBERED)  # watch ids of sessions that their client ended
+        self._ended: OrderedDict[str, str] = OrderedDict()  # ids of the latest sessions → why each ended
+        self._reserved = 0
+        self._families: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by watch id, while one begins
         self._draining = False
         self._collecting: asyncio.Task[None] | None = None
         self._collected_at = float("-inf")
@@ -67,9 +84,16 @@ class Sessions:
         return len(self._sessions)
 
     def find(self, session_id: str) -> LiveSession:
-        if session_id not in self._sessions:
-            raise NotFound("no such session: it has ended, or the address is wrong")
-        return self._sessions[session_id]
+        """
+        Raises:
+            Gone: it has ended; the reason is told. NotFound
+        """
+        if session_id in self._sessions:
+            return self._sessions[session_id]
+        if session_id in self._ended:
+            reason = self._ended[session_id]
+            raise Gone(f"the session has ended: {END_REASONS.get(reason, reason)}", reason=reason)
+        raise NotFound("no such session: it ended long ago, or the address is wrong")
 
     def find_watched(self, watch_id: str) -> LiveSession:
         if watch_id in self._watched:
@@ -102,70 +126,90 @@ class Sessions:
             Full: every slot is taken.
         """
         self.check_open()
-        taken, places = len(self._sessions) + self._joining, self._config.server.max_sessions
-        if taken >= places:
-            raise Full(f"{taken} of {places} sessions are running; try again later", retry_after_s=RETRY_AFTER_S)
+        taken, slots = len(self._sessions) + self._reserved, self._config.server.max_sessions
+        if taken >= slots:
+            raise Full(f"{taken} of {slots} sessions are running; try again later", retry_after_s=RETRY_AFTER_S)
 
-    async def admit(self, previous: str | None) -> Address:
-        """Where a new session will be. One that still runs for the same speaker is ended first: its connection is
-        dead, or they would not come back, and it must not hold the place that the new one needs.
+    @asynccontextmanager
+    async def reserve(self, previous: str | None) -> AsyncIterator[Address]:
+        """A slot for a new session, and its address; `begin` it inside. A session that still runs for the same client
+        is ended first: its connection is dead, or the client would not come back. The new session keeps its slot, and
+        of several that come back at once each replaces the one before.
 
-        previous: the id of the speaker's last session, None if there was none.
+        previous: the id of the client's last session, None if there was none.
 
         Raises:
             BadRequest, Full, NotReady
         """
         address = new_address(previous)
-        former = self._watched.get(address.watch_id)
-        if former is not None:
-            former.session.end("replaced")
-            await former.slot_released.wait()
-        self.check_room()
-        return address
+        lock = self._families.get(address.watch_id) or asyncio.Lock()
+        self._families[address.watch_id] = lock
+        async with lock:
+            former = self._watched.get(address.watch_id)
+            self.check_open() if former is not None else self.check_room()
+            self._reserved += 1
+            try:
+                if former is not None:
+                    former.session.end("replaced")
+                    await former.slot_released.wait()
+                yield address
+            finally:
+                self._reserved -= 1
 
-    async def join(self, offer: str, avatar: Avatar, address: Address) -> tuple[LiveSession, str]:
-        """Begin a session; returns it with the SDP answer.
+    def begin(self, address: Address, avatar: Avatar, *, pushed: bool) -> LiveSession:
+        """Begin a session in a reserved slot. pushed: a program pushes its audio, so it needs no client.
 
         Raises:
-            Full, NotReady, TooLarge, BadOffer
+            NotReady: the server has begun to shut down meanwhile.
         """
-        self.check_room()
-        self._joining += 1
-        try:
-            place, answer = await self._negotiate(offer, avatar, address)
-        finally:
-            self._joining -= 1
-        if self._draining:
-            await close(place.peer)
-            self.check_room()
-        self._sessions[place.id] = place
-        self._watched[place.watch_id] = place
-        self._metrics.sessions.set(len(self._sessions))
-        self._tasks.spawn(lambda: self._run(place), "session", place.id[:6], lambda: self._forget(place))
-        return place, answer
-
-    async def _negotiate(self, offer: str, avatar: Avatar, address: Address) -> tuple[LiveSession, str]:
+        self.check_open()
         config, frame_rate = self._config, self._pool.engine.timing.frame_rate
         size = (avatar.width, avatar.height)
         broadcast = Broadcast(size, frame_rate, config.video, config.audio, self._encoders, self._clock)
-        audio = RtpInput(config.audio)
+        speech = PcmInput(void) if pushed else None
+        microphone = None if pushed else RtpInput(config.audio)
+        audio = speech or microphone
+        assert audio is not None
         session = Session(
             self._pool, avatar, audio, broadcast, self._clock, policy_of(config), SessionMetrics(self._metrics)
         )
-        peer = self._connect(
-            broadcast,
-            session.media,
-            "presenter",
-            on_connected=session.connected,
-            on_closed=partial(session.end, "connection-lost"),
-            on_packet=lambda timestamp, payload: audio.packet(timestamp, payload, self._clock.now()),
+        if pushed:
+            session.connected()
+        live = LiveSession(address.id, address.watch_id, session, broadcast, microphone, speech)
+        self._sessions[live.id] = live
+        self._watched[live.watch_id] = live
+        self._metrics.sessions.set(len(self._sessions))
+        self._tasks.spawn(lambda: self._run(live), "session", live.id[:6], lambda: self._forget(live))
+        return live
+
+    async def connect(self, session_id: str, offer: str, wants: Wants) -> str:
+        """Connect the session's client; returns the SDP answer. A client whose offer is refused has no session.
+
+        Raises:
+            Gone, NotFound, NotReady, TooLarge, BadOffer
+            Conflict: it has a client already, or takes no microphone.
+        """
+        live = self.find(session_id)
+        microphone = live.microphone
+        if microphone is None or live.peer is not None:
+            raise Conflict("this session has a client already, or its audio is pushed; begin one of your own")
+        live.peer = peer = self._connect(
+            live.broadcast,
+            live.session.media,
+            CLIENT,
+            on_connected=live.session.connected,
+            on_closed=partial(live.session.end, "connection-lost"),
+            on_packet=lambda timestamp, payload: microphone.packet(timestamp, payload, self._clock.now()),
         )
         try:
-            answer = await peer.answer(offer, PRESENTER)
+            answer = await peer.answer(offer, wants)
+            self.check_open()
+            self.find(session_id)  # it may have ended meanwhile, and have closed a connection that was not complete
         except BaseException:
+            live.session.end("refused")
             await close(peer)
             raise
-        return LiveSession(address.id, address.watch_id, session, audio, broadcast, peer), answer
+        return answer
 
     def _connect(
         self,
@@ -199,13 +243,13 @@ class Sessions:
         return peer
 
     def leave(self, session_id: str) -> None:
-        """The speaker ends their session; its viewers need not wait for them.
+        """The client ends its session; its viewers need not wait.
 
         Raises:
-            NotFound: it has ended already. Even then this makes sure that the viewers are told.
+            Gone: it has ended already. Even then the viewers are told. NotFound
         """
         watch_id = watched_at(session_id)
-        if watch_id is not None:
+        if watch_id is not None and (session_id in self._sessions or session_id in self._ended):
             self._left.append(watch_id)
         self.find(session_id).session.end("left")
 
@@ -230,7 +274,11 @@ class Sessions:
             del self._watched[place.watch_id]
         place.slot_released.set()
         self._metrics.sessions.set(len(self._sessions))
-        self._metrics.session_ends.labels(place.session.end_reason or "error").inc()
+        reason = place.session.end_reason or "error"
+        self._metrics.session_ends.labels(reason).inc()
+        self._ended[place.id] = reason
+        while len(self._ended) > REMEMBERED:
+            self._ended.popitem(last=False)
 
     def _forget(self, place: LiveSession) -> None:
         """The session's own task has failed as it ended: let go of all that it held."""
@@ -242,17 +290,18 @@ class Sessions:
         try:
             # Each in a task of its own: a viewer that cannot be removed must not keep the others.
             removals = [self._lost(place, name) for name in list(place.viewers)]
-            await close(place.peer)
+            if place.peer is not None:
+                await close(place.peer)
             for removal in removals:
                 await removal
-            place.broadcast.remove("presenter")
+            place.broadcast.remove(CLIENT)
             await place.broadcast.close()
         finally:
             place.closed.set()
             self._collect_garbage()
         log.info("session ends", extra={"session": place.id[:6], "reason": place.session.end_reason})
 
-    async def watch(self, watch_id: str, offer: str) -> tuple[str, str]:
+    async def watch(self, watch_id: str, offer: str, wants: Wants = VIEWER) -> tuple[str, str]:
         """Let somebody watch; returns the viewer's id and the SDP answer.
 
         Raises:
@@ -273,7 +322,7 @@ class Sessions:
         viewer = place.viewers[viewer_id] = Viewer(viewer_id, peer)
         self._metrics.viewers.inc()
         try:
-            answer = await peer.answer(offer, VIEWER)
+            answer = await peer.answer(offer, wants)
         except BaseException:
             await self._remove_viewer(place, viewer_id)
             raise
@@ -344,7 +393,7 @@ class Sessions:
         await shut_down(self._encoders.sound, ENCODERS_STOP_S, "encode sound")
 
 
-def void(_: object) -> None:
+def void(*_: object) -> None:
     """For callbacks whose result nobody wants."""
 
 

@@ -1,5 +1,5 @@
 // The server's HTTP interface: one function per request, and Problem for whatever goes wrong.
-// Knows nothing of WebRTC or the page.
+// Knows nothing of WebRTC or the page. Addresses are relative to the page's <base>: a proxy may show it below a prefix.
 
 const PATIENCE_MS = 8000; // an answer needs well under a second; longer means that nobody is there
 
@@ -102,15 +102,15 @@ async function problemOf(response) {
   });
 }
 
-export const readConfig = (signal) => request("GET", "/api/config", { signal });
-export const listAvatars = async (signal) => (await request("GET", "/api/avatars", { signal })).avatars;
-export const readReadiness = (signal) => request("GET", "/readyz", { signal });
+export const readConfig = (signal) => request("GET", "api/config", { signal });
+export const listAvatars = async (signal) => (await request("GET", "api/avatars", { signal })).avatars;
+export const readReadiness = (signal) => request("GET", "readyz", { signal });
 
 /** previous: the id of the session that this one continues, so that its viewers find it again; or undefined. */
 export const openSession = (sdp, avatar, previous, signal) =>
-  request("POST", "/api/sessions", { body: { type: "offer", sdp, avatar, previous }, signal });
+  request("POST", "api/sessions", { body: { type: "offer", sdp, avatar, previous }, signal });
 export const openViewer = (sdp, watchId, signal) =>
-  request("POST", `/api/watch/${encodeURIComponent(watchId)}`, { body: { type: "offer", sdp }, signal });
+  request("POST", `api/watch/${encodeURIComponent(watchId)}`, { body: { type: "offer", sdp }, signal });
 
 export const readSession = (url, signal) => request("GET", url, { signal });
 export const setMuted = (url, muted) => request("PATCH", url, { body: { muted } });

@@ -21,7 +21,7 @@ import { keepAwake } from "./wake_lock.js";
 const RING_MS = 100;
 
 const root = document.documentElement;
-const watchId = location.pathname.match(/^\/watch\/([^/]+)\/?$/)?.[1] ?? null;
+const watchId = location.pathname.match(/\/watch\/([^/]+)\/?$/)?.[1] ?? null;
 const isViewer = watchId !== null;
 
 const stage = new Stage();

@@ -26,7 +26,7 @@ export function svg(tag, attributes = {}, ...children) {
   return made;
 }
 
-export const iconUrl = (name) => `/assets/icons.svg#${name}`;
+export const iconUrl = (name) => `assets/icons.svg#${name}`;
 export const icon = (name) =>
   svg("svg", { class: "icon", "aria-hidden": "true" }, svg("use", { href: iconUrl(name) }));
 

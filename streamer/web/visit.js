@@ -189,7 +189,7 @@ export class Visit extends EventTarget {
     try {
       await api.readSession(session.url);
     } catch (error) {
-      if (error.status === UNKNOWN) call.drop("The server no longer knows this session.");
+      if (error.status === UNKNOWN || error.status === GONE) call.drop("The server no longer knows this session.");
     }
   }
 

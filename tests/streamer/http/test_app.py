@@ -128,7 +128,7 @@ async def test_a_session_is_made_seen_muted_interrupted_and_ended(folder: Path) 
         assert (await house.delete(body["url"])).status_code == 204
         await settle()
         for answer in (await house.delete(body["url"]), await house.get(body["url"])):
-            assert answer.status_code == 404
+            assert answer.status_code == 410
         assert house.value("sessions") == 0
         assert house.value("session_ends_total", reason="left") == 1
 
@@ -152,7 +152,7 @@ async def test_who_comes_back_takes_their_own_place_again(folder: Path) -> None:
         second = (await house.join(previous=first["id"])).json()
         assert second["watch_url"] == first["watch_url"]
         assert second["id"] != first["id"]
-        assert (await house.get(first["url"])).status_code == 404
+        assert (await house.get(first["url"])).status_code == 410
         assert house.value("session_ends_total", reason="replaced") == 1
 
 
@@ -261,7 +261,7 @@ async def test_a_session_that_ends_while_it_is_muted_is_not_found_and_leaves_not
             yield b" true}"
 
         answer = await house.patch(url, content=slowly(), headers={"content-type": "application/json"})
-        assert answer.status_code == 404
+        assert answer.status_code == 410
         assert sessions._pool._assignments == {}
 
 
@@ -301,7 +301,7 @@ async def test_a_peer_that_posts_and_vanishes_is_forgotten(folder: Path) -> None
         await advance(house, house.server.config.webrtc.connect_timeout_s - 1)
         assert (await house.get(url)).status_code == 200
         await house.pass_until(lambda: house.value("sessions") == 0)
-        assert (await house.get(url)).status_code == 404
+        assert (await house.get(url)).status_code == 410
         assert house.value("session_ends_total", reason="connect-timeout") == 1
 
 
@@ -313,7 +313,7 @@ async def test_a_session_that_breaks_does_not_disturb_the_others(
         whole, broken = (await house.join()).json(), (await house.join()).json()
         house.engine.faulty = [house.engine.streams[1]]
         await house.pass_until(lambda: house.value("sessions") == 1)
-        assert (await house.get(broken["url"])).status_code == 404
+        assert (await house.get(broken["url"])).status_code == 410
         heard = len(house.engine.streams[0].heard)
         await house.pass_until(lambda: len(house.engine.streams[0].heard) > heard + 5)
         assert (await house.get(whole["url"])).json()["state"] == "connecting"
@@ -447,7 +447,7 @@ async def test_who_joins_while_the_server_begins_to_stop_is_refused(folder: Path
         sessions = house.server.sessions
         assert sessions is not None
         joining = asyncio.create_task(house.join())
-        await until(lambda: sessions._joining)
+        await until(lambda: sessions._reserved)
         await sessions.drain()
         answer = await joining
         assert answer.status_code == 503
@@ -556,3 +556,35 @@ async def test_nothing_that_is_sent_breaks_it(folder: Path, several: list[tuple[
         for method, path, content, kind in several:
             answer = await house.client.request(method, path, content=content, headers={"content-type": kind})
             assert answer.status_code < 500
+
+
+async def test_below_a_prefix_every_link_carries_it_and_the_page_is_based_there(folder: Path) -> None:
+    """As uvicorn presents a request that a proxy passed on without the prefix."""
+    async with ServerHarness(folder) as house:
+        await house.ready()
+        transport = httpx.ASGITransport(house.app, root_path="/lipcast")
+        async with httpx.AsyncClient(transport=transport, base_url="http://lipcast") as client:
+            page = (await client.get("/lipcast/")).text
+            assert '<base href="/lipcast/">' in page
+            assert '="/' not in page.replace('<base href="/lipcast/">', "")
+            assert (await client.get("/lipcast/assets/app.js")).status_code == 200
+            avatars = (await client.get("/lipcast/api/avatars")).json()["avatars"]
+            assert avatars[0]["preview"].startswith("/lipcast/api/avatars/")
+            made = await client.post("/lipcast/api/sessions", json={"avatar": "tiny", "source": "pcm"})
+            assert made.headers["location"].startswith("/lipcast/api/sessions/")
+            assert made.json()["watch_url"].startswith("/lipcast/watch/")
+            assert (await client.get(made.json()["url"])).status_code == 200
+
+
+async def test_a_damaged_presenter_is_skipped_and_the_others_are_shown(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "damaged").mkdir()
+    (folder / "damaged" / "avatar.json").write_text('{"format": 1, "name": ')
+    async with ServerHarness(folder) as house:
+        await house.ready()
+        found = (await house.get("/api/avatars")).json()
+        assert [avatar["name"] for avatar in found["avatars"]] == ["tiny"]
+        assert found["skipped"] == ["damaged"]
+        assert (await house.join()).status_code == 201
+    assert "presenter 'damaged' is skipped" in caplog.text
