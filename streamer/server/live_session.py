@@ -35,6 +35,7 @@ class LiveSession:
     microphone: RtpInput | None = None
     speech: PcmInput | None = None
     peer: Peer | None = None
+    connecting: asyncio.Lock = field(default_factory=asyncio.Lock)  # closed half-way, a connection leaves sockets open
     viewers: dict[str, Viewer] = field(default_factory=dict)
     slot_released: asyncio.Event = field(default_factory=asyncio.Event)  # its slot and its addresses are free
     closed: asyncio.Event = field(default_factory=asyncio.Event)  # its connections are, too

@@ -202,12 +202,12 @@ class Sessions:
             on_packet=lambda timestamp, payload: microphone.packet(timestamp, payload, self._clock.now()),
         )
         try:
-            answer = await peer.answer(offer, wants)
+            async with live.connecting:
+                answer = await peer.answer(offer, wants)
             self.check_open()
-            self.find(session_id)  # it may have ended meanwhile, and have closed a connection that was not complete
+            self.find(session_id)  # it may have ended meanwhile
         except BaseException:
             live.session.end("refused")
-            await close(peer)
             raise
         return answer
 
@@ -287,11 +287,14 @@ class Sessions:
 
     async def _leave(self, place: LiveSession) -> None:
         self._release_slot(place)
+        if place.speech is not None:
+            place.speech.close()
         try:
             # Each in a task of its own: a viewer that cannot be removed must not keep the others.
             removals = [self._lost(place, name) for name in list(place.viewers)]
-            if place.peer is not None:
-                await close(place.peer)
+            async with place.connecting:
+                if place.peer is not None:
+                    await close(place.peer)
             for removal in removals:
                 await removal
             place.broadcast.remove(CLIENT)
