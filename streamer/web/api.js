@@ -103,7 +103,8 @@ async function problemOf(response) {
 }
 
 export const readConfig = (signal) => request("GET", "api/config", { signal });
-export const listAvatars = async (signal) => (await request("GET", "api/avatars", { signal })).avatars;
+/** {avatars, skipped}: skipped are the names of those whose files are damaged. */
+export const listAvatars = (signal) => request("GET", "api/avatars", { signal });
 export const readReadiness = (signal) => request("GET", "readyz", { signal });
 
 /** previous: the id of the session that this one continues, so that its viewers find it again; or undefined. */

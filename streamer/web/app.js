@@ -159,9 +159,9 @@ async function takeReport(report) {
 async function readCatalogue() {
   for (let tries = 0; ; tries += 1) {
     try {
-      const [config, avatars] = await Promise.all([api.readConfig(), isViewer ? [] : api.listAvatars()]);
+      const [config, found] = await Promise.all([api.readConfig(), isViewer ? null : api.listAvatars()]);
       visit.iceServers = config.ice_servers;
-      return isViewer ? undefined : form.setAvatars(avatars);
+      return isViewer ? undefined : form.setAvatars(found.avatars, found.skipped);
     } catch (error) {
       if (!(error instanceof api.Problem)) throw error;
       if (!isViewer) form.setReadiness(error);

@@ -5,7 +5,7 @@ import { $, element, say } from "./dom.js";
 import { receivableCodecs } from "./call.js";
 import { isPossible } from "./microphone.js";
 import * as prefs from "./prefs.js";
-import { notReadyText } from "./texts.js";
+import { notReadyText, skippedText } from "./texts.js";
 
 /** Events: "avatar" (the choice changed), "join". */
 export class JoinForm extends EventTarget {
@@ -27,8 +27,11 @@ export class JoinForm extends EventTarget {
   get choice() { return { avatar: this.avatar.name, codec: prefs.get("codec") }; }
   get knowsAvatars() { return this.#avatars !== null; }
 
-  setAvatars(avatars) {
+  /** skipped: names of presenters whose files are damaged. */
+  setAvatars(avatars, skipped) {
     this.#avatars = avatars;
+    say($("skipped"), skippedText(skipped));
+    $("skipped").hidden = skipped.length === 0;
     if (!this.avatar) prefs.set("avatar", avatars[0]?.name ?? null);
     $("cards").replaceChildren(...avatars.map((avatar) => this.#card(avatar)));
     this.dispatchEvent(new Event("avatar"));

@@ -57,6 +57,12 @@ export function notReadyText({ title, detail, status }) {
   return detail ? `${sentence(title)} ${sentence(detail)}` : sentence(title);
 }
 
+/** Which presenters are missing, and where to look; "" if none is. */
+export function skippedText(names) {
+  if (names.length === 0) return "";
+  return `Not shown, because damaged: ${names.join(", ")}. The server’s log says what is wrong.`;
+}
+
 /** A problem's detail as a sentence: "no such session" → "No such session." */
 export function sentence(detail) {
   if (!detail) return "";

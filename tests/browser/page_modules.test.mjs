@@ -9,7 +9,7 @@ import { REJOIN, delay, sleep } from "./backoff.js";
 import { loudness } from "./microphone.js";
 import { STATES, isActive, next } from "./state.js";
 import { delays, figures, pick } from "./stats.js";
-import { curtain, notReadyText, pillText } from "./texts.js";
+import { curtain, notReadyText, pillText, skippedText } from "./texts.js";
 import { Visit } from "./visit.js";
 
 globalThis.CustomEvent ??= class extends Event {}; // Node 18 has none; nobody here reads its detail
@@ -248,4 +248,9 @@ test("why a session is over reaches the problem, and the speaker is told it", as
   assert.deepEqual(shown, {
     kind: "done", again: "Join again", title: "This session is over", detail: "No audio for 120 s.",
   });
+});
+
+test("presenters that could not be read are named, with where to look", () => {
+  assert.equal(skippedText([]), "");
+  assert.match(skippedText(["ada", "bob"]), /ada, bob.*log/);
 });
