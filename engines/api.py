@@ -18,14 +18,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+# Of every engine that ships; other modules import them from here.
+FRAME_RATE = 25  # frames a second
+SAMPLE_RATE = 16_000  # samples a second
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
     """How an engine divides time. Look-ahead is declared, never hidden."""
 
     lookahead_frames: int  # frame t may use audio up to the end of frame t + lookahead_frames
-    frame_rate: int = 25  # frames a second
-    sample_rate: int = 16_000  # samples a second
+    frame_rate: int = FRAME_RATE  # frames a second
+    sample_rate: int = SAMPLE_RATE  # samples a second
 
     def __post_init__(self) -> None:
         if self.sample_rate % self.frame_rate:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.api import Avatar, Engine, Step
+from engines.api import FRAME_RATE, Avatar, Engine, Step
 from engines.loader import (
     ON_GPU,
     SHIPPED,
@@ -41,7 +41,6 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-FRAME_RATE = 25  # frames a second, of every engine
 FRAME_MS = 1000 // FRAME_RATE
 REFUSALS = (FileRefused, UnknownBackend, UnknownEngine, UnknownPresenter)  # whose messages say all
 WARM_UP_FRAMES = 20  # the first calls of a runtime are slow: no session should wait for them

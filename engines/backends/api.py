@@ -56,7 +56,7 @@ class RowGraph(Graph, Protocol):
     def run_rows(self, rows: Sequence[Tensors]) -> list[Tensors]:
         """Every row's outputs, in order; at most as many as the batch has. No array has the batch's axis.
 
-        An array that nobody can write to (flags.writeable) is taken to stay as it is, and may be kept on the device.
+        A read-only array (flags.writeable) counts as constant and may be cached on the device.
 
         Raises:
             GraphError: there are too many rows, or one lacks an input or has it in a wrong shape or type.

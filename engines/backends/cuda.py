@@ -106,7 +106,7 @@ class Cuda:
         return results[0] if results else None
 
     def select(self) -> None:
-        """Every thread has a device of its own; whoever calls from another one says which."""
+        """Make this the calling thread's device: CUDA keeps one for each thread."""
         self.do(self.runtime.cudaSetDevice, self.ordinal)
 
     def device(self) -> Device:
@@ -210,7 +210,7 @@ class CudaStream:
             work()
         except GraphError:
             runtime.cudaStreamEndCapture(self.handle)  # ends in an error as it must: the one that came first counts
-            runtime.cudaGetLastError()  # CUDA keeps the last error until somebody has read it
+            runtime.cudaGetLastError()  # CUDA keeps the last error until it is read
             raise
         try:
             graph = self.cuda.do(runtime.cudaStreamEndCapture, self.handle)
@@ -256,13 +256,13 @@ class PinnedPool:
     """Arrays of one shape in page-locked memory, which the device writes without a detour.
 
     An array is the taker's until nothing refers to it any more; only then is its memory used again. Two are made
-    ahead, so that the device can write one result while the caller still has the last one; whoever keeps more makes
+    ahead, so that the device can write one result while the caller still has the last one; keeping more makes
     the pool grow, as results in ordinary memory would.
     """
 
     cuda: Cuda
     spec: TensorSpec
-    free: list[int] = field(default_factory=list)  # addresses of blocks that nobody holds
+    free: list[int] = field(default_factory=list)  # addresses of blocks that are not in use
 
     AHEAD = 2
 
@@ -279,7 +279,7 @@ class PinnedPool:
         return int(self.cuda.do(self.cuda.runtime.cudaMallocHost, bytes_of(self.spec)))
 
     def close(self) -> None:
-        """Give back what nobody holds. Arrays that are still held stay valid, for as long as the process lives."""
+        """Free the blocks that are not in use. Arrays that are in use stay valid while the process lives."""
         while self.free:
             self.cuda.do(self.cuda.runtime.cudaFreeHost, self.free.pop())
 

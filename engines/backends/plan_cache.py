@@ -132,7 +132,7 @@ class PlanCache:
         return content
 
     def store(self, key: PlanKey, content: bytes, parity: dict[str, Any]) -> Path:
-        """Write the plan and what is known of it. Whoever reads meanwhile finds the old one, none, or the new one."""
+        """Write the plan and its description. A concurrent reader finds the old one, none, or the new one."""
         self.sidecar(key).unlink(missing_ok=True)
         with whole_file(self.plan(key)) as fresh:
             fresh.write_bytes(content)

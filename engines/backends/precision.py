@@ -2,7 +2,7 @@
 
 Convolutions and matrix products get half the bits; norms, softmax, sums and powers keep float32, for their intermediate
 values leave float16's range (squares) or drown in its rounding (means). What lies between follows what flows into it.
-Inputs and outputs stay float32. Knows no runtime. Whoever changes the rules raises plan_cache.RULES.
+Inputs and outputs stay float32. Knows no runtime. A change of the rules must raise plan_cache.RULES.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def weight_files(path: Path) -> tuple[Path, ...]:
 
 
 def fix_batch(model: ModelProto, batch: int) -> None:
-    """Give the free axis its size, in place. What sizes follow from it is left to whoever compiles the graph.
+    """Give the free axis its size, in place. Sizes that follow from it are the compiler's business.
 
     Raises:
         GraphError: an input leaves another size open, or an input or output is not float32.
@@ -202,7 +202,7 @@ class Lowering:
         return self.kinds.get(name) in (TensorProto.FLOAT, self.low)
 
     def cast(self, name: str, kind: int) -> str:
-        """The name of this value in that type: itself, or a copy made once for all who need it."""
+        """The name of this value in that type: itself, or one converted copy for all consumers."""
         if self.kinds[name] == kind:
             return name
         if (name, kind) not in self.casts:

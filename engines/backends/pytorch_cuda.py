@@ -88,7 +88,7 @@ class StaticTorchGraph:
             hosts = [result.clone() for result in self.start()]
         else:
             results = self.start()
-            # torch keeps page-locked memory for reuse once nobody refers to it: results are the caller's own.
+            # torch reuses page-locked memory once it is no longer referenced: results are the caller's own.
             hosts = [torch.empty(result.shape, pin_memory=True) for result in results]
             for host, result in zip(hosts, results, strict=True):
                 host.copy_(result, non_blocking=True)

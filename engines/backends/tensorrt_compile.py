@@ -70,13 +70,13 @@ class RowByRow:
 
 
 def judges(reference: Graph, batches: Sequence[int]) -> dict[int, Judge]:
-    """By batch size, of a reference for one row: the same few rows are in all of them, at other places."""
+    """By batch size, of a reference for one row: the same few rows are in all of them, at other indices."""
     rows = list(random_probes(reference.inputs, PROBES))
     known: dict[str, Tensors] = {}
     found = {}
     for batch in batches:
-        places = [[(first + row) % PROBES for row in range(batch)] for first in range(PROBES if batch == 1 else 1)]
-        probes = [{name: np.concatenate([rows[i][name] for i in each]) for name in rows[0]} for each in places]
+        orders = [[(first + row) % PROBES for row in range(batch)] for first in range(PROBES if batch == 1 else 1)]
+        probes = [{name: np.concatenate([rows[i][name] for i in each]) for name in rows[0]} for each in orders]
         found[batch] = Judge(RowByRow(reference, batch, known), probes)
     return found
 

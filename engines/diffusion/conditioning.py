@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from engines.arrays import F32, U8
 from engines.backends.api import Graph
 from engines.backends.device_constants import frozen
 from engines.diffusion.noise_sensor import Calibration
@@ -25,8 +25,6 @@ from engines.motion import COEFFICIENTS, VISEMES, LipMotion
 
 SHARED = 5  # frames of the loop with one encoding between them: the crop follows the head, so neighbours hardly differ
 
-Floats = NDArray[np.float32]
-
 
 class Conditioning(Protocol):
     """The network's constant inputs for one avatar."""
@@ -35,7 +33,7 @@ class Conditioning(Protocol):
     def calibration(self) -> Calibration | None:
         """Measured noise of the network; None where the pack does not measure it."""
 
-    def feeds(self, frame: int, motion: LipMotion) -> dict[str, Floats]:
+    def feeds(self, frame: int, motion: LipMotion) -> dict[str, F32]:
         """Inputs of the frame step for a frame of the loop and a motion, without structure, lam and noise."""
 
 
@@ -51,25 +49,25 @@ class EmbeddedConditioning:
     masked[i] is of the loop's frames i·SHARED to (i + 1)·SHARED − 1.
     """
 
-    anchor: Floats
-    mask: Floats
-    masked: Floats
+    anchor: F32
+    mask: F32
+    masked: F32
 
     @property
     def calibration(self) -> None:
         return None
 
-    def feeds(self, frame: int, motion: LipMotion) -> dict[str, Floats]:
+    def feeds(self, frame: int, motion: LipMotion) -> dict[str, F32]:
         """The same for every motion: the frame step sees the structure frame."""
         return {"masked": self.masked_at(frame), "mask": self.mask, "anchor": self.anchor}
 
-    def masked_at(self, frame: int) -> Floats:
+    def masked_at(self, frame: int) -> F32:
         """(4, h, w) for a frame of the loop."""
-        latents: Floats = self.masked[frame // SHARED]
+        latents: F32 = self.masked[frame // SHARED]
         return latents
 
 
-def encode_crops(encode: Graph, crops: list[NDArray[np.uint8]], mask: Floats) -> EmbeddedConditioning:
+def encode_crops(encode: Graph, crops: list[U8], mask: F32) -> EmbeddedConditioning:
     """crops: (S, S, 3) uint8, the presenter with the mouth at rest, the first of which gives the anchor; mask: (S, S)
     float32 in [0, 1], weight of the drawn mouth."""
     found = [encode.run({"crop": as_input(crop)[None], "mask": mask[None, None]}) for crop in crops]
@@ -87,7 +85,7 @@ def precompute_by(encode: Graph, size: int) -> Precompute:
     return precompute
 
 
-def crops_at_rest(avatar: FaceAvatar, size: int) -> list[NDArray[np.uint8]]:
+def crops_at_rest(avatar: FaceAvatar, size: int) -> list[U8]:
     """(size, size, 3) uint8, of every SHARED frames of the loop."""
     frames = StructureFrames(avatar.face, size)
     return [
@@ -96,13 +94,13 @@ def crops_at_rest(avatar: FaceAvatar, size: int) -> list[NDArray[np.uint8]]:
     ]
 
 
-def crop_mask(face: FaceTensors, size: int) -> Floats:
+def crop_mask(face: FaceTensors, size: int) -> F32:
     """Weight of the drawn mouth over the crop, (size, size) float32 in [0, 1]."""
     mask = cv2.resize(face.mask, (size, size), interpolation=cv2.INTER_AREA)
     return np.asarray(mask, np.float32) / np.float32(255)
 
 
-def as_input(picture: NDArray[np.uint8]) -> Floats:
+def as_input(picture: U8) -> F32:
     """(S, S, 3) uint8 → (3, S, S) float32 in [−1, 1], as the graphs take pictures."""
     return np.ascontiguousarray(picture.transpose(2, 0, 1) / np.float32(127.5) - 1, np.float32)
 

@@ -21,7 +21,7 @@ from engines.diffusion.unet import build_unet
 
 
 class FrameStep(nn.Module):
-    """Inputs and output as FRAME_STEP_INPUTS and FRAME_STEP_OUTPUTS of pack.py state them."""
+    """Inputs and output as frame_step_specs of pack.py states them."""
 
     def __init__(self, model: Model) -> None:
         super().__init__()

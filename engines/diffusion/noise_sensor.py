@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from engines.arrays import F32, U8
 from engines.diffusion.temporal_filter import Kernel, TemporalFilter
 
 LEAST_FLOWS = 2  # fewer have no variance
@@ -23,10 +23,8 @@ LEAST_VARIANCE = 1e-12  # square pixels: a flow that varies less explains nothin
 FLOW_SIZE = 64  # pixels of the side on which motion is looked for; D is given in pixels of the picture all the same
 PYRAMID_SCALE, PYRAMID_LEVELS, WINDOW, ITERATIONS, NEIGHBOURS, SIGMA = 0.5, 3, 9, 2, 5, 1.2
 
-Floats = NDArray[np.float32]
 
-
-def noise_pattern(fake: Floats, real: Floats) -> Floats:
+def noise_pattern(fake: F32, real: F32) -> F32:
     """Theorem 1 over a clip: D, (H, W) pixels. fake, real: flows (T, H, W, 2) of what was drawn and what was wanted.
 
     For either axis, σ_R² = σ_fake² − Cov(fake, real)² / σ_real², with unbiased moments; D² is their sum.
@@ -42,7 +40,7 @@ def noise_pattern(fake: Floats, real: Floats) -> Floats:
     return _residual(np.square(around_fake).sum(axis=0) / count, np.square(around_real).sum(axis=0) / count, covariance)
 
 
-def _residual(fake: Floats, real: Floats, covariance: Floats) -> Floats:
+def _residual(fake: F32, real: F32, covariance: F32) -> F32:
     """D of the moments (H, W, 2) of both axes."""
     explained = np.square(covariance) / np.maximum(real, np.float32(LEAST_VARIANCE))
     # Never below 0, by Cauchy and Schwarz; rounding does not know them.
@@ -63,7 +61,7 @@ class RunningPattern:
         self._memory = memory
         self._count = 0
 
-    def update(self, fake: Floats, real: Floats) -> None:
+    def update(self, fake: F32, real: F32) -> None:
         """fake, real: (H, W, 2) flows between the same two moments, pixels a frame."""
         if fake.shape != real.shape or fake.ndim != 3 or fake.shape[2] != 2:
             raise ValueError(f"expected two flows of one shape (H, W, 2), not {fake.shape} and {real.shape}")
@@ -90,7 +88,7 @@ class RunningPattern:
         """How many flows the moments are of."""
         return min(self._count, self._memory or self._count)
 
-    def pattern(self) -> Floats:
+    def pattern(self) -> F32:
         """D, (H, W) pixels; zeros until there are two flows.
 
         Raises:
@@ -104,7 +102,7 @@ class RunningPattern:
         unbiased = np.float32(remembered / (remembered - 1))
         return _residual(unbiased * self._fake, unbiased * self._real, unbiased * self._covariance)
 
-    def _begin(self, fake: Floats, real: Floats) -> None:
+    def _begin(self, fake: F32, real: F32) -> None:
         self._fake_mean, self._real_mean = fake.copy(), real.copy()
         self._fake, self._real, self._covariance = (np.zeros_like(fake) for _ in range(3))
 
@@ -115,12 +113,12 @@ class FlowMeter:
     __slots__ = ("_before",)
 
     def __init__(self) -> None:
-        self._before: NDArray[np.uint8] | None = None
+        self._before: U8 | None = None
 
     def reset(self) -> None:
         self._before = None
 
-    def step(self, picture: NDArray[np.uint8]) -> Floats | None:
+    def step(self, picture: U8) -> F32 | None:
         """picture: (S, S, 3) uint8 RGB. None for the first."""
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         small = np.asarray(cv2.resize(grey, (FLOW_SIZE, FLOW_SIZE), interpolation=cv2.INTER_AREA), np.uint8)
@@ -149,9 +147,9 @@ class CorrelatedNoise:
         self._shape = shape
         self._correlation = np.float32(correlation)
         self._draw = np.random.default_rng(seed)
-        self._now: Floats | None = None
+        self._now: F32 | None = None
 
-    def step(self) -> Floats:
+    def step(self) -> F32:
         """The noise of the next frame, freshly allocated."""
         if self._now is None:
             self._now = self._draw.standard_normal(self._shape, np.float32)
@@ -184,7 +182,7 @@ class Prior:
 class Calibration:
     """What was found of the noise before a stream began. pattern: D, (FLOW_SIZE, FLOW_SIZE); flows: of how many."""
 
-    pattern: Floats
+    pattern: F32
     flows: int
 
 
@@ -199,7 +197,7 @@ class NoiseSensor:
         self._fake, self._real = FlowMeter(), FlowMeter()
         self._running = RunningPattern(prior.memory)
         self._every, self._pause = prior.every, 0  # frames before motion is looked for again
-        self._resized: Floats = np.zeros((size, size), np.float32)
+        self._resized: F32 = np.zeros((size, size), np.float32)
         self._calibration: Calibration | None = None
 
     def begin(self, calibration: Calibration) -> None:
@@ -209,7 +207,7 @@ class NoiseSensor:
             self._show(calibration.pattern)
 
     @property
-    def pattern(self) -> Floats:
+    def pattern(self) -> F32:
         """D as known now, (S, S) pixels."""
         return self._resized
 
@@ -219,7 +217,7 @@ class NoiseSensor:
         self._fake.reset()
         self._real.reset()
 
-    def step(self, drawn: Floats, fake: NDArray[np.uint8], real: NDArray[np.uint8]) -> Floats | None:
+    def step(self, drawn: F32, fake: U8, real: U8) -> F32 | None:
         """What to show, (S, S, C), for the frame that is due; None before there is one.
 
         drawn: (S, S, C), what is smoothed; fake: (S, S, 3) uint8, the picture that the network drew; real: the
@@ -231,13 +229,13 @@ class NoiseSensor:
             self._look(fake, real)
         return self._filter.step(drawn, self._resized)
 
-    def skip(self, drawn: Floats) -> Floats | None:
+    def skip(self, drawn: F32) -> F32 | None:
         """The same for a frame that the network was not asked for: no motion is learnt from it."""
         self._fake.reset()
         self._real.reset()
         return self._filter.step(drawn, self._resized)
 
-    def _look(self, fake: NDArray[np.uint8], real: NDArray[np.uint8]) -> None:
+    def _look(self, fake: U8, real: U8) -> None:
         """Learn from the motion since the frame before, if there was one."""
         fake_flow, real_flow = self._fake.step(fake), self._real.step(real)
         if fake_flow is None or real_flow is None:
@@ -249,7 +247,7 @@ class NoiseSensor:
             self._fake.reset()
             self._real.reset()
 
-    def _pooled(self) -> Floats:
+    def _pooled(self) -> F32:
         """D of the flows that came, and of those before the stream began: the mean of D² over them all."""
         pattern, known = self._running.pattern(), self._calibration
         if known is None:
@@ -258,6 +256,6 @@ class NoiseSensor:
         mean = (came * np.square(pattern) + before * np.square(known.pattern)) / (came + before)
         return np.asarray(np.sqrt(mean), np.float32)
 
-    def _show(self, pattern: Floats) -> None:
+    def _show(self, pattern: F32) -> None:
         size = self._resized.shape[::-1]
         self._resized = np.asarray(cv2.resize(pattern, size, interpolation=cv2.INTER_LINEAR), np.float32)

@@ -24,7 +24,7 @@ Velocity = Callable[[Tensor, int], Tensor]  # noised latents, timestep → v
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A place in the forward process: x_t = alpha x_0 + sigma ε, alpha² + sigma² = 1."""
+    """A noise level of the forward process: x_t = alpha x_0 + sigma ε, alpha² + sigma² = 1."""
 
     timestep: int
     alpha: float

@@ -1,4 +1,4 @@
-"""One session of the diffusion engine: its audio, its place in the idle loop, and the frames in its look-ahead.
+"""One session of the diffusion engine: its audio, its position in the idle loop, and the frames in its look-ahead.
 
 The state that surrounds the network (noise, Noise Sensor, the latest residual) is FrameRefiner's, which knows neither
 loop nor audio: precomputing a pack's calibration and the quality benchmark run it without a session. The network itself

@@ -11,11 +11,10 @@ from enum import Enum
 from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
+
+from engines.arrays import F32
 
 SOFTEST = 1e-6  # square pixels: keeps the kernel's exponent finite where there is no noise at all
-
-Floats = NDArray[np.float32]
 
 
 class Kernel(Enum):
@@ -42,7 +41,7 @@ class Kernel(Enum):
         return range(-self.history, self.lookahead + 1)
 
 
-def kernel_weights(pattern: Floats, offsets: Sequence[int]) -> Floats:
+def kernel_weights(pattern: F32, offsets: Sequence[int]) -> F32:
     """G(k) = softmax over k of −k² / 2D²: (len(offsets), H, W), summing to 1 at every pixel.
 
     pattern: D, (H, W) pixels, ≥ 0. Where D is 0 the frame itself has all the weight.
@@ -53,7 +52,7 @@ def kernel_weights(pattern: Floats, offsets: Sequence[int]) -> Floats:
     return np.asarray(weights, np.float32)
 
 
-def filter_clip(frames: Floats, pattern: Floats, kernel: Kernel) -> Floats:
+def filter_clip(frames: F32, pattern: F32, kernel: Kernel) -> F32:
     """All frames of a clip at once, (T, H, W, C): what TemporalFilter gives one by one.
 
     pattern: D, (H, W), the same for all. Before the first frame stands the first, after the last the last.
@@ -73,9 +72,9 @@ class TemporalFilter:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._frames: deque[Floats] = deque(maxlen=len(kernel.offsets))
+        self._frames: deque[F32] = deque(maxlen=len(kernel.offsets))
         self._waiting = 0  # frames that came and have not been drawn
-        self._pattern: Floats | None = None  # that the weights are of
+        self._pattern: F32 | None = None  # that the weights are of
         self._weights = self._product = np.zeros((0, 0, 0), np.float32)
 
     def reset(self) -> None:
@@ -83,10 +82,10 @@ class TemporalFilter:
         self._frames.clear()
         self._waiting = 0
 
-    def step(self, frame: Floats, pattern: Floats) -> Floats | None:
+    def step(self, frame: F32, pattern: F32) -> F32 | None:
         """Take frame t, (H, W, C), which the caller no longer writes to; draw frame t − lookahead, or None before
-        there is one. pattern: D, (H, W), for the frame that is drawn; nobody writes to it either: as long as it is the
-        same array, its weights are not worked out again."""
+        there is one. pattern: D, (H, W), for the frame that is drawn, not written to either: while it is the same
+        array, its weights are not computed again."""
         if not self._frames:
             self._frames.extend([frame] * self._kernel.history)
         self._frames.append(frame)
@@ -96,7 +95,7 @@ class TemporalFilter:
         self._waiting -= 1
         return self._drawn(pattern)
 
-    def flush(self, pattern: Floats) -> list[Floats]:
+    def flush(self, pattern: F32) -> list[F32]:
         """Draw the frames that are still due, with the last one standing for those that will not come."""
         rest = []
         for to_come in range(self._kernel.lookahead if self._waiting else 0, 0, -1):
@@ -106,15 +105,15 @@ class TemporalFilter:
         self.reset()
         return rest
 
-    def _drawn(self, pattern: Floats) -> Floats:
+    def _drawn(self, pattern: F32) -> F32:
         if pattern is not self._pattern:
             self._learn(pattern, self._frames[-1].shape[2])
-        drawn: Floats = np.multiply(self._weights[0], self._frames[0])
+        drawn: F32 = np.multiply(self._weights[0], self._frames[0])
         for weight, frame in zip(self._weights[1:], islice(self._frames, 1, None), strict=True):
             drawn += np.multiply(weight, frame, out=self._product)
         return drawn
 
-    def _learn(self, pattern: Floats, channels: int) -> None:
+    def _learn(self, pattern: F32, channels: int) -> None:
         self._pattern = pattern
         weights = kernel_weights(pattern, self._kernel.offsets)
         # One for each channel: products of arrays of one shape are several times as quick.

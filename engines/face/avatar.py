@@ -1,7 +1,7 @@
 """An avatar on disk and in memory: a looping video of a presenter and the geometry of the mouth in it.
 
 Knows nothing of how the mouth is drawn. A folder of format 1 holds avatar.json, loop.mp4, face.safetensors and
-preview.jpg; everything is checked once, here, so that nobody after has to.
+preview.jpg; everything is checked here, once.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def read_manifest(path: Path) -> Manifest:
             raise AvatarError(path, f"{name} within 1..{LARGEST}", repr(fields[name]), REMAKE)
     loop = 3 * fields["frames"] * fields["width"] * fields["height"]
     if loop > LOOP_BYTES:
-        found = f"{loop / 1e9:.1f} GB of pictures, at most {LOOP_BYTES / 1e9:.1f} GB are read"
+        found = f"{loop / 1e9:.1f} GB of frames, at most {LOOP_BYTES / 1e9:.1f} GB are read"
         raise AvatarError(path, "a loop that memory can hold", found, REMAKE)
     return Manifest(**{name: fields[name] for name in _MANIFEST_TYPES})
 
@@ -200,7 +200,7 @@ def _decoded(path: Path, shape: Shape) -> Iterator[U8]:
                 frame = np.asarray(picture.to_ndarray(format="rgb24"), np.uint8)
                 if frame.shape != shape[1:]:
                     found = f"{frame.shape[1]}×{frame.shape[0]}"
-                    raise AvatarError(path, f"pictures of {width}×{height} pixels", found, REMAKE)
+                    raise AvatarError(path, f"frames of {width}×{height} pixels", found, REMAKE)
                 count += 1
                 if count <= frames:
                     yield frame

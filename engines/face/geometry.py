@@ -28,7 +28,7 @@ HALF_PIXEL = np.array([[0, 0, 0.5], [0, 0, 0.5]])
 class MouthShape:
     """A mouth in one pose, crop coordinates.
 
-    vertices (V, 2): where each vertex is; texture (V, 2): the place at rest whose looks it wears;
+    vertices (V, 2): where each vertex is; texture (V, 2): the position at rest that it takes its texture from;
     upper and lower (k, 2): smooth inner contours, left to right; gaps (m,): opening at each vertex of them, ≥ 0.
     """
 
@@ -85,8 +85,8 @@ def _catmull_rom(points: int, steps: int) -> F32:
             (t + 4 * t**2 - 3 * t**3) / 2,
             (t**3 - t**2) / 2,
         )
-        for place, weight in zip(range(start - 1, start + 3), weights, strict=True):
-            matrix[row, min(max(place, 0), points - 1)] += weight
+        for point, weight in zip(range(start - 1, start + 3), weights, strict=True):
+            matrix[row, min(max(point, 0), points - 1)] += weight
     return matrix
 
 

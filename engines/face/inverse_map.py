@@ -1,4 +1,4 @@
-"""A moved mesh → for each pixel of the output, the place in the source that it shows. Knows nothing of mouths.
+"""A moved mesh → for each pixel of the output, the source position that it shows. Knows nothing of mouths.
 
 Triangles are painted as their numbers, back to front; every pixel then looks up the affine map of its triangle. The
 map is kept as an offset from a common affine one, so that a mesh that has not moved gives that one bit for bit.
@@ -31,7 +31,7 @@ class InverseMap:
         self._column, self._row = _axes(height, width)
 
     def offsets(self, target: F32, source: F32) -> F32:
-        """How far from its common place each pixel looks, (2, height, width): 0 where no mesh is or none has moved.
+        """Offset of each source position from the common affine map, (2, height, width): 0 outside a moved mesh.
 
         target (V, 2): vertices in output pixels; source (V, 2): the same offset of each of them, in source pixels.
         Pixel (i, j) has its centre at (i, j).
@@ -73,12 +73,12 @@ class InverseMap:
         down = (rise2 * x1 - rise * x2) * inverse
         base = np.where(thin, shown.mean(axis=0), shown[0])
         base -= along * x[0] + down * y[0]
-        for place, found in enumerate((along, down, base)):
-            self._planes[place, :, :-1] = found
+        for row, found in enumerate((along, down, base)):
+            self._planes[row, :, :-1] = found
 
 
 class Raster:
-    """The pixels of one output size. What place returns is overwritten by the next call."""
+    """The pixels of one output size. What positions returns is overwritten by the next call."""
 
     __slots__ = ("_column", "_map", "_row")
 
@@ -86,8 +86,8 @@ class Raster:
         self._map = np.empty((2, height, width), np.float32)
         self._column, self._row = _axes(height, width)
 
-    def place(self, offsets: F32, common: NDArray[np.float64]) -> F32:
-        """Where each pixel looks: its common place and its offset, (2, height, width), as cv2.remap takes maps.
+    def positions(self, offsets: F32, common: NDArray[np.float64]) -> F32:
+        """Source position of each pixel: the common map's plus its offset, (2, height, width), as cv2.remap takes maps.
 
         offsets (2, height, width) and common (2, 3): from output pixels, in source pixels.
         """

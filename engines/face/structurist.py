@@ -84,7 +84,7 @@ class WarpPainter:
 
     def paint(self, image: U8, warp: MouthWarp) -> U8:
         """(height, width, 3) uint8, freshly allocated."""
-        map_x, map_y = self._raster.place(warp.offsets, _compose(warp.source, _inverse(warp.output)))
+        map_x, map_y = self._raster.positions(warp.offsets, _compose(warp.source, _inverse(warp.output)))
         # Cubic: linear would soften the skin, and visibly so whenever a still face begins to speak.
         picture = cv2.remap(image, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         drawn: U8 = np.asarray(picture, np.uint8)

@@ -7,10 +7,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.api import FRAME_RATE, SAMPLE_RATE
 from engines.motion import LipMotion
 
-SAMPLE_RATE = 16_000  # Hz
-FRAME_SAMPLES = 640  # samples of one 40 ms video frame
+FRAME_SAMPLES = SAMPLE_RATE // FRAME_RATE  # samples of one video frame
 
 
 class LipEncoderStream(Protocol):

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.api import SAMPLE_RATE
+
 Array = NDArray[np.float32]
 
-SAMPLE_RATE = 16_000  # Hz
 HOP = 160  # samples, 10 ms
 WINDOW = 400  # samples, 25 ms
 MELS = 40

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from engines.api import FRAME_RATE
 from engines.motion import LipMotion
 from engines.speech.api import FRAME_SAMPLES
 from engines.speech.features import LogMel, Normaliser, silence_invalid
@@ -24,7 +25,7 @@ from engines.speech.mouth import (
 Array = NDArray[np.float32]
 
 WEIGHTS = Path(__file__).with_name("weights") / "lips.onnx"
-FRAME_MS = 40
+FRAME_MS = 1000 // FRAME_RATE
 DELAY_STEP_MS = 20  # of the look-aheads that the network was trained for
 LARGEST_DELAY_MS = 160
 

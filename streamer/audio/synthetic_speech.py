@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api import Chunk
+from engines.api import SAMPLE_RATE, Chunk
 
-SAMPLE_RATE = 16_000  # Hz
 SYLLABLE_FRAMES = 6  # four syllables a second, as people speak
 PITCH, LILT, LILT_RATE = 120.0, 15.0, 0.7  # Hz; a tone without a melody is a hum, of which mouths rest
 HARMONICS = 24  # up to some 3 kHz

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.api import Avatar, Chunk, Engine, Step
+from engines.api import SAMPLE_RATE, Avatar, Chunk, Engine, Step
 from engines.loader import ENGINES, SHIPPED, Presenters, load_engine
-from engines.speech.api import SAMPLE_RATE
 from tests.sounds import voice
 
 SPEAKERS = 3

@@ -13,8 +13,8 @@ from itertools import product
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from engines.arrays import F32
 from engines.motion import COEFFICIENTS, VISEMES, LipMotion
 from engines.speech.mouth import canonical_mouth, lip_motion
 
@@ -29,7 +29,6 @@ _JAW, _CLOSE, _FUNNEL, _PUCKER, _STRETCH, _SMILE = (
     for name in ("jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "mouthStretch", "mouthSmile")
 )
 
-Floats = NDArray[np.float32]
 Place = tuple[float, float, float]
 
 
@@ -37,15 +36,15 @@ Place = tuple[float, float, float]
 class Bank:
     """tokens (5, 3, 3, n, d): of every grid point."""
 
-    tokens: Floats
+    tokens: F32
 
     @property
-    def anchor(self) -> Floats:
+    def anchor(self) -> F32:
         """(n, d) of the mouth at its smallest opening: the one that the Structure Controller leads away from."""
-        anchor: Floats = self.tokens[0, 0, 0]
+        anchor: F32 = self.tokens[0, 0, 0]
         return anchor
 
-    def at(self, motion: LipMotion) -> Floats:
+    def at(self, motion: LipMotion) -> F32:
         """(n, d), freshly allocated."""
         blend = np.zeros(self.tokens.shape[3:], np.float32)
         for corner, weight in corners(place_of(motion)):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from engines.arrays import F32, U8
 from engines.backends.api import Graph
 from engines.backends.device_constants import frozen
 from engines.diffusion.conditioning import SHARED, as_input, crop_mask, crops_at_rest
@@ -37,8 +38,6 @@ SYLLABLE = 6  # frames of one opening and closing in it: four a second, as peopl
 WIDEST = 0.22  # its largest opening, in inter-ocular distances
 DIGITS = 16  # of a hash in a file's name
 
-Floats = NDArray[np.float32]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Precomputed:
@@ -46,11 +45,11 @@ class Precomputed:
     mouth is drawn; bank (5, 3, 3, n, d) float16: see Bank; identity (m, width): keys and values of the presenter's
     picture; noise (H, W): D of the calibration, from `flows` motions."""
 
-    masked: Floats
-    mask: Floats
+    masked: F32
+    mask: F32
     bank: NDArray[np.float16]
-    identity: Floats
-    noise: Floats
+    identity: F32
+    noise: F32
     flows: NDArray[np.int32]
 
 
@@ -70,7 +69,7 @@ class Sd15Conditioning:
         }
         self.calibration = Calibration(precomputed.noise, int(precomputed.flows))
 
-    def feeds(self, frame: int, motion: LipMotion) -> dict[str, Floats]:
+    def feeds(self, frame: int, motion: LipMotion) -> dict[str, F32]:
         given = {**self._always, "masked": self._masked[frame // SHARED]}
         return given if self._per_frame_encoder else {**given, "tokens": self._bank.at(motion)}
 
@@ -122,18 +121,18 @@ class Sd15Precompute:
         values = {field.name: getattr(without_noise, field.name) for field in fields(Precomputed)}
         return Precomputed(**{**values, "noise": pattern, "flows": np.array(CALIBRATION - 1, np.int32)})
 
-    def _bank_frames(self, avatar: FaceAvatar) -> Iterator[tuple[tuple[int, int, int], NDArray[np.uint8]]]:
+    def _bank_frames(self, avatar: FaceAvatar) -> Iterator[tuple[tuple[int, int, int], U8]]:
         """The Structurist's picture of every grid point, on the first frame of the loop."""
         frames = StructureFrames(avatar.face, self.model.resolution)
         for place, motion in grid():
             yield place, frames.draw(avatar.loop[0], avatar.face.alignment[0], motion)
 
-    def _noise(self, avatar: FaceAvatar, conditioning: Sd15Conditioning) -> Floats:
+    def _noise(self, avatar: FaceAvatar, conditioning: Sd15Conditioning) -> F32:
         """D, by Theorem 1, of what the network draws beside what it was asked for."""
         frames = StructureFrames(avatar.face, self.model.resolution)
         refiner = FrameRefiner(self.options, self.model.resolution, self.model.latent)
         fake, real = FlowMeter(), FlowMeter()
-        flows: list[tuple[Floats, Floats]] = []
+        flows: list[tuple[F32, F32]] = []
         for place, motion in enumerate(calibration_motions()):
             loop = place % len(avatar.loop)
             structure = frames.draw(avatar.loop[loop], avatar.face.alignment[loop], motion)
@@ -146,7 +145,7 @@ class Sd15Precompute:
         return noise_pattern(*(np.stack(each) for each in zip(*flows, strict=True)))
 
 
-def whole_picture(avatar: FaceAvatar, size: int) -> NDArray[np.uint8]:
+def whole_picture(avatar: FaceAvatar, size: int) -> U8:
     """The middle square of the loop's first frame, (size, size, 3)."""
     height, width = avatar.height, avatar.width
     side = min(height, width)

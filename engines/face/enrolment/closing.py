@@ -26,7 +26,7 @@ def close_lips(canonical: CanonicalMouth, picture: Picture, fit: MouthFit) -> Pi
     inverse = InverseMap(canonical.triangles, height, width)
     offsets = inverse.offsets(target.astype(np.float32), (source - target).astype(np.float32))
     identity = np.array([[1.0, 0, 0], [0, 1.0, 0]])
-    map_x, map_y = Raster(height, width).place(offsets, identity)
+    map_x, map_y = Raster(height, width).positions(offsets, identity)
     closed = np.asarray(cv2.remap(picture, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), np.uint8)
     gap = np.linalg.norm(source[LOWER] - source[UPPER], axis=1)
     return _shaded(closed, target[UPPER], gap, fit.interocular * float(np.linalg.norm(fit.crop[:, 0])))

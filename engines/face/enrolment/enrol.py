@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.api import FRAME_RATE
 from engines.face.enrolment.canonical import canonical_mouth
 from engines.face.enrolment.checks import check_mouth, check_pose, check_size, only_face
 from engines.face.enrolment.clip_loop import aligned, calmest, check_length, followed, there_and_back
@@ -19,7 +20,6 @@ from engines.face.enrolment.framing import SIZE, Framing, frame_face
 from engines.face.enrolment.landmarks import FaceLandmarks
 from engines.face.enrolment.mask import moving_mask
 from engines.face.enrolment.media import (
-    FRAME_RATE,
     SCAN_STEP,
     Background,
     Decoded,

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.api import FRAME_RATE
 from engines.face.enrolment.errors import MediaError
 from engines.face.enrolment.sandbox import ChildError, ask
 
-FRAME_RATE = 25
 CLIP_S = 60  # the longest clip
 IMAGE_SIDE = 3072  # pixels; larger pictures are shrunk
 SCAN_SIDE = 480  # pixels of the frames in which a clip's calm part is looked for

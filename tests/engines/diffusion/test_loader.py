@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.api import Chunk, Effort, Engine, Frame, Step
+from engines.api import SAMPLE_RATE, Chunk, Effort, Engine, Frame, Step
 from engines.backends.registry import PLANS, TENSORRT
 from engines.diffusion.pack import PackError
 from engines.loader import ENGINES, GPU_BATCHES, UnknownEngine, gpu_batches, load_engine
-from engines.speech.api import FRAME_SAMPLES, SAMPLE_RATE
+from engines.speech.api import FRAME_SAMPLES
 from lipcast.cli import main
 from streamer.config import EngineConfig
 from streamer.wiring import load_engine_of

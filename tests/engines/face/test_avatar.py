@@ -100,7 +100,7 @@ def test_a_loop_that_no_memory_holds_is_refused_by_the_manifest_alone(folder: Pa
     path = folder / "avatar.json"
     sizes = dict.fromkeys(("frames", "width", "height"), 4096)
     path.write_text(json.dumps(json.loads(path.read_text()) | sizes))
-    with pytest.raises(AvatarError, match=r"avatar\.json: .*206\.2 GB of pictures, at most 1\.5 GB are read"):
+    with pytest.raises(AvatarError, match=r"avatar\.json: .*206\.2 GB of frames, at most 1\.5 GB are read"):
         read_manifest(path)
 
 

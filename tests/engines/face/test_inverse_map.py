@@ -18,7 +18,7 @@ ROWS, COLUMNS = np.mgrid[0:20, 0:20].astype(np.float32)
 
 def fill(inverse_map: InverseMap, target: Floats, source: Floats, common: NDArray[np.float64]) -> Floats:
     """Where each pixel looks."""
-    return Raster(20, 20).place(inverse_map.offsets(target, source), common)
+    return Raster(20, 20).positions(inverse_map.offsets(target, source), common)
 
 
 @pytest.fixture

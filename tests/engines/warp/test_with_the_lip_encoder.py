@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.api import Chunk, Step
-from engines.speech.api import FRAME_SAMPLES, SAMPLE_RATE
+from engines.api import SAMPLE_RATE, Chunk, Step
+from engines.speech.api import FRAME_SAMPLES
 from engines.speech.loader import load_lip_encoder
 from engines.warp.engine import WarpEngine, WarpStream
 from tests.engines.face import tiny_avatar as tiny

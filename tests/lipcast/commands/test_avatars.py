@@ -174,7 +174,7 @@ def manifest(**changes: Any) -> Change:
         (lambda files: files.update({"face.safetensors": b"x" * 99}), "the avatar cannot be used: "),
         (manifest(name="../../evil"), "expected a name of lower-case letters"),
         (manifest(name="mira"), "ships with Lipcast"),
-        (manifest(frames=4096, width=4096, height=4096), "GB of pictures, at most"),
+        (manifest(frames=4096, width=4096, height=4096), "GB of frames, at most"),
         (manifest(frames=3), "expected alignment of shape"),
         (manifest(ai_generated=False), "does not say that it is AI-generated"),
         (manifest(consent=" "), "lacks the consent"),

@@ -1,6 +1,6 @@
 """Writes a network's weights once, as safetensors in half precision, and its graphs as ONNX that read them from there.
 
-A graph's file holds no weight: each is named by the place in the weights' file where it lies, and cast to single
+A graph's file holds no weight: each is named by its offset in the weights' file, and cast to single
 precision, in which everything is computed. So the graphs and PyTorch have the same numbers, and each is on disk once.
 """
 
@@ -63,7 +63,7 @@ def export_graph(
             path,
             dynamo=False,
             opset_version=OPSET,
-            export_params=False,  # weights become inputs; here they become places in a file
+            export_params=False,  # weights become inputs; here they become offsets in a file
             do_constant_folding=False,  # would compute with weights, and write what comes of it
             input_names=names[0],
             output_names=names[1],
@@ -77,18 +77,18 @@ def export_graph(
 
 
 def refer(graph: GraphProto, weights: TensorFile, inputs: set[str]) -> None:
-    """Make every weight that is an input a place in the weights' file, in place."""
+    """Make every weight that is an input an external tensor of the weights' file. Changes the graph."""
     casts = []
     for value in [value for value in graph.input if value.name not in inputs]:
         name = value.name
         half = TensorProto(name=f"{name}.half", data_type=TensorProto.FLOAT16, dims=weights.shapes[name])
         half.data_location = TensorProto.EXTERNAL
-        place = {
+        location = {
             "location": weights.path.name,
             "offset": str(weights.starts[name]),
             "length": str(HALF * prod(weights.shapes[name])),
         }
-        for key, entry in place.items():
+        for key, entry in location.items():
             half.external_data.add(key=key, value=entry)
         graph.initializer.append(half)
         casts.append(helper.make_node("Cast", [half.name], [name], name=f"{name}.single", to=TensorProto.FLOAT))

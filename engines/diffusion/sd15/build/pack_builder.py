@@ -98,10 +98,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class BuildOrder:
-    """places: folders, files, names in the hub's cache; wish: which parts; face: file of ArcFace's embedding; accepted:
+    """origins: folders, files, names in the hub's cache; wish: which parts; face: file of ArcFace's embedding; accepted:
     whether the user accepts the FaceID adapters' licence; threads: for the comparison."""
 
-    places: tuple[str, ...]
+    origins: tuple[str, ...]
     folder: Path
     settings: Settings = field(default_factory=Settings)
     adapter: str = ""
@@ -122,7 +122,7 @@ def build_pack(order: BuildOrder, say: Say) -> Path:
     expect_pack_or_nothing(order.folder)
     quieten_libraries()
     wish = Wish(order.settings.mode, order.adapter, order.lora, order.few_step)
-    choice = choose(find(order.places), wish)
+    choice = choose(find(order.origins), wish)
     if choice.kind == FACEID_PLUS and not order.accepted:
         raise WeightsRefused(
             choice.adapter.path, "a licence that you accept", FACEID_LICENCE, "accept it with --accept-faceid-licence"

@@ -1,4 +1,4 @@
-"""Reads the chosen parts into one network: LoRA fused, text and "nothing" worked out once. Knows no ONNX."""
+"""Reads the chosen parts into one network: LoRA fused, text and unguided rows precomputed. Knows no ONNX."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def read_network(
     unet: UNet2DConditionModel = pretrained(UNet2DConditionModel, choice.unet)
     layers = cross_attentions(unet)
     adapter = load_tensors(choice.adapter)
-    projection, nobody = read_projection(choice, adapter, face)
+    projection, no_face = read_projection(choice, adapter, face)
     model = Sd15Model(**settings, **_sizes(choice, projection, layers))
     for path, changed in _fuse(unet, choice, adapter):
         say(f"fused {path}: {changed} layers")
@@ -64,11 +64,11 @@ def read_network(
             }
     say(f"reading {choice.image_encoder.path}")
     state |= {f"viewer.image_encoder.{name}": tensor for name, tensor in load_tensors(choice.image_encoder).items()}
-    return _filled(model, state, nobody, choice), model
+    return _filled(model, state, no_face, choice), model
 
 
 def quieten_libraries() -> None:
-    """Have the libraries tell errors alone: they announce bars and settings that mean nothing to who builds a pack."""
+    """Have the libraries log errors alone: their progress bars and notices say nothing about the pack."""
     for library in (diffusers.utils.logging, transformers.utils.logging):
         library.set_verbosity_error()
         library.disable_progress_bar()
@@ -102,12 +102,12 @@ def pretrained(kind: Any, part: Part) -> Any:
 
 
 def load_tensors(part: Part) -> Tensors:
-    """Of a file, in float32; what counts places is left out."""
+    """Of a file, in float32; integer position tables are left out."""
     return {name: tensor.float() for name, tensor in load_file(part.path).items() if tensor.is_floating_point()}
 
 
 def read_projection(choice: Choice, adapter: Tensors, face: Tensor | None) -> tuple[Tensors, Tensor | None]:
-    """The projection's weights by its own names; for the FaceID form the queries of nobody besides.
+    """The projection's weights by its own names; for the FaceID form the queries of a zero embedding besides.
 
     Raises:
         WeightsRefused: the embedding is not what the adapter takes.
@@ -183,8 +183,8 @@ def image_keys(layers: Layers, adapter: Tensors, path: Path, model: Sd15Model) -
     own = _under(adapter, "ip_adapter.")
     context = int(model.configs["unet"]["cross_attention_dim"])
     wanted = {
-        f"{2 * place + 1}.to_{what}_ip.weight": (channels, context)
-        for place, (_, channels) in enumerate(layers)
+        f"{2 * layer + 1}.to_{what}_ip.weight": (channels, context)
+        for layer, (_, channels) in enumerate(layers)
         for what in ("k", "v")
     }
     found = {name: tuple(tensor.shape) for name, tensor in own.items() if "_ip." in name}
@@ -239,7 +239,7 @@ def _sizes(choice: Choice, projection: Tensors, layers: Layers) -> dict[str, Any
     }
 
 
-def _filled(model: Sd15Model, state: Tensors, nobody: Tensor | None, choice: Choice) -> Network:
+def _filled(model: Sd15Model, state: Tensors, no_face: Tensor | None, choice: Choice) -> Network:
     network = Network(model)
     if model.guidance > 1:
         state["unguided"] = torch.zeros(1, *model.prompt)
@@ -251,12 +251,12 @@ def _filled(model: Sd15Model, state: Tensors, nobody: Tensor | None, choice: Cho
     network.load_state_dict({name: tensor.float() for name, tensor in state.items() if name in wanted}, assign=True)
     network.requires_grad_(False).eval()
     if model.guidance > 1:
-        network.unguided.copy_(of_nothing(network, model, nobody))
+        network.unguided.copy_(unguided_keys(network, model, no_face))
     return network
 
 
-def of_nothing(network: Network, model: Sd15Model, nobody: Tensor | None) -> Tensor:
-    """Keys and values (1, m, width) of rows that are not guided: no picture. nobody: queries of no person.
+def unguided_keys(network: Network, model: Sd15Model, no_face: Tensor | None) -> Tensor:
+    """Keys and values (1, m, width) of rows that are not guided: no picture. no_face: queries of a zero embedding.
 
     As published: the plain form projects an embedding of zeros, the others see pixels of zeros.
     """
@@ -266,12 +266,12 @@ def of_nothing(network: Network, model: Sd15Model, nobody: Tensor | None) -> Ten
             tokens = projection.view(torch.zeros(1, 1, sizes.projection_dim))
             return network.image_keys(projection.image_tokens(tokens))
         tokens = network.viewer.of_pixels(torch.zeros(1, 3, sizes.image_size, sizes.image_size))
-        if nobody is None:
+        if no_face is None:
             return network.image_keys(projection.image_tokens(tokens))
-        somebody = projection.latents.clone()
-        projection.latents.copy_(nobody)
+        own_latents = projection.latents.clone()
+        projection.latents.copy_(no_face)
         found = network.image_keys(projection.image_tokens(tokens))
-        projection.latents.copy_(somebody)
+        projection.latents.copy_(own_latents)
         return found
 
 

@@ -35,11 +35,11 @@ FETCH = "python -m scripts.tools.fetch_weights --out FOLDER fetches a standard s
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """One model. config: of its config.json, empty for single files; file: its weights; place: what the user named."""
+    """One model. config: of its config.json, empty for single files; file: its weights; origin: what the user named."""
 
     kind: str
     file: TensorFile
-    place: Path
+    origin: Path
     config: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -53,14 +53,14 @@ class Part:
             card = folder / "README.md"
             if card.is_file() and (found := LICENCE.search(card.read_text(encoding="utf-8", errors="replace"))):
                 return found[1]
-            if folder == self.place:
+            if folder == self.origin:
                 break
         return "not stated beside the file; look it up where it came from"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """All that the places hold. words: vocab.json or tokenizer.json; schedule: scheduler_config.json; pickles: files
+    """All that the origins hold. words: vocab.json or tokenizer.json; schedule: scheduler_config.json; pickles: files
     that were passed over."""
 
     parts: tuple[Part, ...]
@@ -72,17 +72,17 @@ class Found:
         return [part for part in self.parts if part.kind == kind]
 
 
-def find(places: Sequence[str]) -> Found:
+def find(origins: Sequence[str]) -> Found:
     """Look through folders, files, and names of the hub's cache.
 
     Raises:
-        WeightsRefused, WeightsMissing: a place does not exist, or a file is damaged.
+        WeightsRefused, WeightsMissing: an origin does not exist, or a file is damaged.
     """
     parts: list[Part] = []
     seen: dict[str, list[Path]] = {"words": [], "schedules": [], "pickles": []}
-    for path, place in _every_file(places):
+    for path, origin in _every_file(origins):
         if path.name == CONFIG:
-            parts.extend(_configured(path, place))
+            parts.extend(_configured(path, origin))
         elif path.name in ("vocab.json", "tokenizer.json"):
             seen["words"].append(path)
         elif path.name == "scheduler_config.json":
@@ -90,19 +90,19 @@ def find(places: Sequence[str]) -> Found:
         elif path.suffix in PICKLES:
             seen["pickles"].append(path)
         elif path.suffix == ".safetensors" and not _belongs_to_config(path):
-            parts.extend(_single(path, place))
+            parts.extend(_single(path, origin))
     return Found(tuple(parts), *(tuple(seen[name]) for name in ("words", "schedules", "pickles")))
 
 
-def _every_file(places: Sequence[str]) -> Iterator[tuple[Path, Path]]:
-    """Every file once, and the place where it was found: places may lie in one another."""
+def _every_file(origins: Sequence[str]) -> Iterator[tuple[Path, Path]]:
+    """Every file once, and the origin where it was found: origins may be nested."""
     known: set[Path] = set()
-    for named in places:
-        place = locate(named)
-        for path in [place] if place.is_file() else sorted(_files(place)):
+    for named in origins:
+        origin = locate(named)
+        for path in [origin] if origin.is_file() else sorted(_files(origin)):
             if path.absolute() not in known:
                 known.add(path.absolute())
-                yield path, place
+                yield path, origin
 
 
 def locate(named: str) -> Path:
@@ -135,7 +135,7 @@ def _files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file() and ".cache" not in path.parts[len(folder.parts) :])
 
 
-def _configured(path: Path, place: Path) -> list[Part]:
+def _configured(path: Path, origin: Path) -> list[Part]:
     config = read_json(path)
     names = [config.get("_class_name"), *(config.get("architectures") or ())]
     kind = next((KINDS[name] for name in names if name in KINDS), None)
@@ -149,7 +149,7 @@ def _configured(path: Path, place: Path) -> list[Part]:
         raise WeightsRefused(
             path.parent, f"the weights of {path.name} as safetensors", "none", "fetch the folder again"
         )
-    return [Part(kind, read_header(weights), place, config)]
+    return [Part(kind, read_header(weights), origin, config)]
 
 
 def _weights_beside(config: Path) -> list[Path]:
@@ -160,12 +160,12 @@ def _belongs_to_config(path: Path) -> bool:
     return path.name.split(".")[0] in STEMS and (path.parent / CONFIG).is_file()
 
 
-def _single(path: Path, place: Path) -> list[Part]:
+def _single(path: Path, origin: Path) -> list[Part]:
     file = read_header(path)
     if any(name.startswith("image_proj.") for name in file.shapes):
-        return [Part("adapter", file, place)]
+        return [Part("adapter", file, origin)]
     if any(".lora_down." in name or ".lora_A." in name or ".lora.down." in name for name in file.shapes):
-        return [Part("lora", file, place)]
+        return [Part("lora", file, origin)]
     return []
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from engines.api import FRAME_RATE
 from engines.face.enrolment.errors import MediaError
-from engines.face.enrolment.media import FRAME_RATE, SCAN_STEP, Decoded, Media, open_media, read_image, scan, stretch
+from engines.face.enrolment.media import SCAN_STEP, Decoded, Media, open_media, read_image, scan, stretch
 from tests.engines.face.enrolment.faces import (
     clock,
     drawn,
