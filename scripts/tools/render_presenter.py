@@ -7,6 +7,7 @@ the same pictures.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +28,12 @@ CAVITY = (30, 12, 11)
 
 
 def main() -> None:
-    arguments = _arguments()
-    work: Path = arguments.work / f"{arguments.look}-{arguments.frames}-{arguments.samples}-{arguments.step}"
+    arguments = parse_arguments()
+    work = work_folder(arguments)
     work.mkdir(parents=True, exist_ok=True)
     _choose_renderer(arguments.variant, arguments.threads)
 
-    appearance = APPEARANCES[arguments.appearance]
+    appearance = APPEARANCES[arguments.presenter]
     figure = Figure(HeadModel(load_facekit(arguments.facekit), appearance.identity.coefficients()), appearance)
     camera = portrait_camera(figure)
     loop = idle(arguments.frames, FRAME_RATE, appearance.seed, resting(appearance.smile))
@@ -43,15 +44,21 @@ def main() -> None:
     _write(arguments.out / appearance.name, figure, camera, loop, frames, arguments.crf)
 
 
+def work_folder(arguments: argparse.Namespace) -> Path:
+    """Where finished frames are kept: a folder for each set of options that changes them."""
+    work: Path = arguments.work
+    return work / f"{arguments.presenter}-{arguments.frames}-{arguments.samples}-{arguments.step}"
+
+
 def portrait_camera(figure: Figure) -> Camera:
     """Frames the resting face of a figure."""
     model = figure.model
     return frame_face(model.neutral[model.landmarks68[list(OUTER_EYE_CORNERS)]], DISTANCE, EYE_SPAN, EYE_ROW)
 
 
-def _arguments() -> argparse.Namespace:
+def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(allow_abbrev=False, description=__doc__.splitlines()[0])
-    parser.add_argument("look", choices=sorted(APPEARANCES))
+    parser.add_argument("presenter", choices=sorted(APPEARANCES))
     parser.add_argument("--facekit", type=Path, default=Path("../shared/ict_facekit"), help="the face model's folder")
     parser.add_argument("--out", type=Path, default=Path("engines/presenters"))
     parser.add_argument("--work", type=Path, default=Path("build/presenters"), help="finished frames are kept here")
@@ -61,7 +68,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--crf", type=int, default=14, help="H.264 quality of the loop, lower is better")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--variant", default="llvm_ad_rgb", help="of Mitsuba; scalar_rgb needs no LLVM but is slow")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def _choose_renderer(variant: str, threads: int) -> None:

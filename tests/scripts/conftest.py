@@ -1,7 +1,8 @@
-"""The mean head and one whole figure of it, built once: seconds each."""
+"""The face model for tests that draw, the mean head and one whole figure of it, built once: seconds each."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,16 @@ import pytest
 if TYPE_CHECKING:
     from scripts.training.heads.figure import Figure
     from scripts.training.heads.model import HeadModel
+
+FACEKIT = Path(os.environ.get("LIPCAST_FACEKIT", "../shared/ict_facekit"))
+
+
+@pytest.fixture(scope="session")
+def facekit() -> Path:
+    pytest.importorskip("scipy", reason="scipy measures the lips' border: install the train extra")
+    if not (FACEKIT / "ict_facekit.npz").is_file():
+        pytest.skip(f"no face model in {FACEKIT}: name its folder with LIPCAST_FACEKIT")
+    return FACEKIT
 
 
 @pytest.fixture(scope="session")
