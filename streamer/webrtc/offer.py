@@ -50,7 +50,7 @@ class Section:
 
     kind: str
     lines: list[str]
-    direction: str = "sendrecv"  # RFC 8866 section 6.7: the default
+    direction: str = ""  # of a section of audio or video that says none: sendrecv
     mux: bool = False
     mid: str = ""
     codecs: set[str] = field(default_factory=set)
@@ -102,6 +102,9 @@ def check_offer(sdp: str, wants: Wants, *, allow_loopback: bool) -> Checked:
     if len(lines) > MAX_LINES:
         raise BadOffer(f"{len(lines)} lines; at most {MAX_LINES} are read")
     session, sections, bundle = read_sections(lines)
+    for section in sections:
+        if section.kind in ("audio", "video") and not section.direction:
+            read_line(section, "a=sendrecv")  # the default (RFC 8866 section 6.7), which the library does not know
     audio = check_audio(sections, bundle, wants)
     video = check_video(sections, bundle, wants)
     data = find_data(sections, bundle, wants)
@@ -132,8 +135,7 @@ def read_sections(lines: list[str]) -> tuple[list[str], list[Section], list[str]
             if len(sections) > MAX_MEDIA:
                 raise BadOffer(f"more than {MAX_MEDIA} m-lines; one of audio and one of video are expected")
         elif sections:
-            sections[-1].lines.append(line)
-            read_attribute(sections[-1], line)
+            read_line(sections[-1], line)
         else:
             session.append(line)
             if line.startswith(BUNDLE):
@@ -141,7 +143,8 @@ def read_sections(lines: list[str]) -> tuple[list[str], list[Section], list[str]
     return session, sections, bundle
 
 
-def read_attribute(section: Section, line: str) -> None:
+def read_line(section: Section, line: str) -> None:
+    section.lines.append(line)
     kind, _, attribute = line.partition("=")
     name, _, value = attribute.partition(":")
     if kind != "a":

@@ -97,10 +97,10 @@ class Peer:
         self._connection.on("connectionstatechange", self._state_changed)
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(checked.sdp, "offer"))
-            await self._connection.setLocalDescription()
         except Exception as error:  # aiortc's parser raises nearly anything on nonsense, and nothing of ours runs in it
             log.info("offer refused: %s", type(error).__name__)
             raise BadOffer(f"the offer could not be negotiated ({type(error).__name__})") from error
+        await self._connection.setLocalDescription()
         if video is not None and wants.video_out:
             self.video_mime_type = video._codecs[0].mimeType
         guard = DatagramGuard(new_limits(checked, wants), self._clock.now, self._events.on_dropped_datagram)

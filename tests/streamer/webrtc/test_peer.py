@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from aiortc.rtp import (
     RTCP_PSFB_APP,
+    RTCP_RTPFB_NACK,
     RtcpPsfbPacket,
     RtcpReceiverInfo,
     RtcpRrPacket,
+    RtcpRtpfbPacket,
     RtcpSrPacket,
     RtpPacket,
     pack_remb_fci,
@@ -24,8 +26,8 @@ from streamer.errors import BadOffer
 from streamer.webrtc.aiortc_hooks import MAX_SOURCES
 from streamer.webrtc.offer import PRESENTER, VIEWER
 from streamer.webrtc.peer import ice_server
-from tests.streamer.webrtc.call import SIZE, Call, Client, until
-from tests.streamer.webrtc.offers import CHROMIUM, candidate, lines, replace, section, with_lines
+from tests.streamer.webrtc.call import PATIENCE_S, SIZE, Call, Client, until
+from tests.streamer.webrtc.offers import CHROMIUM, candidate, lines, replace, section, with_lines, without
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
@@ -264,6 +266,34 @@ async def test_messages_reach_a_client_whose_data_channel_is_wanted() -> None:
         await until(lambda: call.peer.send_data("hello"))
         await until(lambda: "hello" in call.client.messages)
         await call.play(lambda: len(call.client.received["video"]) > 2)
+
+
+async def test_an_offer_without_a_direction_is_one_of_both_directions() -> None:
+    async with Call(change=section("audio", without("a=sendrecv"))) as call:
+        await call.play(lambda: call.client.received["audio"] and call.packets)
+
+
+async def test_a_receiver_that_floods_the_server_with_feedback_is_served_in_bounds_and_others_as_before() -> None:
+    """Thousands of key frame requests, lost packets and estimates, as real datagrams of a real peer."""
+    async with Call() as hostile, Call() as other:
+        await hostile.play(lambda: hostile.client.received["video"])
+        receiver: Any = hostile.client.receiver("video")
+        ssrc = hostile.peer._connection.getTransceivers()[1].sender._ssrc
+        hostile.told.clear()
+        hostile.bitrates.clear()
+        lost = list(range(0, 5_000))
+        for number in range(300):
+            await receiver._send_rtcp_pli(ssrc)
+            await receiver._send_rtcp(RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=1, media_ssrc=ssrc, lost=lost))
+            fci = pack_remb_fci(100_000 + number, [ssrc])
+            await receiver._send_rtcp(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=1, media_ssrc=0, fci=fci))
+        await until(lambda: "dropped" in hostile.told)
+        seen = len(other.client.received["video"])
+        await other.play(lambda: len(other.client.received["video"]) > seen + 5 and len(other.packets) > 5)
+        assert hostile.told.count("key frame") <= 2 + PATIENCE_S
+        assert len(hostile.bitrates) <= 5 * (1 + PATIENCE_S)
+        assert "closed" not in hostile.told + other.told
+        await hostile.play(lambda: len(hostile.client.received["audio"]) > 5)
 
 
 async def test_a_mistake_of_our_own_is_not_blamed_on_the_offer(monkeypatch: pytest.MonkeyPatch) -> None:
