@@ -19,6 +19,7 @@ QUESTIONS = {
     "lips": "how accurate are the lips?",
     "structurist": "how accurate are structure frames, and what do they cost?",
     "planning": "what does planning an engine call cost the event loop?",
+    "event_loop": "how much of the event loop's time does one session take, and where does it go?",
     "steps": "how long does Stable Diffusion's frame step take on this GPU?",
 }
 
