@@ -30,7 +30,7 @@ class MonotonicClock:
 
 
 class MediaClock:
-    """Maps media time to monotonic time: presentation time p is due at epoch + p, for sound and picture alike."""
+    """Maps media time to monotonic time: presentation time p is due at epoch + p, for audio and video alike."""
 
     __slots__ = ("epoch",)
 

@@ -2,7 +2,7 @@
 
 A sender's packets come every 20 ms, at moments that have nothing to do with ours; taken at a random moment, sound
 waits 10 ms on average for nothing. And no two clocks run alike: 100 parts in a million are 6 ms a minute.
-So the media clock, of sound and picture together, follows the packets' arrival, slowly.
+So the media clock, of audio and video together, follows the packets' arrival, slowly.
 
 Pure: ages in, shifts out.
 """

@@ -162,7 +162,7 @@ def new_worker(engine: Engine, server: Server) -> Worker:
 
 def new_encoders(executor: NewExecutor) -> Encoders:
     """Frames side by side on all processors, and one thread for all audio."""
-    return Encoders(executor(max(2, math.ceil(processors())), "encode pictures"), executor(1, "encode sound"))
+    return Encoders(executor(max(2, math.ceil(processors())), "encode video"), executor(1, "encode audio"))
 
 
 def server_of(request: Request) -> Server:

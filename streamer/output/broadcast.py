@@ -51,19 +51,19 @@ class EncodedFrame:
 
 @dataclass(frozen=True, slots=True)
 class Encoders:
-    """Where encoding runs, off the event loop, for all sessions. Sound has its own: it must not wait for pictures."""
+    """Where encoding runs, off the event loop, for all sessions. Audio has its own: it must not wait for frames."""
 
-    pictures: Executor
-    sound: Executor
+    video: Executor
+    audio: Executor
 
     def close(self) -> None:
         """Wait for what is being encoded; no more may be asked for."""
-        self.pictures.shutdown(wait=True)
-        self.sound.shutdown(wait=True)
+        self.video.shutdown(wait=True)
+        self.audio.shutdown(wait=True)
 
 
 class Broadcast:
-    """frame_rate: pictures a second."""
+    """frame_rate: frames a second."""
 
     def __init__(
         self,
@@ -155,7 +155,7 @@ class Broadcast:
                 return False
             # A flush renews the encoder: nothing older may reach the new one, which would pass its tail on.
             audio = unit.audio if flushes == self._flushes else np.zeros_like(unit.audio)
-            packets = await run(self._executors.sound, packets_of, self._opus, audio)
+            packets = await run(self._executors.audio, packets_of, self._opus, audio)
         for part, packet in enumerate(packets):
             await self._clock.sleep_until(unit.due + part * PACKET_S)
             self._send_sound(packet if flushes == self._flushes else SILENT_PACKET, unit.index, part)
@@ -190,7 +190,7 @@ class Broadcast:
         # Both are those of the moment: a receiver that leaves meanwhile takes them with it.
         key_frames = self._key_frames[rendition]
         bitrate, wanted = self._bandwidths.bitrate(rendition.bandwidth), key_frames.due(index)
-        data, is_key_frame = await run(self._executors.pictures, encoder.encode, image, index, bitrate, wanted)
+        data, is_key_frame = await run(self._executors.video, encoder.encode, image, index, bitrate, wanted)
         if is_key_frame:
             key_frames.sent(index)
         pts = index * (VIDEO_CLOCK_RATE // self._frame_rate)

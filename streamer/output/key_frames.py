@@ -1,5 +1,5 @@
 """When a rendition's next frame is a key frame. One costs as much as some ten others, at the same bit rate: a receiver
-that asks without end would blur the picture of all. Knows no clock: frames are counted.
+that asks without end would blur the video of all. Knows no clock: frames are counted.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ BUFFER_SECONDS = 1.0  # of bit rate that a burst may take: less starves the firs
 
 
 class VideoEncoder:
-    """One codec, one picture size; the bit rate may change, at the price of a key frame.
+    """One codec, one frame size; the bit rate may change, at the price of a key frame.
 
     mime_type: "video/VP8" or "video/H264".
     """

@@ -253,56 +253,56 @@ class Sessions:
             self._left.append(watch_id)
         self.find(session_id).session.end("left")
 
-    async def _run(self, place: LiveSession) -> None:
-        session = place.session
-        log.info("session begins", extra={"session": place.id[:6], "presenter": session.avatar.name})
+    async def _run(self, live: LiveSession) -> None:
+        session = live.session
+        log.info("session begins", extra={"session": live.id[:6], "presenter": session.avatar.name})
         try:
             await session.run()
         except* EngineHung:  # the worker has logged it
             session.end("engine-hung")
         except* Exception:  # the boundary: whatever broke this session must not end the others
-            log.exception("session broke", extra={"session": place.id[:6]})
+            log.exception("session broke", extra={"session": live.id[:6]})
             session.end("error")
         finally:
-            await self._leave(place)
+            await self._leave(live)
 
-    def _release_slot(self, place: LiveSession) -> None:
+    def _release_slot(self, live: LiveSession) -> None:
         """From now on the session cannot be found and another may take its slot."""
-        if self._sessions.pop(place.id, None) is None:
+        if self._sessions.pop(live.id, None) is None:
             return
-        if self._watched.get(place.watch_id) is place:  # not one that has taken it over meanwhile
-            del self._watched[place.watch_id]
-        place.slot_released.set()
+        if self._watched.get(live.watch_id) is live:  # not one that has taken it over meanwhile
+            del self._watched[live.watch_id]
+        live.slot_released.set()
         self._metrics.sessions.set(len(self._sessions))
-        reason = place.session.end_reason or "error"
+        reason = live.session.end_reason or "error"
         self._metrics.session_ends.labels(reason).inc()
-        self._ended[place.id] = reason
+        self._ended[live.id] = reason
         while len(self._ended) > REMEMBERED:
             self._ended.popitem(last=False)
 
-    def _forget(self, place: LiveSession) -> None:
+    def _forget(self, live: LiveSession) -> None:
         """The session's own task has failed as it ended: let go of all that it held."""
-        self._release_slot(place)
-        place.closed.set()
+        self._release_slot(live)
+        live.closed.set()
 
-    async def _leave(self, place: LiveSession) -> None:
-        self._release_slot(place)
-        if place.speech is not None:
-            place.speech.close()
+    async def _leave(self, live: LiveSession) -> None:
+        self._release_slot(live)
+        if live.speech is not None:
+            live.speech.close()
         try:
             # Each in a task of its own: a viewer that cannot be removed must not keep the others.
-            removals = [self._lost(place, name) for name in list(place.viewers)]
-            async with place.connecting:
-                if place.peer is not None:
-                    await close(place.peer)
+            removals = [self._lost(live, name) for name in list(live.viewers)]
+            async with live.connecting:
+                if live.peer is not None:
+                    await close(live.peer)
             for removal in removals:
                 await removal
-            place.broadcast.remove(CLIENT)
-            await place.broadcast.close()
+            live.broadcast.remove(CLIENT)
+            await live.broadcast.close()
         finally:
-            place.closed.set()
+            live.closed.set()
             self._collect_garbage()
-        log.info("session ends", extra={"session": place.id[:6], "reason": place.session.end_reason})
+        log.info("session ends", extra={"session": live.id[:6], "reason": live.session.end_reason})
 
     async def watch(self, watch_id: str, offer: str, wants: Wants = VIEWER) -> tuple[str, str]:
         """Let somebody watch; returns the viewer's id and the SDP answer.
@@ -310,57 +310,57 @@ class Sessions:
         Raises:
             Gone, NotFound, Full, TooLarge, BadOffer
         """
-        place = self.find_watched(watch_id)
-        if len(place.viewers) >= self._config.server.max_viewers:
-            raise Full(f"{len(place.viewers)} people are watching; no more may", retry_after_s=RETRY_AFTER_S)
+        live = self.find_watched(watch_id)
+        if len(live.viewers) >= self._config.server.max_viewers:
+            raise Full(f"{len(live.viewers)} people are watching; no more may", retry_after_s=RETRY_AFTER_S)
         viewer_id = secrets.token_urlsafe(16)
         peer = self._connect(
-            place.broadcast,
-            place.session.media,
+            live.broadcast,
+            live.session.media,
             viewer_id,
             on_connected=lambda: None,
-            on_closed=lambda: void(self._lost(place, viewer_id)),
+            on_closed=lambda: void(self._lost(live, viewer_id)),
             on_packet=lambda *_: None,
         )
-        viewer = place.viewers[viewer_id] = Viewer(viewer_id, peer)
+        viewer = live.viewers[viewer_id] = Viewer(viewer_id, peer)
         self._metrics.viewers.inc()
         try:
             answer = await peer.answer(offer, wants)
         except BaseException:
-            await self._remove_viewer(place, viewer_id)
+            await self._remove_viewer(live, viewer_id)
             raise
-        if viewer_id not in place.viewers:
+        if viewer_id not in live.viewers:
             raise NotFound("the session ended in this very moment")
-        viewer.timer = self._tasks.spawn(lambda: self._expect(place, viewer_id), "viewer", viewer_id[:6])
+        viewer.timer = self._tasks.spawn(lambda: self._expect(live, viewer_id), "viewer", viewer_id[:6])
         return viewer_id, answer
 
-    def _lost(self, place: LiveSession, viewer_id: str) -> asyncio.Task[None]:
+    def _lost(self, live: LiveSession, viewer_id: str) -> asyncio.Task[None]:
         """The viewer's connection has closed by itself, or its session ends."""
-        return self._tasks.spawn(lambda: self._remove_viewer(place, viewer_id), "viewer", viewer_id[:6])
+        return self._tasks.spawn(lambda: self._remove_viewer(live, viewer_id), "viewer", viewer_id[:6])
 
-    async def _expect(self, place: LiveSession, viewer_id: str) -> None:
+    async def _expect(self, live: LiveSession, viewer_id: str) -> None:
         """Remove a viewer who asked and never connected."""
         await self._clock.sleep_until(self._clock.now() + self._config.webrtc.connect_timeout_s)
-        if viewer_id not in place.broadcast.receivers:
-            self._lost(place, viewer_id)
+        if viewer_id not in live.broadcast.receivers:
+            self._lost(live, viewer_id)
 
     async def stop_watching(self, watch_id: str, viewer_id: str) -> None:
         """
         Raises:
             NotFound
         """
-        place = self.find_watched(watch_id)
-        if viewer_id not in place.viewers:
+        live = self.find_watched(watch_id)
+        if viewer_id not in live.viewers:
             raise NotFound("no such viewer: it has left already, or the address is wrong")
-        await self._remove_viewer(place, viewer_id)
+        await self._remove_viewer(live, viewer_id)
 
-    async def _remove_viewer(self, place: LiveSession, viewer_id: str) -> None:
-        viewer = place.viewers.pop(viewer_id, None)
+    async def _remove_viewer(self, live: LiveSession, viewer_id: str) -> None:
+        viewer = live.viewers.pop(viewer_id, None)
         if viewer is not None:
             if viewer.timer is not None:
                 viewer.timer.cancel()
             self._metrics.viewers.dec()
-            place.broadcast.remove(viewer_id)
+            live.broadcast.remove(viewer_id)
             await close(viewer.peer)
 
     def _collect_garbage(self) -> None:
@@ -378,8 +378,8 @@ class Sessions:
         self._metrics.garbage_seconds.observe(self._clock.now() - began)
 
     def end_all(self, reason: str) -> None:
-        for place in self._sessions.values():
-            place.session.end(reason)
+        for live in self._sessions.values():
+            live.session.end(reason)
 
     async def drain(self) -> None:
         """End every session and take no more. Returns within `server.drain_s` and what two threads may take to stop."""
@@ -388,12 +388,12 @@ class Sessions:
         self.end_all("server-stopped")
         try:
             async with asyncio.timeout(self._config.server.drain_s):
-                for place in running:
-                    await place.closed.wait()
+                for live in running:
+                    await live.closed.wait()
         except TimeoutError:
             log.error("sessions that did not end in time: %s", len(self._sessions))
-        await shut_down(self._encoders.pictures, ENCODERS_STOP_S, "encode pictures")
-        await shut_down(self._encoders.sound, ENCODERS_STOP_S, "encode sound")
+        await shut_down(self._encoders.video, ENCODERS_STOP_S, "encode video")
+        await shut_down(self._encoders.audio, ENCODERS_STOP_S, "encode audio")
 
 
 def void(*_: object) -> None:

@@ -45,7 +45,7 @@ class Encoded:
 
 
 class WallClock:
-    """NTP time for monotonic time, fixed once: a step of the system's clock must not tear sound from picture."""
+    """NTP time for monotonic time, fixed once: a step of the system's clock must not tear audio from video."""
 
     def __init__(self, clock: Clock) -> None:
         self._ntp = current_ntp_time()

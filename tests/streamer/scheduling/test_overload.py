@@ -36,8 +36,8 @@ def drawn(seconds: float, load: Callable[[], float] = lambda: 1.0) -> Cost:
 
 async def play(load: float, sessions: int = 2, seconds: int = SECONDS) -> Outcome:
     """load: what full pictures for all take, in parts of the time that there is."""
-    crowd = LoadSimulation(drawn(load * FRAME_S / sessions), max_batch=4, budget_s=BUDGET_S, quick_s=QUICK_S)
-    return await crowd.play(sessions, round(seconds / FRAME_S))
+    simulation = LoadSimulation(drawn(load * FRAME_S / sessions), max_batch=4, budget_s=BUDGET_S, quick_s=QUICK_S)
+    return await simulation.play(sessions, round(seconds / FRAME_S))
 
 
 def quick_share(seen: list[Seen]) -> float:
@@ -86,9 +86,9 @@ async def test_everybody_has_a_full_picture_every_few_frames(load: float, sessio
 
 async def test_after_a_load_full_pictures_come_back_within_seconds() -> None:
     begins, ends, back = 5.0, 15.0, 25.0
-    crowd = LoadSimulation(lambda full: cost(full), max_batch=4, budget_s=BUDGET_S, quick_s=QUICK_S)
-    cost = drawn(0.012, lambda: 6.0 if begins < crowd.clock.now() < ends else 1.0)
-    show = await crowd.play(2, round(35 / FRAME_S))
+    simulation = LoadSimulation(lambda full: cost(full), max_batch=4, budget_s=BUDGET_S, quick_s=QUICK_S)
+    cost = drawn(0.012, lambda: 6.0 if begins < simulation.clock.now() < ends else 1.0)
+    show = await simulation.play(2, round(35 / FRAME_S))
     shares = [
         quick_share([one for one in show.seen if since < one.index * FRAME_S < until])
         for since, until in ((0.0, begins), (begins + 2, ends), (back, 35.0))
@@ -100,26 +100,26 @@ async def test_after_a_load_full_pictures_come_back_within_seconds() -> None:
 
 
 async def test_a_stall_now_and_then_takes_no_session_its_full_pictures() -> None:
-    crowd = LoadSimulation(drawn(0.012), max_batch=4, budget_s=BUDGET_S, quick_s=QUICK_S)
-    show = await crowd.play(2, round(10 / FRAME_S), stall=(5.0, 0.08))
+    simulation = LoadSimulation(drawn(0.012), max_batch=4, budget_s=BUDGET_S, quick_s=QUICK_S)
+    show = await simulation.play(2, round(10 / FRAME_S), stall=(5.0, 0.08))
     assert quick_share(show.seen) < 0.02
 
 
 async def test_silence_does_not_make_a_load_forgotten() -> None:
     """Silent pictures cost nothing, full or not; what speech costs must not be forgotten over them."""
-    crowd = LoadSimulation(
+    simulation = LoadSimulation(
         drawn(2.0 * FRAME_S),
         budget_s=BUDGET_S,
         quick_s=QUICK_S,
         speaks=lambda session, now: now % 5.0 < 3.0,
     )
-    show = await crowd.play(1, round(SECONDS / FRAME_S))
+    show = await simulation.play(1, round(SECONDS / FRAME_S))
     assert show.late_share < 0.01
 
 
 async def test_a_session_that_is_silent_takes_no_speaking_one_its_full_pictures() -> None:
-    crowd = LoadSimulation(
+    simulation = LoadSimulation(
         drawn(0.024), max_batch=4, budget_s=BUDGET_S, quick_s=QUICK_S, speaks=lambda session, now: session == 0
     )
-    show = await crowd.play(2, round(10 / FRAME_S))
+    show = await simulation.play(2, round(10 / FRAME_S))
     assert quick_share(show.of(0)) < 0.02

@@ -17,14 +17,14 @@ from tests.streamer.webrtc.offers import VIEWER as VIEWER_OFFER
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
 
-async def host_of(house: ServerHarness) -> Host:
-    await house.ready()
-    return house.server.host()
+async def host_of(harness: ServerHarness) -> Host:
+    await harness.ready()
+    return harness.server.host()
 
 
 async def test_a_session_is_made_connected_commanded_and_ended(folder: Path) -> None:
-    async with ServerHarness(folder) as house:
-        host = await host_of(house)
+    async with ServerHarness(folder) as harness:
+        host = await host_of(harness)
         session = await host.create(NewSession(AVATAR))
         assert (session.state, session.avatar, session.source) == ("connecting", AVATAR, Source.RTP)
         answer = await host.connect(session.id, CHROMIUM, PRESENTER)
@@ -34,7 +34,7 @@ async def test_a_session_is_made_connected_commanded_and_ended(folder: Path) -> 
         assert host.describe(session.id).muted
         await host.command(session.id, Interrupt())
         await host.command(session.id, End())
-        await house.pass_until(lambda: house.value("sessions") == 0)
+        await harness.pass_until(lambda: harness.value("sessions") == 0)
         with pytest.raises(Gone) as ended:
             host.describe(session.id)
         assert ended.value.reason == "left"
@@ -43,8 +43,8 @@ async def test_a_session_is_made_connected_commanded_and_ended(folder: Path) -> 
 
 
 async def test_viewers_connect_by_the_watch_id_and_leave(folder: Path) -> None:
-    async with ServerHarness(folder) as house:
-        host = await host_of(house)
+    async with ServerHarness(folder) as harness:
+        host = await host_of(harness)
         session = await host.create(NewSession(AVATAR))
         viewer = await host.connect(session.watch_id, VIEWER_OFFER, VIEWER)
         assert host.describe(session.id).viewers == 1
@@ -53,8 +53,8 @@ async def test_viewers_connect_by_the_watch_id_and_leave(folder: Path) -> None:
 
 
 async def test_a_session_whose_offer_is_refused_ends(folder: Path) -> None:
-    async with ServerHarness(folder) as house:
-        host = await host_of(house)
+    async with ServerHarness(folder) as harness:
+        host = await host_of(harness)
         session = await host.create(NewSession(AVATAR))
         await host.connect(session.id, CHROMIUM, PRESENTER)
         with pytest.raises(Conflict, match="a client already"):
@@ -63,30 +63,30 @@ async def test_a_session_whose_offer_is_refused_ends(folder: Path) -> None:
 
 
 async def test_a_session_of_pushed_audio_lives_without_any_connection(folder: Path) -> None:
-    async with ServerHarness(folder) as house:
-        await house.ready()
-        made = await house.post("/api/sessions", json={"avatar": AVATAR, "source": "pcm"})
+    async with ServerHarness(folder) as harness:
+        await harness.ready()
+        made = await harness.post("/api/sessions", json={"avatar": AVATAR, "source": "pcm"})
         assert made.status_code == 201
         assert "sdp" not in made.json()
         url = made.json()["url"]
-        live = house.server.ready()[1].find(made.json()["id"])
+        live = harness.server.ready()[1].find(made.json()["id"])
         assert live.speech is not None
         live.speech.start("greeting", 16_000)
         live.speech.push(np.full(16_000, 9_000, np.int16))
         live.speech.end()
-        await house.pass_until(lambda: live.session.counters.drawing)
-        await house.pass_until(lambda: max(house.engine.streams[0].heard) > 30)
+        await harness.pass_until(lambda: live.session.counters.drawing)
+        await harness.pass_until(lambda: max(harness.engine.streams[0].heard) > 30)
         position = live.speech.position()
         assert position is None or position.played_s > 0.5  # None: the second of speech is over
-        body = (await house.get(url)).json()
+        body = (await harness.get(url)).json()
         assert (body["state"], body["source"]) == ("live", "pcm")
-        assert (await house.watch(made.json()["watch_url"])).status_code == 201
-        assert (await house.delete(url)).status_code == 204
+        assert (await harness.watch(made.json()["watch_url"])).status_code == 201
+        assert (await harness.delete(url)).status_code == 204
 
 
 async def test_an_unknown_source_is_refused_with_those_that_are_known(folder: Path) -> None:
-    async with ServerHarness(folder) as house:
-        await house.ready()
-        answer = await house.post("/api/sessions", json={"avatar": AVATAR, "source": "smoke"})
+    async with ServerHarness(folder) as harness:
+        await harness.ready()
+        answer = await harness.post("/api/sessions", json={"avatar": AVATAR, "source": "smoke"})
         assert answer.status_code == 400
         assert "'rtp', 'pcm'" in answer.json()["detail"]

@@ -53,40 +53,40 @@ def loudest(client: Client) -> int:
 
 
 async def test_a_voice_moves_the_picture_and_is_heard_by_all(folder: Path) -> None:
-    async with ServerHarness(folder, clock=MonotonicClock()) as house:
-        await house.ready()
+    async with ServerHarness(folder, clock=MonotonicClock()) as server:
+        await server.ready()
         speaker, viewer = Client(Voice()), Client()
-        joined = (await house.join(await speaker.offer())).json()
+        joined = (await server.join(await speaker.offer())).json()
         await speaker.accept(joined["sdp"])
         await until(lambda: grey(speaker) > 40 and loudest(speaker) > 3000)
-        watching = (await house.watch(joined["watch_url"], await viewer.offer())).json()
+        watching = (await server.watch(joined["watch_url"], await viewer.offer())).json()
         await viewer.accept(watching["sdp"])
         await until(lambda: grey(viewer) > 40 and loudest(viewer) > 3000)
-        seen = (await house.get(joined["url"])).json()
+        seen = (await server.get(joined["url"])).json()
         assert (seen["state"], seen["viewers"]) == ("live", 1)
         assert seen["voiced"]
-        assert house.value("join_seconds_count") == 1
+        assert server.value("join_seconds_count") == 1
 
         passing = Client()
-        await passing.accept((await house.watch(joined["watch_url"], await passing.offer())).json()["sdp"])
+        await passing.accept((await server.watch(joined["watch_url"], await passing.offer())).json()["sdp"])
         await until(lambda: passing.received["video"])
         await passing.close()
-        await until(lambda: house.value("viewers") == 1)
+        await until(lambda: server.value("viewers") == 1)
 
-        await house.post(joined["url"] + "/interrupt")
-        await house.delete(joined["url"])
+        await server.post(joined["url"] + "/interrupt")
+        await server.delete(joined["url"])
         await until(lambda: viewer.connection.connectionState == "closed")
         await speaker.close()
         await viewer.close()
 
 
 async def test_a_speaker_whose_connection_ends_ends_the_session(folder: Path) -> None:
-    async with ServerHarness(folder, clock=MonotonicClock()) as house:
-        await house.ready()
+    async with ServerHarness(folder, clock=MonotonicClock()) as server:
+        await server.ready()
         speaker = Client(Voice())
-        joined = (await house.join(await speaker.offer())).json()
+        joined = (await server.join(await speaker.offer())).json()
         await speaker.accept(joined["sdp"])
         await until(lambda: speaker.received["video"])
         await speaker.close()
-        await until(lambda: house.value("sessions") == 0)
-        assert house.value("session_ends_total", reason="connection-lost") == 1
+        await until(lambda: server.value("sessions") == 0)
+        assert server.value("session_ends_total", reason="connection-lost") == 1

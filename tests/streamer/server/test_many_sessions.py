@@ -30,17 +30,17 @@ async def test_sessions_that_fit_have_all_their_pictures_in_full_and_in_time(cos
 
 async def test_nobody_waits_for_company() -> None:
     """Waiting so that a batch may grow was tried: it never let one session more fit, and cost some."""
-    crowd = LoadSimulation(GPU_256)
-    await crowd.play(2, frames=10)
-    assert set(crowd.thread.sizes) == {1}
+    load = LoadSimulation(GPU_256)
+    await load.play(2, frames=10)
+    assert set(load.thread.sizes) == {1}
 
 
 async def test_batches_grow_with_the_load_by_themselves() -> None:
     means = []
     for sessions in (10, 25, 40):
-        crowd = LoadSimulation(GPU_256)
-        await crowd.play(sessions, frames=25)
-        means.append(np.mean(crowd.thread.sizes))
+        load = LoadSimulation(GPU_256)
+        await load.play(sessions, frames=25)
+        means.append(np.mean(load.thread.sizes))
     assert means[0] < 2 < means[1] < 8 < means[2]
 
 
