@@ -18,6 +18,7 @@ QUESTIONS = {
     "quality": "how close are frames to rendered truth, with each part of the method switched off?",
     "lips": "how accurate are the lips?",
     "structurist": "how accurate are structure frames, and what do they cost?",
+    "presenters": "what does a further presenter cost: memory, time until a session can begin?",
     "planning": "what does planning an engine call cost the event loop?",
     "event_loop": "how much of the event loop's time does one session take, and where does it go?",
     "steps": "how long does Stable Diffusion's frame step take on this GPU?",
