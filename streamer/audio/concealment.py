@@ -1,4 +1,4 @@
-"""Hides missing sound and shortens surplus sound, by pitch. Knows nothing of packets or of time.
+"""Conceals missing audio and shortens surplus audio, by pitch. Knows nothing of packets or of time.
 
 The idea is that of ITU-T G.711 Appendix I and of overlap-add time scaling (WSOLA): a voice repeats itself
 every pitch period, so a period more or a period less is hardly heard.
@@ -61,7 +61,7 @@ class Concealer:
         return len(self._period) > 0
 
     def heard(self, samples: Samples) -> Samples:
-        """Take true sound, joined smoothly to any concealment before it; returns what to play, same length."""
+        """Take received audio, joined smoothly to any concealment before it; returns what to play, same length."""
         if self.active:
             count = min(OVERLAP, len(samples))
             bridge = crossfade(self._repeat(count), samples[:count])
@@ -83,11 +83,11 @@ class Concealer:
         return self._repeat(count)
 
     def _repeat(self, count: int) -> Samples:
-        places = (self._position + np.arange(count)) % len(self._period)
+        positions = (self._position + np.arange(count)) % len(self._period)
         strength = 1.0 - (self._faded + np.arange(count, dtype=np.float32) - HOLD) / FADE
         self._position = (self._position + count) % len(self._period)
         self._faded += count
-        return self._period[places] * np.clip(strength, 0.0, 1.0)
+        return self._period[positions] * np.clip(strength, 0.0, 1.0)
 
     def _remember(self, samples: Samples) -> None:
         self._history = np.concatenate([self._history, samples])[-HISTORY:]

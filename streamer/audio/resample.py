@@ -17,8 +17,8 @@ CUTOFF = 7_200 / 48_000  # cycles a sample: the passband ends below 8 kHz, half 
 
 def low_pass() -> NDArray[np.float32]:
     """A Blackman-windowed sinc, (TAPS,) float32, unit gain at 0 Hz."""
-    places = np.arange(TAPS) - (TAPS - 1) / 2
-    taps = np.sinc(2 * CUTOFF * places) * np.blackman(TAPS)
+    positions = np.arange(TAPS) - (TAPS - 1) / 2
+    taps = np.sinc(2 * CUTOFF * positions) * np.blackman(TAPS)
     return np.asarray(taps / taps.sum(), np.float32)
 
 
