@@ -20,7 +20,7 @@ from scripts.training.speech.segments import INITIAL_CLOSURE
 from scripts.training.speech.utterance import SAMPLE_RATE, Segment, Utterance
 
 Array = NDArray[np.float32]
-PackIdentity = Sequence[Sequence[str]]
+Words = Sequence[Sequence[str]]
 
 HOP, WINDOW = 80, 320  # samples: 5 and 20 ms
 STEP = HOP / SAMPLE_RATE  # s
@@ -40,7 +40,7 @@ class Spoken:
     """A recording, (n,) float32 mono 16 kHz, and the phones of its words in order."""
 
     samples: Array
-    words: PackIdentity
+    words: Words
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,7 +148,7 @@ def _sums(x: Array, state: NDArray[np.int64], count: int) -> NDArray[np.float64]
     return sums
 
 
-def _chain(words: PackIdentity) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _chain(words: Words) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """States of silence, word, silence, … word, silence, and which of them may follow the word before at once."""
     phones, firsts = [SILENCE], []
     for word in words:
