@@ -21,6 +21,7 @@ from engines.speech.mouth import (
     shut_at_closures,
     tuck_at_labiodentals,
 )
+from engines.speech.voice_gate import VoiceGate, VoiceGateStream, load_voice_gate
 
 Array = NDArray[np.float32]
 
@@ -38,16 +39,19 @@ class TrainedStream:
     invalid_samples: int = 0
     _mel: LogMel = field(default_factory=LogMel)
     _normaliser: Normaliser = field(default_factory=Normaliser)
+    _voice: VoiceGateStream = field(init=False)
     _held: Array = field(init=False)
     _state: dict[str, Array] = field(init=False)
     _calls: int = field(init=False)
 
     def __post_init__(self) -> None:
+        self._voice = self.encoder.gate.open()
         self.reset()
 
     def reset(self) -> None:
         # The normaliser is kept: the talker and the microphone after an interruption are those from before it.
         self._mel.reset()
+        self._voice.reset()
         self._held = np.zeros(self.encoder.held_samples, np.float32)
         self._state = self.encoder.initial_state()
         self._calls = 0
@@ -61,6 +65,7 @@ class TrainedStream:
             heard = np.concatenate([self._held, heard])
             heard, self._held = heard[:FRAME_SAMPLES], heard[FRAME_SAMPLES:]
         features = self._normaliser.step(self._mel.step(heard))  # (4, FEATURES)
+        voice = self._voice.step(heard, features)
         coefficients, visemes = self.encoder.run(features.reshape(1, -1), self._state)
         self._calls += 1
         if self._calls <= self.encoder.lookahead_frames:
@@ -69,6 +74,7 @@ class TrainedStream:
         rest_in_silence(coefficients, visemes)
         tuck_at_labiodentals(coefficients, visemes)
         shut_at_closures(coefficients, visemes)
+        coefficients *= np.float32(voice)
         return lip_motion(coefficients, visemes)
 
 
@@ -77,6 +83,7 @@ class TrainedEncoder:
     """Weights and the look-ahead chosen at start; the same weights serve every look-ahead."""
 
     session: ort.InferenceSession
+    gate: VoiceGate
     lookahead_ms: int
 
     @property
@@ -123,4 +130,4 @@ def load_trained(lookahead_ms: int, weights: Path = WEIGHTS) -> TrainedEncoder:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     session = ort.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
-    return TrainedEncoder(session, lookahead_ms)
+    return TrainedEncoder(session, load_voice_gate(), lookahead_ms)
