@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engines.api import SAMPLE_RATE, Chunk
 
 SYLLABLE_FRAMES = 6  # four syllables a second, as people speak
-PITCH, LILT, LILT_RATE = 120.0, 15.0, 0.7  # Hz; a tone without a melody is a hum, of which mouths rest
+PITCH, LILT, LILT_RATE = 130.0, 25.0, 2.0  # Hz; the voice gate takes a pitch that hardly moves for a tone
 HARMONICS = 24  # up to some 3 kHz
 FIRST_FORMANT, SECOND_FORMANT = (520.0, 230.0), (1500.0, 600.0)  # Hz, the middle and how far vowels move them
 WIDTHS = (120.0, 200.0)  # Hz, of the formants
