@@ -20,13 +20,14 @@ def silence(seconds: float, rate: int = RATE) -> Samples:
 
 
 def voice(seconds: float, level: float = 0.5, rate: int = RATE) -> Samples:
-    """A vowel: pulses at 120 Hz through three resonances, rising and falling four times a second."""
+    """A vowel: pulses at 105 to 155 Hz through three resonances, rising and falling four times a second."""
     time = np.arange(round(seconds * rate)) / rate
+    pitch = 130 * time - 2 * np.cos(2 * np.pi * 2 * time)  # in periods: a steady one is a machine's
     sound = np.zeros_like(time)
     for harmonic in range(1, 30):
-        hz = 120.0 * harmonic
+        hz = 130.0 * harmonic
         gain = sum(1 / (1 + ((hz - formant) / width) ** 2) for formant, width in ((700, 90), (1200, 110), (2600, 160)))
-        sound += gain * np.sin(2 * np.pi * hz * time + harmonic**2)
+        sound += gain * np.sin(2 * np.pi * harmonic * pitch + harmonic**2)
     sound *= 0.6 + 0.4 * np.cos(2 * np.pi * 4 * time)
     return np.asarray(level * sound / np.abs(sound).max(), np.float32)
 

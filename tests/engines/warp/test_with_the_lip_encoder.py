@@ -23,13 +23,14 @@ def engine() -> WarpEngine:
 
 
 def vowel(frames: int) -> NDArray[np.float32]:
-    """An open vowel at 120 Hz: harmonics under the formants of [a], 700, 1200 and 2600 Hz."""
+    """An open vowel at 105 to 155 Hz: harmonics under the formants of [a], 700, 1200 and 2600 Hz."""
     time = np.arange(frames * FRAME_SAMPLES) / SAMPLE_RATE
+    phase = 2 * np.pi * 130 * time - 25 / 2 * np.cos(2 * np.pi * 2 * time)  # a steady pitch is a machine's
     sound = np.zeros_like(time)
     for harmonic in range(1, 30):
-        pitch = 120.0 * harmonic
+        pitch = 130.0 * harmonic
         weight = sum(np.exp(-(((pitch - formant) / 150) ** 2)) for formant in (700, 1200, 2600))
-        sound += (weight + 0.05) * np.sin(2 * np.pi * pitch * time)
+        sound += (weight + 0.05) * np.sin(harmonic * phase)
     loud: NDArray[np.float32] = (0.3 * sound / np.abs(sound).max()).astype(np.float32)
     return loud
 
