@@ -53,6 +53,7 @@ from streamer.wiring import FRAME_RATE, REFUSALS, Runtime, load_runtime, worker_
 log = logging.getLogger(__name__)
 
 WEB = Path(__file__).parents[1] / "web"
+LOADING = "load"  # the name of the thread that loads the engine
 ASK_FIRST = {"Cache-Control": "no-cache"}  # a browser that guesses how long to keep a module mixes two versions
 
 
@@ -140,7 +141,7 @@ async def serve(server: Server, tasks: ServerTasks) -> None:
     started = server.clock.now()
     try:
         await check_library(server.clock)
-        runtime = await in_thread(lambda: server.load(server.config), "load")
+        runtime = await in_thread(lambda: server.load(server.config), LOADING)
     except Exception as error:  # the boundary: the page must still be served to say why nothing works
         server.broken = f"the server cannot serve: {error}"
         log.error(server.broken, exc_info=not isinstance(error, (*REFUSALS, LibraryMismatch)))

@@ -10,11 +10,12 @@ import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import NoReturn
 
 import uvicorn
 
 from streamer.config import Config
-from streamer.http.app import create_app
+from streamer.http.app import LOADING, create_app
 from streamer.wiring import Runtime, load_runtime
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,11 @@ def serve_until_stopped(
         stuck = [thread.name for thread in threading.enumerate() if is_stuck(thread)]
         if stuck:
             end_process(f"threads that do not end: {', '.join(stuck)}")
-    return FAILED if server.failed or not server.started else 0
+    status = FAILED if server.failed or not server.started else 0
+    if any(thread.name == LOADING for thread in threading.enumerate()):
+        # Told to stop while it loads. The thread is in native code, which aborts when Python is taken down beneath it.
+        exit_now(status)
+    return status
 
 
 def is_stuck(thread: threading.Thread) -> bool:
@@ -91,6 +96,11 @@ def is_stuck(thread: threading.Thread) -> bool:
 def end_process(why: str) -> None:
     """At once: Python waits for its threads, and cannot stop one that hangs."""
     log.critical("%s: the process ends now", why)
+    exit_now(FAILED)
+
+
+def exit_now(status: int) -> NoReturn:
+    """Without waiting for any thread."""
     logging.shutdown()
     sys.stderr.flush()
-    os._exit(FAILED)
+    os._exit(status)
