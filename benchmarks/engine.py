@@ -44,7 +44,7 @@ from streamer.audio.synthetic_speech import synthetic_speech
 
 FRAME_MS = 40.0
 WARM_UP = 10  # calls that are not counted
-FIRST_FRAMES = 6  # until the mouth of somebody who begins to talk has opened: before that no network runs
+FIRST_FRAMES = 6  # until the mouth has opened at the beginning of speech: before that no network runs
 LOOKAHEAD = 2  # frames
 # Those that are installed, and in what they compute; OpenVINO in bfloat16 where the processor can.
 BACKENDS_MEASURED = (

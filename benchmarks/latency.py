@@ -9,7 +9,7 @@ gets: microphone and received sound are measured in the page's audio graph, pict
 What is measured
   mic → lips      a vowel begins at the microphone → a picture with visibly opened lips is shown
   mic → audio     the same vowel is heard
-  mic → frame     a moment of sound at the microphone → the picture that belongs to it (every frame, no response of
+  mic → frame     a piece of audio at the microphone → the frame that belongs to it (every frame, no response of
                   the lips in it)
   A/V offset      mic → frame less mic → audio; positive: the picture is later than its sound
   interrupt       a request to stop → lips closed and sound gone at the viewer
@@ -64,7 +64,9 @@ def argument_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         allow_abbrev=False, prog="benchmarks.latency", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("--seconds", type=float, default=20, help="how long to look, interruptions apart (default 20)")
+    parser.add_argument(
+        "--seconds", type=float, default=20, help="how long to measure, interruptions apart (default 20)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the result there")
     parser.add_argument("--browser", action="store_true", help="drive headless Chromium instead of an aiortc client")
     parser.add_argument("--loss", type=float, default=0.0, metavar="SHARE", help="of media packets dropped, both ways")

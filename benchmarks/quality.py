@@ -79,13 +79,13 @@ class BenchmarkOptions:
     clips: Path | None = None
 
 
-def clips(order: BenchmarkOptions) -> Iterator[Clip]:
-    for number in range(order.identities):
-        path = order.clips / f"{SEED}-{number:03d}-{order.frames}.safetensors" if order.clips else None
+def clips(options: BenchmarkOptions) -> Iterator[Clip]:
+    for number in range(options.identities):
+        path = options.clips / f"{SEED}-{number:03d}-{options.frames}.safetensors" if options.clips else None
         if path is not None and path.exists():
             yield load_clip(path)
             continue
-        clip = render_clip(_region(order.facekit), SEED, number, order.frames)
+        clip = render_clip(_region(options.facekit), SEED, number, options.frames)
         if path is not None:
             save_clip(path, clip)
         yield clip
@@ -98,7 +98,7 @@ def _region(facekit: Path) -> Region:
 
 
 def compare(drawn: Pictures, clip: Clip, marks: LipMarks) -> Measured:
-    """One painter's clip against the truth's."""
+    """One renderer's clip against the truth's."""
     weight, truth = clip.weight, clip.target
     found, wanted = marks(drawn), marks(truth)
     spoken = range(len(truth) - STILL_FRAMES)
@@ -127,16 +127,16 @@ def detector_error(clip: Clip, marks: LipMarks) -> float:
 
 
 def measure(
-    order: BenchmarkOptions, network: Network | None, wanted: list[str], shown: list[dict[str, Pictures]]
+    options: BenchmarkOptions, network: Network | None, wanted: list[str], shown: list[dict[str, Pictures]]
 ) -> dict[str, Any]:
-    """Means over clips for each painter. shown: takes everybody's pictures of each clip, for sheet and video."""
-    everybody = renderers(network)
-    names = wanted or list(everybody)
+    """Means over clips for each renderer. shown: takes every renderer's pictures of each clip, for sheet and video."""
+    available = renderers(network)
+    names = wanted or list(available)
     marks = LipMarks()
     rows: dict[str, list[Measured]] = {name: [] for name in names}
     wrong, restless = [], []
-    for clip in clips(order):
-        pictures = {name: everybody[name](clip) for name in names}
+    for clip in clips(options):
+        pictures = {name: available[name](clip) for name in names}
         for name in names:
             rows[name].append(compare(pictures[name], clip, marks))
         wrong.append(detector_error(clip, marks))
@@ -147,8 +147,8 @@ def measure(
         name: {key: float(np.mean([row[key] for row in found])) for key in found[0]} for name, found in rows.items()
     }
     return {
-        "identities": order.identities,
-        "frames": order.frames,
+        "identities": options.identities,
+        "frames": options.frames,
         "seed": SEED,
         "detector_error": float(np.mean(wrong)),
         "truth_mnp": float(np.mean(restless)),

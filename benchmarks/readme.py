@@ -223,7 +223,7 @@ def lips() -> list[tuple[str, str, Cell]]:
     found = load("lips")
     ahead = found["by_lookahead_ms"]
     quiet = max(found[f"opening_in_{what}"] for what in ("silence", "white_noise", "keyboard_clicks", "breath"))
-    opening = (found[f"held_out_{who}"] for who in ("voices", "synthesiser", "people"))
+    opening = (found[f"held_out_{speakers}"] for speakers in ("voices", "synthesiser", "people"))
     return [
         (
             "correlation of the lip opening with our labels: held-out voices, synthesiser, two amateurs",
@@ -236,12 +236,12 @@ def lips() -> list[tuple[str, str, Cell]]:
             Cell(", ".join(f"{ahead[key]:.2f}" for key in ("0", "40", "80", "160"))),
         ),
         *(
-            (f"p b m: lips closed in time; false closures ({who})", "≥ 90 %; ≤ 10 %", closures(found, prefix))
-            for who, prefix in SPEAKERS.items()
+            (f"p b m: lips closed in time; false closures ({speakers})", "≥ 90 %; ≤ 10 %", closures(found, prefix))
+            for speakers, prefix in SPEAKERS.items()
         ),
         *(
-            (f"F1 of f v tucks and of u w o ʃ rounding ({who})", "≥ 0.8", tuck_and_rounding(found, prefix))
-            for who, prefix in SPEAKERS.items()
+            (f"F1 of f v tucks and of u w o ʃ rounding ({speakers})", "≥ 0.8", tuck_and_rounding(found, prefix))
+            for speakers, prefix in SPEAKERS.items()
         ),
         ("mouth open in silence, noise, clicks, breath", "≤ 5 %", Cell(f"{100 * quiet:.0f} %", quiet <= 0.05)),
         (

@@ -3,7 +3,7 @@
     python -m benchmarks.sessions --sessions 4 --seconds 60 --joins 200 --json out.json
 
 Starts the real server and drives it with clients that decode nothing, so that the cost is the server's. First 1, 2, …
-sessions at once for `--seconds` each; then `--joins` people who come, see one frame and leave, after which tasks,
+sessions at once for `--seconds` each; then `--joins` clients that join, receive one frame and leave, after which tasks,
 threads, descriptors and memory are compared with those after a warm-up of 20.
 """
 
@@ -28,7 +28,7 @@ from engines.loader import SHIPPED, Presenters
 from scripts.tools.server_process import Server, running
 
 WARM_UP_JOINS = 20
-AT_ONCE = 2  # people who come and go side by side
+AT_ONCE = 2  # clients that join and leave at the same time
 SETTLE_S = 2.0
 COUNTED = ("late_frames", "degraded_frames")
 
@@ -57,7 +57,7 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument("--sessions", type=int, default=4, help="try 1 to so many at once (default 4)")
     parser.add_argument("--first", type=int, default=1, help="begin with so many at once (default 1)")
     parser.add_argument("--seconds", type=float, default=60, help="for each number of sessions (default 60)")
-    parser.add_argument("--joins", type=int, default=200, help="people who come and go (default 200; 0: none)")
+    parser.add_argument("--joins", type=int, default=200, help="clients that join and leave (default 200; 0: none)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the result there")
     parser.add_argument("--avatar", help="presenter (default: the first)")
     parser.add_argument("--presenters", help="folder of presenters (default: those that ship)")

@@ -103,7 +103,7 @@ def follow(subject: Subject, motions: list[LipMotion], tally: Tally) -> None:
 
 
 def compare(subject: Subject, motion: LipMotion, draw: np.random.Generator, tally: Tally) -> None:
-    """A structure frame and the picture of the same moment, the head having swayed since the avatar was made."""
+    """A structure frame and the rendered truth of the same frame, the head having swayed since the avatar was made."""
     drawn = sample(subject, motion, with_sway(subject.session.head_pose, draw), draw)
     squares = ((drawn.structure.astype(np.float64) - drawn.target) ** 2).mean(axis=2)
     mouth = np.asarray(cv2.dilate(drawn.regions[..., (0, 2)].max(axis=2), np.ones((9, 9), np.uint8)), np.uint8)

@@ -1,4 +1,4 @@
-"""Clips side by side, for the eye: a sheet of stills and a video. Knows nothing of who drew them."""
+"""Clips side by side, for the eye: a sheet of stills and a video. Knows no engine."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SCALE = 2  # of the video's pictures
 CAPTION = 18  # pixels above each column
 
 Pictures = NDArray[np.uint8]
-Shown = list[dict[str, Pictures]]  # clips; in each everybody's pictures (T, S, S, 3), in the columns' order
+Shown = list[dict[str, Pictures]]  # clips; in each the pictures (T, S, S, 3) by engine, in the columns' order
 
 
 def save_sheet(path: Path, shown: Shown) -> None:
-    """Rows: moments of clips; columns: everybody."""
+    """Rows: frames of clips; columns: engines."""
     rows = [
         np.concatenate([pictures[t] for pictures in clip.values()], axis=1) for clip in shown for t in _moments(clip)
     ]
@@ -31,7 +31,7 @@ def save_sheet(path: Path, shown: Shown) -> None:
 
 
 def save_video(path: Path, shown: Shown) -> None:
-    """One clip after the other, everybody beside each other."""
+    """One clip after the other, engines side by side."""
     path.parent.mkdir(parents=True, exist_ok=True)
     frames = (_beside(clip, t) for clip in shown for t in range(len(clip["truth"])))
     first = next(frames)
@@ -44,7 +44,7 @@ def save_video(path: Path, shown: Shown) -> None:
 
 
 def _beside(clip: dict[str, Pictures], t: int) -> Pictures:
-    """Frame t of everybody, larger, with names above."""
+    """Frame t of every engine, larger, with names above."""
     row = np.concatenate([pictures[t] for pictures in clip.values()], axis=1)
     frame = np.concatenate([_captions(list(clip), clip["truth"].shape[2]), row])
     return np.asarray(cv2.resize(frame, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC), np.uint8)

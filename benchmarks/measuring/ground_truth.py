@@ -1,4 +1,4 @@
-"""Rendered truth: clips of people who talk and sway, what the Structurist makes of the same moments, and what is true.
+"""Rendered truth: clips of people who talk and sway, what the Structurist makes of the same frames, and what is true.
 
 Knows no engine. The face model and the renderer are the datasets'; identities are those that a dataset of the seed
 would hold out for tests.
@@ -31,9 +31,9 @@ Pictures = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """One person, T frames, of which the last HELD are one moment. Pictures (T, S, S, 3) uint8 of the crop.
+    """One person, T frames; the last STILL_FRAMES repeat one frame. Pictures (T, S, S, 3) uint8 of the crop.
 
-    reference (S, S, 3): the mouth at rest, at another moment; foreign: structure frames of another person's face, moved
+    reference (S, S, 3): the mouth at rest, another frame; foreign: structure frames of another person's face, moved
     the same way; mask (S, S) uint8; landmarks (T, 20, 2) in crop coordinates; interocular: crop units.
     """
 

@@ -13,7 +13,7 @@ TALK = 75  # frames
 
 
 def largest_change_outside(engine: Engine, avatar: FaceAvatar) -> int:
-    """The largest difference from the idle loop outside the mask, grey levels, of somebody who talks for 3 s.
+    """The largest difference from the idle loop outside the mask, grey levels, over 3 s of speech.
 
     The engine's own look-ahead must be that of the lips alone: each call then shows the next frame of the loop.
     """

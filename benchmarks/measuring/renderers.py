@@ -1,4 +1,4 @@
-"""Who draws a clip: the Structurist alone, or the diffusion engine's own code with all or some of its options."""
+"""Renderers of a clip: the Structurist alone, or the diffusion engine's own code with all or some of its options."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def structurist(clip: Clip) -> Pictures:
 
 
 def renderers(network: Network | None) -> dict[str, Renderer]:
-    """Everybody, by name; without a network only who needs none. Those that lack a part draw every frame."""
+    """All, by name; without a network only those that need none. Ablations run the network for every frame."""
     found: dict[str, Renderer] = {"warp": structurist}
     if network is not None:
         found |= {

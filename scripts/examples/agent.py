@@ -35,13 +35,13 @@ PACKET = 960  # samples: 20 ms
 LONGEST_WAITING_S = 0.2  # of sound that a source is ahead; then it waits: little is left to drop when it is interrupted
 LINGER_S = 1.0  # after the last sample: look-ahead, drawing and the wire
 READ = 4096  # bytes taken from standard input at once, at most
-LOOK_EVERY_S = 0.5  # whether somebody watches
+LOOK_EVERY_S = 0.5  # between polls for viewers
 
 Samples = NDArray[np.int16]
 
 
 class Voice(MediaStreamTrack):
-    """A microphone that plays what it is told, at the speed of speech, and silence otherwise."""
+    """A microphone that plays queued audio at the speed of speech, and silence otherwise."""
 
     kind = "audio"
 
@@ -93,7 +93,7 @@ class Session:
         self._url = url.rstrip("/")
         self._voice = voice
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
-        self._sink = MediaBlackhole()  # what comes back is for those who watch
+        self._sink = MediaBlackhole()  # the agent does not need its own video
         self._path = ""
         self._ended = asyncio.Event()
 
@@ -119,7 +119,7 @@ class Session:
         return self._url + answer["watch_url"], self._url + answer["url"]
 
     async def watched(self) -> None:
-        """Wait until somebody watches."""
+        """Wait until the session has a viewer."""
         while True:
             told = await self.ask("GET", self._path)
             if told["viewers"]:
@@ -157,7 +157,7 @@ def ask(method: str, url: str, body: dict[str, str] | None) -> Any:
     """One call of the HTTP interface, JSON in and out.
 
     Raises:
-        RuntimeError: nobody answers, or the server refuses; the message says why.
+        RuntimeError: there is no answer, or the server refuses; the message says why.
     """
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
@@ -234,7 +234,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rate", type=int, default=RATE, help="Hz, of standard input (default 48000)")
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="of the server (default %(default)s)")
     parser.add_argument("--avatar", help="presenter (default: the first)")
-    parser.add_argument("--wait", action="store_true", help="begin once somebody watches")
+    parser.add_argument("--wait", action="store_true", help="begin once the session has a viewer")
     options = parser.parse_args(arguments)
     if options.source != "-" and not Path(options.source).is_file():
         parser.error(f"expected a sound file or -, and there is no file {options.source}")

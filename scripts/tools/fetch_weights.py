@@ -3,7 +3,7 @@
     python -m scripts.tools.fetch_weights --out weights
 
 What was broken off goes on where it ended; what is there is compared and not fetched again. SHA-256 of every file is
-written to hashes.json; where the server states it, or --hashes gives such a file of somebody else, it must agree.
+written to hashes.json; where the server states it, or --hashes gives such a file from another source, it must agree.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class FetchError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class HubFile:
     """A file of a model on the hub. Cards need not exist."""
 
     model: str
@@ -53,7 +53,7 @@ class Wanted:
         return f"{self.model}/{self.path}"
 
 
-def standard(adapters: tuple[str, ...]) -> list[Wanted]:
+def standard(adapters: tuple[str, ...]) -> list[HubFile]:
     """Stable Diffusion 1.5 inpainting, IP-Adapters with their image encoder, LCM's LoRA, TAESD."""
     files = {
         "stable-diffusion-v1-5/stable-diffusion-inpainting": [
@@ -67,8 +67,8 @@ def standard(adapters: tuple[str, ...]) -> list[Wanted]:
         "latent-consistency/lcm-lora-sdv1-5": ["pytorch_lora_weights.safetensors"],
         "madebyollin/taesd": ["config.json", "diffusion_pytorch_model.safetensors"],
     }  # fmt: skip
-    cards = [Wanted(model, "README.md", optional=True) for model in files]  # they state the licences
-    return [*cards, *(Wanted(model, path) for model, paths in files.items() for path in paths)]
+    cards = [HubFile(model, "README.md", optional=True) for model in files]  # they state the licences
+    return [*cards, *(HubFile(model, path) for model, paths in files.items() for path in paths)]
 
 
 def _model(folder: str, stem: str = "diffusion_pytorch_model") -> list[str]:
@@ -76,7 +76,7 @@ def _model(folder: str, stem: str = "diffusion_pytorch_model") -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Remote:
+class RemoteFile:
     """What a server says of a file. sha256: None where it does not say."""
 
     bytes: int
@@ -92,10 +92,10 @@ class Fetcher:
     now: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
 
-    def url(self, wanted: Wanted) -> str:
+    def url(self, wanted: HubFile) -> str:
         return f"{self.mirror.rstrip('/')}/{wanted.model}/resolve/main/{wanted.path}"
 
-    def look(self, wanted: Wanted) -> Remote | None:
+    def head(self, wanted: HubFile) -> RemoteFile | None:
         """None for an optional file that there is not.
 
         Raises:
@@ -105,7 +105,7 @@ class Fetcher:
         for attempt in range(ATTEMPTS):
             try:
                 # The hub states size and hash in its own answer, and then sends elsewhere for the content.
-                with urllib.request.build_opener(_Stay).open(request, timeout=TIMEOUT_S) as answer:
+                with urllib.request.build_opener(_NoRedirect).open(request, timeout=TIMEOUT_S) as answer:
                     return _remote(answer.headers)
             except urllib.error.HTTPError as error:
                 if error.code in (301, 302, 303, 307, 308) and "X-Linked-Size" in error.headers:
@@ -117,7 +117,7 @@ class Fetcher:
                 self._wait(wanted, attempt, error)
         raise AssertionError("unreachable: the last attempt raises")
 
-    def fetch(self, wanted: Wanted, remote: Remote, path: Path) -> str:
+    def fetch(self, wanted: HubFile, remote: RemoteFile, path: Path) -> str:
         """Its SHA-256; the file is whole then. Goes on where an earlier call was broken off.
 
         Raises:
@@ -142,7 +142,7 @@ class Fetcher:
         part.replace(path)
         return found
 
-    def _go_on(self, wanted: Wanted, remote: Remote, part: Path, have: int) -> None:
+    def _go_on(self, wanted: HubFile, remote: RemoteFile, part: Path, have: int) -> None:
         request = urllib.request.Request(self.url(wanted), headers={"Range": f"bytes={have}-"} if have else {})
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
             goes_on = answer.status == http.HTTPStatus.PARTIAL_CONTENT
@@ -153,7 +153,7 @@ class Fetcher:
         if part.stat().st_size < remote.bytes:
             raise ConnectionError(f"the server sent {part.stat().st_size} of {remote.bytes} bytes")
 
-    def _reported(self, wanted: Wanted, remote: Remote, done: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    def _reported(self, wanted: HubFile, remote: RemoteFile, done: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """The pieces, telling how far they are."""
         begun, told, first = self.now(), self.now(), done
         for piece in pieces:
@@ -166,7 +166,7 @@ class Fetcher:
                 self._say(f"{wanted.name}: {percent} % of {remote.bytes / MB:.1f} MB, {speed:.1f} MB/s")
             yield piece
 
-    def _wait(self, wanted: Wanted, attempt: int, error: Exception) -> None:
+    def _wait(self, wanted: HubFile, attempt: int, error: Exception) -> None:
         if attempt + 1 >= ATTEMPTS:
             raise FetchError(f"{self.url(wanted)}: {error}; what has come is kept: start again to go on") from error
         self._say(f"{wanted.name}: {error}; trying again")
@@ -177,26 +177,26 @@ class Fetcher:
         self.words.flush()
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *given: Any) -> None:
         """Not followed: the answer itself is wanted."""
 
 
-def _remote(headers: Any) -> Remote:
+def _remote(headers: Any) -> RemoteFile:
     size = headers.get("X-Linked-Size") or headers.get("Content-Length")
     if size is None:
         raise FetchError("expected a server that states the size of its files; try another --mirror")
     found = SHA256.fullmatch(headers.get("X-Linked-Etag") or headers.get("ETag") or "")
-    return Remote(int(size), found[1] if found else None)
+    return RemoteFile(int(size), found[1] if found else None)
 
 
-def fetch_all(wanted: list[Wanted], folder: Path, fetcher: Fetcher, known: Hashes) -> Hashes:
+def fetch_all(wanted: list[HubFile], folder: Path, fetcher: Fetcher, known: Hashes) -> Hashes:
     """SHA-256 of every file by its name in the folder. known: what they must be, as far as it is known.
 
     Raises:
         FetchError: one cannot be had, is not what it should be, or there is too little room.
     """
-    remotes = {each: remote for each in wanted if (remote := fetcher.look(each)) is not None}
+    remotes = {each: remote for each in wanted if (remote := fetcher.head(each)) is not None}
     _expect_room(folder, remotes)
     hashes = known | _read_hashes(folder / HASHES)
     for each, remote in remotes.items():
@@ -215,7 +215,7 @@ def fetch_all(wanted: list[Wanted], folder: Path, fetcher: Fetcher, known: Hashe
     return hashes
 
 
-def _expect_room(folder: Path, remotes: dict[Wanted, Remote]) -> None:
+def _expect_room(folder: Path, remotes: dict[HubFile, RemoteFile]) -> None:
     there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.is_dir())
     missing = sum(remote.bytes for each, remote in remotes.items() if not (folder / each.model / each.path).is_file())
     free = shutil.disk_usage(there).free

@@ -28,7 +28,7 @@ SHRINK = 0.96  # of the width, again and again until it fits
 SETTLE_MS = 9_000  # of a call: sound and picture are aligned, the curve has become a line
 WAIT_MS = 120_000
 DESK, PHONE = {"width": 1280, "height": 820}, {"width": 390, "height": 780}
-# A moment that shows what Lipcast does: an open mouth, and figures that the machine's other work has not spoilt.
+# A frame that shows what Lipcast does: an open mouth, and figures that the machine's other work has not spoilt.
 GOOD = """(wide) => {
     const { fps, avOffsetMs } = lipcast.figures;
     return openness() > wide && fps > 24.4 && fps < 25.6 && Math.abs(avOffsetMs) < 40;

@@ -1,7 +1,7 @@
 """Render a presenter: python -m scripts.tools.render_presenter mira --out engines/presenters
 
-Finished frames stay under --work, so that a stopped run goes on where it was. The same look, seed and samples give
-the same pictures.
+Finished frames stay under --work, so that a stopped run goes on where it was. The same appearance, seed and samples
+give the same pictures.
 """
 
 from __future__ import annotations

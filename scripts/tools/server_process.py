@@ -1,4 +1,4 @@
-"""Starts the real server as a process of its own and looks at what it costs."""
+"""Starts the real server as a process of its own and reads its cost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server; pid is None when it was started by somebody else."""
+    """A running server; pid is None when another process started it."""
 
     url: str
     pid: int | None

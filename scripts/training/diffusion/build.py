@@ -1,4 +1,4 @@
-"""Make the embedded pack from nothing: mouths, four stages of training, a picture to look at, the pack.
+"""Make the embedded pack from nothing: mouths, four stages of training, a preview, the pack.
 
     python -m scripts.training.diffusion.build build/embedded --facekit ../shared/ict_facekit --half
 

@@ -1,4 +1,4 @@
-"""A picture to look at: unseen people at rest, their structure frames, what the network draws, and the truth.
+"""A preview image: unseen people at rest, their structure frames, what the network draws, and the truth.
 
     python -m scripts.training.diffusion.preview \\
         --checkpoint build/embedded/adversarial.pt --mouths build/mouths --out preview.png

@@ -1,1 +1,1 @@
-"""Rendered heads: the model, its looks and its pictures. Knows nothing of sound and nothing of streams."""
+"""Rendered heads: the model, its appearances and its images. Knows nothing of sound and nothing of streams."""

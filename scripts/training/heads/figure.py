@@ -1,4 +1,4 @@
-"""A presenter's body: everything that is drawn, posed for one moment. Knows nothing of light and of time."""
+"""A presenter's body: everything that is drawn, posed for one frame. Knows nothing of light and of time."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Pose:
 
 
 class Figure:
-    """Built once for a look; pose() places it."""
+    """Built once for an appearance; pose() places it."""
 
     def __init__(self, model: HeadModel, appearance: Appearance, talks: bool = False) -> None:
         """talks: the mouth may open, so that teeth and tongue are drawn; a loop's mouth stays shut."""

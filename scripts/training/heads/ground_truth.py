@@ -91,7 +91,7 @@ class GroundTruth:
 
 
 def ground_truth(figure: Figure, camera: Camera, frame_pose: FramePose, pose: Pose, hits: RayHits) -> GroundTruth:
-    """pose: the figure's at the moment; hits: those of the camera's picture of it."""
+    """pose: the figure's in that frame; hits: those of the camera's picture of it."""
     marks = pose.skin[figure.model.landmarks68]
     skull = figure.head_pose(frame_pose)
     return GroundTruth(
@@ -111,7 +111,7 @@ def coefficient_names(kit: FaceKit) -> tuple[str, ...]:
 
 
 def coefficients(kit: FaceKit, frame_pose: FramePose) -> NDArray[np.float32]:
-    """(C,) values of a moment's expression, in the order of coefficient_names; tied ones are given to both sides."""
+    """(C,) values of a frame's expression, in the order of coefficient_names; tied ones are given to both sides."""
     names = coefficient_names(kit)
     values = dict.fromkeys(names, 0.0)
     for name, value in frame_pose.expression.items():

@@ -1,4 +1,4 @@
-"""What a presenter does while nobody speaks: blinks, breath, sway, small glances. Knows nothing of pictures.
+"""What a presenter does in silence: blinks, breath, sway, small glances. Knows nothing of pictures.
 
 Everything is periodic in the loop, so that the last frame leads to the first.
 """

@@ -25,7 +25,7 @@ QUICK = {"eyeBlink": SHUT, "eyeSquint": SQUINT, "eyeLookDown": 0.3, "eyeLookUp":
 
 
 def motion_vectors(figure: Figure, camera: Camera, frame_poses: Sequence[FramePose]) -> NDArray[np.float32]:
-    """(moments, points, 2): pixels of points of skin, hair and clothes that the first moment shows; lids stay open."""
+    """(frames, points, 2): pixels of points of skin, hair and clothes that the first frame shows; lids stay open."""
     calm = [replace(frame_pose, expression=_calm(frame_pose)) for frame_pose in frame_poses]
     skin = np.arange(FACE.start, NECK.stop)
     worn, share = _worn(figure)
@@ -65,7 +65,7 @@ def _seen(pixels: NDArray[np.float64], depth: NDArray[np.float64], camera: Camer
 
 
 def eye_region(figure: Figure, camera: Camera, frame_poses: Sequence[FramePose]) -> NDArray[np.float32]:
-    """(H, W) in [0, 1]: where blinks and glances show at any of the moments, soft at its edge."""
+    """(H, W) in [0, 1]: where blinks and glances show in any of the frames, soft at its edge."""
     model = figure.model
     scale = camera.focal / (camera.z - model.neutral[model.landmarks68, 2].mean())
     reach = np.zeros(len(model.neutral))

@@ -66,7 +66,7 @@ class PortraitRenderer:
 
 
 def fitted(kit: FaceKit, appearance: Appearance) -> HeadModel:
-    """The head of a look on the mean neck, which clothes are cut for, with shoulders low enough to stay below them."""
+    """The head on the mean neck, which clothes are cut for, with shoulders low enough to stay below them."""
     model = HeadModel(kit, appearance.identity.coefficients())
     share = neck_share(kit.vertices.astype(np.float64))[:, None]
     model.neutral = (kit.vertices + share * (model.neutral - kit.vertices)).astype(np.float32)

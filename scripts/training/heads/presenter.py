@@ -44,7 +44,7 @@ def crop_of(figure: Figure, camera: Camera, rest: FramePose) -> Crop:
 def geometry(
     figure: Figure, camera: Camera, rest: FramePose, frame_poses: Sequence[FramePose]
 ) -> tuple[dict[str, NDArray[Any]], NDArray[np.float64]]:
-    """The mouth's tensors and the alignment of every moment; and the latter's largest residual in pixels, of the lips
+    """The mouth's tensors and the alignment of every frame; and the latter's largest residual in pixels, of the lips
     and of all. The lips count most: an affine map cannot follow all of a turning face."""
     mesh = build_mouth_mesh(figure.model.kit)
     crop = crop_of(figure, camera, rest)

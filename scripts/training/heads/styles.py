@@ -1,4 +1,4 @@
-"""Which module makes what a look wears: hair and clothes. Every style is named here once."""
+"""Which module makes what an appearance wears: hair and clothes. Every style is named here once."""
 
 from __future__ import annotations
 

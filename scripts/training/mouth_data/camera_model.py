@@ -1,4 +1,4 @@
-"""A camera's faults, the same for a whole sitting: resolution, blur, colour, noise, JPEG. Knows no faces."""
+"""A camera's faults, the same for a whole photo session: resolution, blur, colour, noise, JPEG. Knows no faces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A random person's looks around the mouth. Plain values from a seed; knows no renderer.
+"""A random person's appearance around the mouth. Plain values from a seed; knows no renderer.
 
 Colours are linear RGB reflectances in [0, 1].
 """

@@ -1,4 +1,4 @@
-"""Identities by number to their samples: person, sittings, moments. Knows no files."""
+"""Identities by number to their samples: person, photo sessions, frames. Knows no files."""
 
 from __future__ import annotations
 

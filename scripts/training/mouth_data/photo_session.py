@@ -1,4 +1,4 @@
-"""One person before one camera: pose, light, framing; pictures of moments, each with what is true of it.
+"""One person before one camera: pose, light, framing; frames, each with its ground truth.
 
 Knows nothing of the Structurist and of files.
 """
@@ -58,7 +58,7 @@ class Picture:
 
 
 class PhotoSession:
-    """raster: pixels of the side that is drawn; crop: the mouth's crop on the raster in the first stance."""
+    """raster: pixels of the side that is drawn; crop: the mouth's crop on the raster in the first head pose."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class PhotoSession:
         size: int,
         head_pose: HeadPose | None = None,
     ) -> None:
-        """size: of the crops that are wanted, pixels; stance: the first one, random unless given."""
+        """size: of the crops that are wanted, pixels; head_pose: the first one, random unless given."""
         self.region, self.person = region, person
         self.head = head = region.head(person.identity)
         self.raster = round(WINDOW * size * SUPERSAMPLING)
@@ -85,12 +85,12 @@ class PhotoSession:
         self.camera = self._metered(random_camera(draw, (round(0.8 * WINDOW * size), self.raster + 1)))
 
     def view(self, points: NDArray[np.floating], head_pose: HeadPose | None = None) -> Floats:
-        """(…, 3) points of the unturned head → (…, 2) raster pixels, in the first stance unless said otherwise."""
+        """(…, 3) points of the unturned head → (…, 2) raster pixels, in the first head pose unless given."""
         flat = self._pinhole.project(pose_points(points, head_pose or self.head_pose))
         return np.asarray((flat - self._offset) * self._zoom)
 
     def picture(self, expression: Mapping[str, float], head_pose: HeadPose, draw: np.random.Generator) -> Picture:
-        """A photograph of a moment. expression: as HeadModel.vertices takes it; draw: for the camera's noise."""
+        """One frame. expression: as HeadModel.vertices takes it; draw: for the camera's noise."""
         posed, scene = self._posed(expression, head_pose)
         seen = self._shader.visible_surface(scene, self.view(posed[self.region.used], head_pose), self.raster)
         shaded = self._shader.shade(seen, scene, self._lips_front(posed, head_pose), self._scale)
@@ -173,7 +173,7 @@ def random_head_pose(draw: np.random.Generator) -> HeadPose:
 
 
 def with_sway(head_pose: HeadPose, draw: np.random.Generator) -> HeadPose:
-    """The same stance a moment later."""
+    """The head pose a little later."""
     turn = draw.normal(0, (1.2, 1.0, 0.7))
     shift = draw.normal(0, 0.08, 2)
     return HeadPose(

@@ -76,5 +76,5 @@ class PersonId:
         return self.number * len(SPLITS) + SPLITS.index(self.split)
 
     def draw(self, *more: int) -> np.random.Generator:
-        """more: 0, or sitting and sample counted from 1."""
+        """more: 0, or session and sample counted from 1."""
         return np.random.default_rng([self.seed, SPLITS.index(self.split), self.number, *more])

@@ -1,7 +1,7 @@
-"""One sample: what the engine would be fed for a moment, and the truth of that moment. Knows no files.
+"""One sample: what the engine would be fed for one frame, and the rendered truth of that frame. Knows no files.
 
-The avatar is made from the reference picture as a presenter's is: mesh, movements and teeth of the first moment. The
-Structurist then moves the lips of the picture of another moment, whose mouth is at rest, as it does with a loop.
+The avatar is made from the reference frame as a presenter's is: mesh, movements and teeth of that frame. The
+Structurist then moves the lips of another frame, whose mouth is at rest, as it does with a loop.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """Pictures (S, S, 3) uint8 RGB, all of the same crop but the reference, which is of another moment.
+    """Pictures (S, S, 3) uint8 RGB, all of the same crop but the reference, which is another frame.
 
     reference: the mouth at rest; structure: the Structurist's; masked: the target outside the mask; target: the truth.
     mask (S, S): weight of the drawn mouth; regions (S, S, 3): lips, teeth, the mouth's inside, of the target.
@@ -50,7 +50,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
-    """A sitting made into an avatar. still: positions (V, 3) of the mesh's vertices on the face, unturned, at rest."""
+    """A photo session made into an avatar. still (V, 3): the mesh's vertices on the face, unturned, at rest."""
 
     session: PhotoSession
     face: FaceTensors
@@ -61,7 +61,7 @@ class Subject:
 
 
 def enrol(session: PhotoSession, draw: np.random.Generator, size: int) -> Subject:
-    """Make the avatar from a picture in the sitting's first stance."""
+    """Make the avatar from a frame in the session's first head pose."""
     region, crop = session.region, session.crop
     tensors = mouth_tensors(region.mesh, session.head, session.view, crop, session.rest)
     at_rest = np.array([[crop.side, 0, crop.x], [0, crop.side, crop.y]])
@@ -113,7 +113,7 @@ def spoken(rest: dict[str, float], motion: LipMotion) -> dict[str, float]:
 
 
 def align(subject: Subject, head_pose: HeadPose) -> Floats:
-    """(2, 3): crop coordinates to raster pixels in a stance, fitted to the mesh as a presenter's loop is."""
+    """(2, 3): crop coordinates to raster pixels in a head pose, fitted to the mesh as a presenter's loop is."""
     session = subject.session
     flat = session.crop.from_pixels(session.view(subject.still))
     pixels = session.view(subject.still, head_pose)

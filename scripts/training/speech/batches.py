@@ -19,12 +19,12 @@ from scripts.training.speech.network import DELAYS, HOPS, PHASES, STRIDE
 
 TUCK_SHARE = 0.5  # of the clips are drawn by how much f and v they hold: the rarest gesture that is seen
 PEOPLE_SHARE = 0.5  # of the clips are of people, where there are any
-NOBODY = -1  # the number of what no person said
+SYNTHESISER = -1  # the talker's number of synthesised clips
 TRACT = 0.05  # deviation of the logarithm of a further warp of the mel axis
 TILT = 0.15  # deviation of a further colour, in units of the features
 TEMPO, LARGEST_TEMPO = 0.08, 0.16  # deviation of the logarithm of a further tempo, and the most
 CHUNKS = 168  # of a clip that are heard at once: 8 s at the quickest tempo
-FROM_THE_START = 0.5  # of the clips are heard from their first moment, the others from some other
+FROM_THE_START = 0.5  # of the clips are heard from their first frame, the others from a later one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,11 +63,11 @@ class Cut:
 def _shares(talker: np.ndarray, tucks: np.ndarray) -> np.ndarray:
     """How likely each clip is drawn, (clips,): people's and the others' have each a share, and tucks draw.
 
-    talker: (clips,) a number for each person, NOBODY for synthesisers. Who said little is heard more often than that
-    alone would give, by the square root: it is other voices that are lacking.
+    talker: (clips,) a number for each person, SYNTHESISER for synthesised clips. A talker's clips are drawn by the
+    square root of their count: talkers with few clips are heard more often than their share.
     """
     drawn = np.zeros(len(tucks))
-    people = talker != NOBODY
+    people = talker != SYNTHESISER
     _, which, clips = np.unique(talker, return_inverse=True, return_counts=True)
     weight = np.where(people, clips[which] ** -0.5, 1.0)
     for group, share in ((people, PEOPLE_SHARE), (~people, 1 - PEOPLE_SHARE)):
@@ -90,7 +90,7 @@ class Clips:
         self.coefficients = np.concatenate([p["coefficients"] for p in packs])
         self.viseme = np.concatenate([p["viseme"] for p in packs])
         talker = np.repeat([_talker(path) for path in paths], [len(p["viseme"]) for p in packs])
-        self.people = talker != NOBODY
+        self.people = talker != SYNTHESISER
         tucks = (self.viseme == VISEMES.index("FF")).mean(axis=1)
         self._bounds = np.cumsum(_shares(talker, tucks))
 
@@ -134,7 +134,7 @@ class Clips:
 def _talker(path: Path) -> int:
     """The number of the person whose clips a file holds: each has a file of the corpus to themselves."""
     found = re.search(r"people(\d+)", path.name)
-    return int(found[1]) if found else NOBODY
+    return int(found[1]) if found else SYNTHESISER
 
 
 def _another_voice(features: np.ndarray, draw: np.random.Generator) -> np.ndarray:
@@ -149,7 +149,7 @@ def _another_voice(features: np.ndarray, draw: np.random.Generator) -> np.ndarra
 
 
 def _mask(features: np.ndarray, draw: np.random.Generator) -> None:
-    """Hide a few bands and moments (SpecAugment): no single band may decide."""
+    """Hide a few bands and frames (SpecAugment): no single band may decide."""
     for clip in features:
         low = int(draw.integers(0, 36))
         clip[:, low : low + int(draw.integers(0, 7))] = 0

@@ -172,7 +172,7 @@ def _add_breath(x: Samples, level: float, draw: Draw) -> Samples:
 
 
 def _not_speech(draw: Draw) -> Samples:
-    """Noises of a room from the first sample on, or from some moment on, and somebody breathing."""
+    """Noises of a room from the first sample on, or from a later point on, and breathing."""
     n = int(SECONDS * RATE)
     x = np.zeros(n, np.float32)
     for make, share in (

@@ -19,7 +19,7 @@ DEEP_REACH = 3  # bands that the third one reaches over
 BANDS = MELS // BAND_STRIDE**2  # that the convolutions leave
 SEEN, EDGES = 4, 64  # frames of the last convolution that a step sees, and what it makes of them
 # What is served hears every chunk four times, 10 ms apart, and gives a mean, oldest first: four hearings of a sound err
-# less than one. The oldest is of a moment 30 ms before the last.
+# less than one. The oldest is 30 ms before the last.
 VISEME_SHARES, COEFFICIENT_SHARES = (0.1, 0.1, 0.3, 0.5), (0.0, 0.0, 0.3, 0.7)
 DROPOUT = 0.1  # of what passes between the layers, in training: without it the synthesisers are learnt by heart
 

@@ -32,7 +32,7 @@ ONSET_LOSS = 8.0  # more, of lips that are late to open after a pause: the mean 
 ONSET_CHUNKS, ONSET_RISE = 2, 0.05  # after silence, and cm: what counts as opening after a pause
 SHUT = 0.004  # aperture, in distances between the eyes (0.4 mm)
 RARE = {"PP": 1.5, "FF": 2.0, "TH": 1.5}  # how much more a sound counts in the loss of visemes
-SAVE_EVERY, LOOK_EVERY, KEEP_EVERY = 100, 500, 1000  # steps: saved; held-out clips looked at; a copy kept
+SAVE_EVERY, EVALUATE_EVERY, KEEP_EVERY = 100, 500, 1000  # steps: saved; held-out clips evaluated; a copy kept
 
 
 class Loss(nn.Module):
@@ -119,7 +119,7 @@ def learning_rate(step: int, steps: int) -> float:
     return PEAK_RATE * min(1.0, (step + 1) / WARM_UP, fall)
 
 
-def look(network: LipNetwork, batch: Batch) -> str:
+def evaluate(network: LipNetwork, batch: Batch) -> str:
     """How right the network is on clips that it does not learn from: opening, and p b m and f v by their beliefs."""
     with torch.no_grad():
         coefficients, logits = network(batch.features, batch.delay)
@@ -157,9 +157,9 @@ def train(
         run.optimiser.step()
         run.average()
         run.step += 1
-        if held and run.step % LOOK_EVERY == 0:
+        if held and run.step % EVALUATE_EVERY == 0:
             for name, clips_of in held.items():
-                print(f"step {run.step}, held-out {name}: {look(run.mean, clips_of)}", flush=True)
+                print(f"step {run.step}, held-out {name}: {evaluate(run.mean, clips_of)}", flush=True)
         if run.step % KEEP_EVERY == 0:
             run.save(checkpoint.with_name(f"{checkpoint.stem}-{run.step:06d}{checkpoint.suffix}"))
         value = float(loss.detach())

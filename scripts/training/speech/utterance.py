@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 SAMPLE_RATE = 16_000  # Hz
 
 
-PERSON = "person"  # the synthesiser of what nobody synthesised
+PERSON = "person"  # the "synthesiser" of recordings
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,7 @@ def test_a_file_is_spoken_in_a_session_that_can_be_watched_and_then_ends(server:
         server.wait(lambda: bool(server.get(path)["voiced"]), "hearing the voice")
         assert server.status(watch.removeprefix(server.url)) == 200
         assert process.wait(30) == 0
-    server.wait(lambda: server.status(path) == 410, "rid of the session")
+    server.wait(lambda: server.status(path) == 410, "telling that the session has ended")
 
 
 @pytest.mark.slow

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts.tools.fetch_weights import HASHES, Fetcher, FetchError, Wanted, fetch_all, standard
+from scripts.tools.fetch_weights import HASHES, Fetcher, FetchError, HubFile, fetch_all, standard
 
 CONTENT = bytes(range(256)) * 40_000  # 10 MB: ten pieces
-WEIGHTS = Wanted("some/model", "unet/weights.safetensors")
-CARD = Wanted("some/model", "README.md", optional=True)
+WEIGHTS = HubFile("some/model", "unet/weights.safetensors")
+CARD = HubFile("some/model", "README.md", optional=True)
 SHA = hashlib.sha256(CONTENT).hexdigest()
 
 
@@ -135,7 +135,7 @@ def test_hashes_that_the_hub_states_must_agree(shelf: tuple[Shelf, str], tmp_pat
     own, url = shelf
     own.states = "hub"
     path = "/some/model/resolve/main/unet/weights.safetensors"
-    looked = fetcher(url).look(WEIGHTS)
+    looked = fetcher(url).head(WEIGHTS)
     assert looked is not None
     assert looked.sha256 == SHA
     own.files[path] = CONTENT[:-1] + b"?"  # between the two answers somebody changed it

@@ -1,7 +1,7 @@
-"""Anyone: a look and moments drawn at random from a seed. Plain values; knows no renderer.
+"""A random person: an appearance and frame poses drawn from a seed. Plain values; knows no renderer.
 
 Colours that belong together are drawn together: pale hair goes with pale skin, grey with age. What is drawn stays
-within the light and the distances at which people look well.
+within the light and the distances at which renderings look natural.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from scripts.training.speech.random_motions import random_motion
 DARKEST = len(SKIN_TONES) - 1  # tones run from 0 to it
 MOST_TURN, MOST_NOD, MOST_LEAN = 25.0, 10.0, 7.0  # degrees
 MOST_GAZE = 16.0  # degrees that eyes turn in a head that is turned away
-AT_REST = 0.25  # of the moments nobody speaks
+AT_REST = 0.25  # share of frames without speech
 
 # Absorption of hair and reflectance of its roots, from black to fair; how dark skin may be that it goes with.
 HAIRS: tuple[tuple[Colour, Colour, float], ...] = (
@@ -73,7 +73,7 @@ Paired = TypeVar("Paired", bound=tuple[Colour, Colour, float])
 
 
 def random_appearance(seed: int) -> Appearance:
-    """The look that belongs to a seed, 0 or greater."""
+    """The appearance that belongs to a seed, 0 or greater."""
     draw = np.random.default_rng([seed, 0])
     tone = float(draw.uniform(0, DARKEST))
     age = float(draw.uniform(-0.45, 1.0))
@@ -98,7 +98,7 @@ def random_appearance(seed: int) -> Appearance:
 
 
 def frame_pose(appearance: Appearance, seed: int, number: int) -> FramePose:
-    """The moment of that number, 0 or greater, of the person of a seed: a pose, a glance, a mouth."""
+    """The frame pose of that number, 0 or greater, of the person of a seed: a pose, a glance, a mouth."""
     draw = np.random.default_rng([seed, 1, number])
     talks = draw.random() >= AT_REST
     expression = resting(appearance.smile * float(draw.uniform(0.0, 0.6) if talks else draw.uniform(0.6, 1.1)))

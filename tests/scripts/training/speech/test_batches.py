@@ -13,8 +13,8 @@ from engines.motion import VISEMES
 from engines.speech.features import FEATURES, MELS
 from scripts.training.speech.batches import (
     CHUNKS,
-    NOBODY,
     PEOPLE_SHARE,
+    SYNTHESISER,
     TUCK_SHARE,
     Clips,
     Cut,
@@ -50,12 +50,12 @@ def test_held_out_and_unfinished_files_are_not_trained_on(tmp_path: Path) -> Non
 
 
 def test_without_people_and_tucks_every_clip_is_as_likely() -> None:
-    shares = _shares(np.full(4, NOBODY), np.zeros(4))
+    shares = _shares(np.full(4, SYNTHESISER), np.zeros(4))
     np.testing.assert_allclose(shares / shares.sum(), 0.25)
 
 
 def test_people_have_their_share_and_tucks_are_drawn_more_often() -> None:
-    talker = np.array([NOBODY] * 6 + [1] * 2)
+    talker = np.array([SYNTHESISER] * 6 + [1] * 2)
     tucks = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.0, 0.1])
     shares = _shares(talker, tucks)
     assert shares.sum() == pytest.approx(1)
@@ -68,7 +68,7 @@ def test_a_talker_of_four_times_the_clips_is_heard_twice_as_often() -> None:
     assert shares[:4].sum() / shares[4] == pytest.approx(2.0)
 
 
-@pytest.mark.parametrize(("name", "number"), [("people003-pass0-0.npz", 3), ("shard003-pass0-0.npz", NOBODY)])
+@pytest.mark.parametrize(("name", "number"), [("people003-pass0-0.npz", 3), ("shard003-pass0-0.npz", SYNTHESISER)])
 def test_talkers_are_known_by_the_file_s_name(name: str, number: int) -> None:
     assert _talker(Path(name)) == number
 

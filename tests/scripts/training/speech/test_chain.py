@@ -25,7 +25,7 @@ from scripts.training.speech.export import build, export, parity  # noqa: E402
 from scripts.training.speech.export import load as load_network  # noqa: E402
 from scripts.training.speech.network import COEFFICIENT_SHARES, PHASES, VISEME_SHARES, LipNetwork, served  # noqa: E402
 from scripts.training.speech.texts import Writer  # noqa: E402
-from scripts.training.speech.train import Run, look, train  # noqa: E402
+from scripts.training.speech.train import Run, evaluate, train  # noqa: E402
 from scripts.training.speech.voices import own_variant  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -112,7 +112,7 @@ def test_held_out_clips_are_looked_at_and_not_learnt_from(dataset: Path, utteran
     held = Clips(dataset, "held-people*.npz")
     assert len(held.features) >= 1
     assert not list(dataset.glob("people000-pass*"))
-    assert look(LipNetwork().eval(), held.all()).startswith("opening ")
+    assert evaluate(LipNetwork().eval(), held.all()).startswith("opening ")
 
 
 def test_people_are_heard_as_often_as_asked(dataset: Path, utterances: list[Utterance], tmp_path: Path) -> None:

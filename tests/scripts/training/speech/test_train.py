@@ -21,8 +21,8 @@ from scripts.training.speech.train import (  # noqa: E402
     Loss,
     Run,
     _onsets,
+    evaluate,
     learning_rate,
-    look,
 )
 
 STEPS = 40
@@ -123,7 +123,7 @@ def test_a_checkpoint_is_whole_and_resumed_as_it_was(tmp_path: Path) -> None:
 
 def test_progress_says_how_right_the_opening_and_the_gestures_are() -> None:
     batch = batch_of(np.linspace(0, 0.5, STEPS), "PP")
-    told = look(LipNetwork().eval(), batch)
+    told = evaluate(LipNetwork().eval(), batch)
     assert told.startswith("opening ")
     assert ", PP " in told
     assert ", FF " in told
