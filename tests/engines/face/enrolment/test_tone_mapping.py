@@ -23,11 +23,11 @@ COLOURS = [*GREYS, (205, 160, 140), (170, 80, 85), (60, 90, 120), (30, 120, 60)]
 
 def linear(srgb: Floats) -> Floats:
     part = srgb / 255
-    return np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
+    return np.asarray(np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4))
 
 
 def pq(nits: Floats) -> Floats:
-    y = (nits / 10_000) ** (2610 / 16384)
+    y: Floats = (nits / 10_000) ** (2610 / 16384)
     return np.asarray(((3424 / 4096 + 2413 / 128 * y) / (1 + 2392 / 128 * y)) ** (2523 / 32))
 
 
@@ -36,7 +36,7 @@ def hlg(nits: Floats) -> Floats:
     luminance = nits @ np.array([0.2627, 0.6780, 0.0593])
     scene = nits / 1000 * (np.maximum(luminance, 1e-9) / 1000)[..., None] ** (1 / 1.2 - 1)
     curve = 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073
-    return np.where(scene <= 1 / 12, np.sqrt(3 * scene), curve)
+    return np.asarray(np.where(scene <= 1 / 12, np.sqrt(3 * scene), curve))
 
 
 def signal(srgb: Floats, transfer: str) -> Floats:
