@@ -11,6 +11,7 @@ from engines.face.avatar import FaceAvatar
 from engines.face.composite import Windows, add_residual, blend, mask_in_window
 from engines.face.interior import MouthInteriorTextures
 from engines.face.structurist import MouthWarp, Structurist
+from engines.face.toning import toned, toning
 from engines.motion import LipMotion
 
 UNCHANGED = Box(0, 0, 0, 0)  # of a picture that is a frame of the loop
@@ -19,7 +20,7 @@ UNCHANGED = Box(0, 0, 0, 0)  # of a picture that is a frame of the loop
 class MouthCanvas:
     """For one stream. `advance` once for each chunk; everything else may be called for any frame of the loop."""
 
-    __slots__ = ("_avatar", "_latest", "_position", "_structurist", "_windows")
+    __slots__ = ("_avatar", "_latest", "_position", "_structurist", "_toning", "_windows")
 
     def __init__(self, avatar: FaceAvatar, textures: MouthInteriorTextures) -> None:
         self._avatar = avatar
@@ -28,6 +29,8 @@ class MouthCanvas:
         self._windows = Windows(avatar)
         height, width = self._windows.height, self._windows.width
         self._structurist = Structurist(avatar.face, height, width, avatar.face.scale, textures)
+        box = self._windows.box(0)
+        self._toning = toning(avatar.loop[0][box.top : box.top + box.height, box.left : box.left + box.width])
 
     @property
     def avatar(self) -> FaceAvatar:
@@ -73,6 +76,8 @@ class MouthCanvas:
             drawn = self.paint(rgb, self.warp(frame, motion))
         if residual is not None:
             drawn = add_residual(drawn, residual, to_window)
+        if self._toning is not None:
+            drawn = toned(drawn, self._toning)
         blend(
             rgb, drawn, mask_in_window(self._avatar.face.mask, to_window, *drawn.shape[:2]), self._windows.origin(frame)
         )

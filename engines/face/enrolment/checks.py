@@ -8,9 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.face.enrolment.covered import mouth_covered
 from engines.face.enrolment.errors import PortraitError
 from engines.face.enrolment.landmarks import FaceLandmarks
 from engines.face.enrolment.pose import HeadPose
+from engines.face.toning import toning
 
 SMALLEST = 48.0  # pixels between the outer corners of the eyes; a mouth has half as many
 LARGEST = 0.5  # of the picture's shorter side: more, and neither head nor shoulders are seen
@@ -20,8 +22,7 @@ LEANED = 30.0  # degrees
 OPENED = 0.2  # inter-ocular distances between the lips; a broad smile has 0.1
 BYSTANDER = 0.5  # a face so much smaller than the first is background
 
-# Lips differ from the skin around them. Distances are CIELAB's, in which 2.3 is just seen.
-LIP_CONTRAST = 2.0
+# Of the distance of lips and skin in CIELAB.
 LIGHTNESS_SHARE = 0.5  # lightness is shadow as well, and counts half
 
 # Of the skin's pixels LIT_QUANTILE are darker than its lit places; those must reach DARKEST of 255, or noise is all
@@ -29,6 +30,19 @@ LIGHTNESS_SHARE = 0.5  # lightness is shadow as well, and counts half
 LIT_QUANTILE = 0.9
 DARKEST = 40.0
 LIT = 200.0
+
+# A blur of 3 pixels in the avatar's frames, of 112 between the eyes, gives 0.17 to 0.26.
+SHARP = 0.22
+DETAIL = (0.7, 1.4, 2.8, 5.6)  # pixels, standard deviations of the blurs whose differences are the detail
+
+BURNT = 0.1  # of the skin; well exposed faces have none
+FULL, BRIGHT = 254, 225  # of 255: the brightest channel, and the mean of all
+
+LOOKS = 5  # frames of a clip's part
+COVERED = (
+    "the mouth seems to be covered: the lips cannot be seen from corner to corner; "
+    "give a picture without mask, hand or microphone before the mouth"
+)
 
 Picture = NDArray[np.uint8]
 
@@ -101,11 +115,54 @@ def check_mouth(picture: Picture, face: FaceLandmarks) -> None:
     gap = face.mouth_gap / face.interocular
     if gap > OPENED:
         raise PortraitError("the mouth is wide open; give a picture with lips closed or nearly closed")
-    if lip_contrast(picture, face) < LIP_CONTRAST:
-        raise PortraitError(
-            "the mouth seems to be covered: the lips cannot be told from what is around them; "
-            "give a picture without mask, hand or microphone before the mouth"
+    if covered(picture, face):
+        raise PortraitError(COVERED)
+
+
+def covered(picture: Picture, face: FaceLandmarks) -> bool:
+    """Whether something is before the mouth."""
+    contrast = lip_contrast(picture, face) if toning(_face_box(picture, face)) is None else None
+    return mouth_covered(picture, face, lit_skin(picture, face), contrast)
+
+
+def check_clip_mouths(pictures: Picture, faces: Sequence[FaceLandmarks], rest: int) -> None:
+    """check_mouth for the resting frame of a clip's part; and that nothing comes before the mouth later on.
+
+    Raises:
+        PortraitError: as check_mouth.
+    """
+    check_mouth(np.asarray(pictures[rest]), faces[rest])
+    looked_at = np.linspace(0, len(faces) - 1, LOOKS).astype(int)
+    if sum(covered(np.asarray(pictures[index]), faces[index]) for index in looked_at) > 1:
+        raise PortraitError(COVERED)
+
+
+def portrait_notes(picture: Picture, face: FaceLandmarks) -> tuple[str, ...]:
+    """What makes a portrait that can be used a poor one; picture: at the scale of the avatar's frames."""
+    notes = []
+    if sharpness(picture, face) < SHARP:
+        notes.append("the face is very blurred, and the avatar will be; give a sharper picture")
+    burnt = burnt_out(picture, face)
+    if burnt > BURNT:
+        notes.append(
+            f"{100 * burnt:.0f} % of the face is burnt out to white; give a picture with less light on the face"
         )
+    return tuple(notes)
+
+
+def sharpness(picture: Picture, face: FaceLandmarks) -> float:
+    """How strong the face's fine detail is beside its coarse detail; 0.35 to 0.8 where it is sharp."""
+    grey = cv2.cvtColor(_face_box(picture, face), cv2.COLOR_RGB2GRAY)
+    levels = [cv2.GaussianBlur(grey.astype(np.float32), (0, 0), sigma) for sigma in DETAIL]
+    fine, coarse = (np.percentile(np.abs(levels[at] - levels[at + 1]), 98) for at in (0, 2))
+    return float(fine / max(float(coarse), 1.0))
+
+
+def burnt_out(picture: Picture, face: FaceLandmarks) -> float:
+    """The part of the face's skin that is too bright to have any shape."""
+    brows = np.concatenate([face.curve("right_brow")[::-1], face.curve("left_brow")[::-1]])
+    skin = picture[_filled(picture, np.concatenate([face.curve("jaw"), brows]))].astype(int)
+    return float(((skin.max(axis=1) >= FULL) & (skin.mean(axis=1) >= BRIGHT)).mean()) if len(skin) else 0.0
 
 
 def lip_contrast(picture: Picture, face: FaceLandmarks) -> float:
@@ -128,6 +185,13 @@ def lit_skin(picture: Picture, face: FaceLandmarks) -> float:
     outline = np.concatenate([face.curve("jaw"), face.eye_corners[::-1]])
     skin = picture[_filled(picture, outline)]
     return float(np.quantile(skin.mean(axis=1), LIT_QUANTILE)) if len(skin) else 0.0
+
+
+def _face_box(picture: Picture, face: FaceLandmarks) -> Picture:
+    """The upright rectangle around the landmarks; the whole picture where they lie outside of it."""
+    (left, top), (right, bottom) = face.points.min(axis=0).astype(int), face.points.max(axis=0).astype(int)
+    box = picture[max(top, 0) : bottom + 1, max(left, 0) : right + 1]
+    return np.ascontiguousarray(box if box.size else picture)
 
 
 def _filled(picture: Picture, outline: NDArray[np.float64]) -> NDArray[np.bool_]:

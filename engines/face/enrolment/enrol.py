@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from engines.api import FRAME_RATE
 from engines.face.enrolment.canonical import canonical_mouth
-from engines.face.enrolment.checks import check_mouth, check_pose, check_size, only_face
+from engines.face.enrolment.checks import (
+    check_clip_mouths,
+    check_mouth,
+    check_pose,
+    check_size,
+    only_face,
+    portrait_notes,
+)
 from engines.face.enrolment.clip_loop import aligned, calmest, check_length, followed, there_and_back
 from engines.face.enrolment.closing import close_lips
 from engines.face.enrolment.framing import SIZE, Framing, frame_face
@@ -22,7 +29,6 @@ from engines.face.enrolment.mask import moving_mask
 from engines.face.enrolment.media import (
     SCAN_STEP,
     Background,
-    Decoded,
     Media,
     open_media,
     read_image,
@@ -69,25 +75,27 @@ def enrol(path: Path, finder: FaceFinder, workspace: Path, background: Backgroun
         MediaError, LandmarksError, PortraitError: with the reason and how to fix it.
     """
     media = open_media(path, workspace)
-    return _enrol_clip(media, finder) if media.is_clip else _enrol_still(read_image(media, background), finder)
+    return _enrol_clip(media, finder) if media.is_clip else _enrol_still(media, finder, background)
 
 
-def _enrol_still(read: Decoded, finder: FaceFinder) -> Enrolled:
+def _enrol_still(media: Media, finder: FaceFinder, background: Background) -> Enrolled:
+    read = read_image(media, background)
     image = np.asarray(read.frames[0])
     height, width = image.shape[:2]
     face = only_face(finder.find(image[None])[0])
     check_size(face, width, height)
     check_pose(fit_pose(canonical_mouth().landmarks, face))
-    check_mouth(image, face)
     near, to_near = enlarged(image, frame_face(face, width, height))
     face = face.moved(to_near)
+    check_mouth(near, face)
     fitted, pose = _fit(face)
     closed = close_lips(canonical_mouth(), near, fitted)
     framing = Framing(*_corner(near), float(SIZE))
     loop = StillLoop(closed, face, framing)
     tensors = mouth_tensors(fitted, pose, light_of(near, face))
     tensors["alignment"] = loop.alignment(fitted.crop)
-    return Enrolled(tensors, loop.frames(), FRAMES, read.notes)
+    notes = (*read.notes, *(f"{media.path}: {note}" for note in portrait_notes(near, face)))
+    return Enrolled(tensors, loop.frames(), FRAMES, notes)
 
 
 def _enrol_clip(media: Media, finder: FaceFinder) -> Enrolled:
@@ -105,12 +113,13 @@ def _enrol_clip(media: Media, finder: FaceFinder) -> Enrolled:
     image = np.asarray(part.frames[rest])
     fitted, pose = _fit(faces[rest])
     check_pose(pose)
-    check_mouth(image, faces[rest])
+    check_clip_mouths(part.frames, faces, rest)
     tensors = mouth_tensors(fitted, pose, light_of(image, faces[rest]))
     order = there_and_back(len(part.frames))
     tensors["alignment"] = aligned(faces[rest], faces, fitted.crop)[order]
     frames = (np.asarray(part.frames[index]) for index in order)
-    notes = dict.fromkeys((*small.notes, *part.notes, *(f"{media.path}: {note}" for note in calm.notes)))
+    own = (*calm.notes, *portrait_notes(image, faces[rest]))
+    notes = dict.fromkeys((*small.notes, *part.notes, *(f"{media.path}: {note}" for note in own)))
     return Enrolled(tensors, frames, len(order), tuple(notes))
 
 

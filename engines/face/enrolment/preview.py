@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.face.avatar import FaceAvatar
-from engines.face.composite import Windows, blend, mask_in_window
-from engines.face.structurist import Structurist
+from engines.face.interior import MouthInteriorTextures
+from engines.face.mouth_canvas import MouthCanvas
 from engines.motion import COEFFICIENTS, VISEMES, LipMotion
 
 COLUMNS = 3
@@ -25,17 +25,9 @@ SHAPES: tuple[dict[str, float], ...] = (
 
 def contact_sheet(avatar: FaceAvatar) -> NDArray[np.uint8]:
     """The avatar in SHAPES, at moments of its loop: (2 · height, 3 · width, 3) uint8 RGB."""
-    windows = Windows(avatar)
-    scale = float(np.sqrt(np.abs(np.linalg.det(avatar.face.alignment[0, :, :2].astype(np.float64)))))
-    structurist = Structurist(avatar.face, windows.height, windows.width, scale)
-    pictures = []
-    for number, shape in enumerate(SHAPES):
-        frame = number * len(avatar.loop) // len(SHAPES)
-        picture: NDArray[np.uint8] = avatar.loop[frame].copy()
-        to_window = windows.to_window(avatar, frame)
-        drawn = structurist.draw(avatar.loop[frame], avatar.face.alignment[frame], to_window, _motion(shape))
-        blend(picture, drawn, mask_in_window(avatar.face.mask, to_window, *drawn.shape[:2]), windows.origin(frame))
-        pictures.append(picture)
+    canvas = MouthCanvas(avatar, MouthInteriorTextures())
+    frames = [number * len(avatar.loop) // len(SHAPES) for number in range(len(SHAPES))]
+    pictures = [canvas.compose(frame, _motion(shape)).rgb for frame, shape in zip(frames, SHAPES, strict=True)]
     rows = [np.hstack(pictures[start : start + COLUMNS]) for start in range(0, len(pictures), COLUMNS)]
     return np.vstack(rows)
 

@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from engines.face.enrolment.canonical import canonical_mouth
 from engines.face.enrolment.landmarks import FaceLandmarks, place
 
+MODEL = Path(__file__).parents[5] / "shared" / "models" / "face_landmarker.task"  # beside the project
+
 Picture = NDArray[np.uint8]
 
 SCALE = 110.0  # pixels of an inter-ocular distance
 MIDDLE = (256.0, 300.0)  # of the lips, pixels
-SKIN, LIP, WHITE = (205, 160, 140), (170, 80, 85), (235, 235, 235)
+SKIN, LIP, SEAM, WHITE = (205, 160, 140), (170, 80, 85), (90, 45, 45), (235, 235, 235)
 
 
 def turned(yaw: float, pitch: float = 0.0, roll: float = 0.0) -> NDArray[np.float64]:
@@ -55,7 +57,10 @@ def drawn(of: FaceLandmarks, size: int = 512) -> Picture:
     _fill(image, jaw, SKIN)
     for name, colour in (("lip_outer", LIP), ("left_eye", WHITE), ("right_eye", WHITE)):
         _fill(image, np.concatenate([of.curve(f"{name}_upper"), of.curve(f"{name}_lower")[-2:0:-1]]), colour)
-    if of.mouth_gap > 1:
+    seam = np.concatenate([of.curve("lip_inner_upper")[None], of.curve("lip_inner_lower")[None]]).mean(axis=0)
+    if of.mouth_gap < 2:
+        cv2.polylines(image, [np.rint(seam).astype(np.int32)], False, SEAM, 3, cv2.LINE_AA)
+    else:
         _fill(image, np.concatenate([of.curve("lip_inner_upper"), of.curve("lip_inner_lower")[-2:0:-1]]), WHITE)
     grain = np.random.default_rng(0).integers(-6, 7, image.shape)
     return np.clip(image.astype(int) + grain, 0, 255).astype(np.uint8)

@@ -15,9 +15,8 @@ from engines.face.enrolment.enrol import enrol
 from engines.face.enrolment.errors import PortraitError
 from engines.face.enrolment.landmarker import Landmarker, landmarker_installed
 from engines.face.tensors import check_tensors
-from tests.engines.face.enrolment.faces import save_picture
+from tests.engines.face.enrolment.faces import MODEL, save_picture
 
-MODEL = Path(__file__).parents[5] / "shared" / "models" / "face_landmarker.task"
 FOUND = importlib.util.find_spec("skimage")
 PICTURE = Path(str(FOUND.origin)).parent / "data" / "astronaut.png" if FOUND and FOUND.origin else Path("astronaut.png")
 
