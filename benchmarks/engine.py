@@ -119,14 +119,14 @@ def stage_laps(avatar: FaceAvatar, lip_encoder: LipEncoder, frames: int, size: i
     inputs = refiner.prepare(structure, motion, {})
     picture = (structure.transpose(2, 0, 1) / np.float32(255)).astype(np.float32)
     residual = np.ones((size, size, 3), np.float32)
-    hearing, sound = lip_encoder.open(), next(iter(synthetic_speech(640, 1))).samples
+    hearing, audio = lip_encoder.open(), next(iter(synthetic_speech(640, 1))).samples
 
     def compose() -> None:
         mask = mask_in_window(face.mask, to_window, *drawn.shape[:2])
         blend(still.copy(), add_residual(drawn, residual, to_window), mask, windows.origin(0))
 
     stages: dict[str, Callable[[], object]] = {
-        "lip encoder": lambda: hearing.step(sound),
+        "lip encoder": lambda: hearing.step(audio),
         "structurist: mesh": lambda: structurist.move(face.alignment[0], to_window, motion),
         "structurist: structure frame": lambda: small.draw(still, moved),
         "structurist: the presenter's size": lambda: structurist.paint(still, moved),

@@ -50,11 +50,11 @@ OTHER = "other"
 def main() -> int:
     options = arguments().parse_args()
     options.sessions = 1
-    sound, words = make_test_audio(60), server_arguments(options)
+    audio, words = make_test_audio(60), server_arguments(options)
     avatar = options.avatar or next(iter(Presenters(SHIPPED).all))
     with running(None, words) as server:
-        loop_ms, process_ms = asyncio.run(measured(server, sound, avatar, options.seconds))
-    parts = shares(words, sound, avatar, options.seconds)
+        loop_ms, process_ms = asyncio.run(measured(server, audio, avatar, options.seconds))
+    parts = shares(words, audio, avatar, options.seconds)
     rows = [
         ("event loop of one session", f"{loop_ms:.0f} ms/s", "≤ 90 ms/s"),
         ("process", f"{process_ms:.0f} ms/s", ""),
@@ -79,9 +79,9 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-async def measured(server: Server, sound: TestAudio, avatar: str, seconds: float) -> tuple[float, float]:
+async def measured(server: Server, audio: TestAudio, avatar: str, seconds: float) -> tuple[float, float]:
     """CPU milliseconds a second of one session: of the event loop's thread, and of the whole process."""
-    client = Counter(server.url, sound)
+    client = Counter(server.url, audio)
     await client.join(avatar)
     await asyncio.sleep(SETTLE_S)
     began, loop, process = time.perf_counter(), loop_cpu_s(server), server.cpu_s() or 0.0
@@ -98,14 +98,14 @@ def loop_cpu_s(server: Server) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
-def shares(words: list[str], sound: TestAudio, avatar: str, seconds: float) -> dict[str, float]:
+def shares(words: list[str], audio: TestAudio, avatar: str, seconds: float) -> dict[str, float]:
     """What part of the loop's time for a session goes where; the largest first, together 1."""
     with tempfile.TemporaryDirectory() as folder:
         idle, busy = Path(folder) / "idle", Path(folder) / "busy"
         with profiled(idle, words):
             pass
         with profiled(busy, words) as server:
-            asyncio.run(measured(server, sound, avatar, seconds))
+            asyncio.run(measured(server, audio, avatar, seconds))
         used = by_part(busy)
         used.subtract(by_part(idle))
     whole = sum(max(seconds, 0.0) for seconds in used.values())

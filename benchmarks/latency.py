@@ -48,10 +48,10 @@ def main() -> int:
     options = argument_parser().parse_args()
     presenters = Presenters(Path(options.presenters) if options.presenters else SHIPPED)
     avatar = presenters.load(options.avatar or next(iter(presenters.all)))
-    sound = make_test_audio(options.seconds + 120)
+    audio = make_test_audio(options.seconds + 120)
     with running(options.url, server_arguments(options)) as server:
-        seen, cost = asyncio.run(measure(server, options, sound, mouth_box(avatar), avatar.name))
-        result = summarise(seen, sound, options.lookahead_ms) | cost
+        seen, cost = asyncio.run(measure(server, options, audio, mouth_box(avatar), avatar.name))
+        result = summarise(seen, audio, options.lookahead_ms) | cost
     result["mode"] = "browser" if options.browser else "aiortc"
     result["lookahead_ms"] = options.lookahead_ms
     result["engine"] = engine_label(options)
@@ -112,21 +112,21 @@ def server_arguments(options: argparse.Namespace) -> list[str]:
 
 
 async def measure(
-    server: Server, options: argparse.Namespace, sound: TestAudio, box: Box, avatar: str
+    server: Server, options: argparse.Namespace, audio: TestAudio, box: Box, avatar: str
 ) -> tuple[ViewerTraces, dict[str, Any]]:
     """Look at one session, with the others running beside it."""
     relay = Relay(Loss(options.loss)) if options.loss else None
     async with asyncio.TaskGroup() as tasks:
-        beside = [tasks.create_task(another_session(server, sound, box, avatar)) for _ in range(options.sessions - 1)]
+        beside = [tasks.create_task(another_session(server, audio, box, avatar)) for _ in range(options.sessions - 1)]
         memories: list[float | None] = []
         beside.append(tasks.create_task(sample_memory(server, memories)))
         await asyncio.sleep(1.0 if options.sessions > 1 else 0.0)
         cpu, began, memory = server.cpu_s(), time.monotonic(), server.memory_mb()
         try:
             if options.browser:
-                seen, extra = await observe_with_browser(server, options.seconds, sound, box, relay)
+                seen, extra = await observe_with_browser(server, options.seconds, audio, box, relay)
             else:
-                seen, extra = await observe_with_client(server, options.seconds, sound, box, avatar, relay)
+                seen, extra = await observe_with_client(server, options.seconds, audio, box, avatar, relay)
         finally:
             for task in beside:
                 task.cancel()
@@ -147,17 +147,17 @@ async def sample_memory(server: Server, memories: list[float | None]) -> None:
         memories.append(memory and round(memory, 1))
 
 
-async def another_session(server: Server, sound: TestAudio, box: Box, avatar: str) -> None:
-    async with joined(Client(server.url, sound, box), avatar):
+async def another_session(server: Server, audio: TestAudio, box: Box, avatar: str) -> None:
+    async with joined(Client(server.url, audio, box), avatar):
         await asyncio.Event().wait()
 
 
 async def observe_with_browser(
-    server: Server, seconds: float, sound: TestAudio, box: Box, relay: Relay | None
+    server: Server, seconds: float, audio: TestAudio, box: Box, relay: Relay | None
 ) -> tuple[ViewerTraces, dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         wav = Path(folder) / "microphone.wav"
-        write_wav(sound, wav)
+        write_wav(audio, wav)
         async with browser.page(None) as opened:
             calibration = await browser.calibrate(opened, server.url)
         async with browser.page(wav) as opened:
@@ -184,23 +184,23 @@ async def observe_with_browser(
 
 
 async def observe_with_client(
-    server: Server, seconds: float, sound: TestAudio, box: Box, avatar: str, relay: Relay | None
+    server: Server, seconds: float, audio: TestAudio, box: Box, avatar: str, relay: Relay | None
 ) -> tuple[ViewerTraces, dict[str, Any]]:
-    client = Client(server.url, sound, box, relay)
+    client = Client(server.url, audio, box, relay)
     async with joined(client, avatar):
         burst = await interrupt_or_lose(client, seconds + SETTLE_S, relay)
         session = client.request("GET", client.session, None)
         memory = server.memory_mb()
     began = client.track.began or 0.0
     lips = np.asarray(client.lips)
-    levels = np.asarray(client.sound.levels)
-    place = np.arange(0, len(sound.samples), 120)
-    spoken = np.sqrt(np.add.reduceat(sound.samples.astype(np.float64) ** 2, place) / 120)
+    levels = np.asarray(client.audio.levels)
+    place = np.arange(0, len(audio.samples), 120)
+    spoken = np.sqrt(np.add.reduceat(audio.samples.astype(np.float64) ** 2, place) / 120)
     seen = ViewerTraces(
         lips=Trace(lips[:, 0], lips[:, 1]),
         numbers=Trace(lips[:, 0], browser.frame_numbers(np.asarray(client.timestamps))),
         microphone=Trace(began + place / 48_000, spoken).between(began, lips[-1, 0]),
-        sound=Trace(levels[:, 0], levels[:, 1]),
+        audio=Trace(levels[:, 0], levels[:, 1]),
         shown=[float(time) for time in lips[:, 0]],
         interrupts=client.interrupts,
         burst=burst,
@@ -252,9 +252,9 @@ def table(result: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 def over_time(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     """What time alone changes: worth a row where there was enough of it."""
-    lips, sound = result["drift_ms"]["lips"], result["drift_ms"]["sound"]
+    lips, audio = result["drift_ms"]["lips"], result["drift_ms"]["sound"]
     memories = [memory for memory in result.get("rss_by_minute_mb", []) if memory is not None]
-    rows = [] if lips is None or sound is None else [("drift of lips and of sound", f"{lips:+} / {sound:+} ms", "0")]
+    rows = [] if lips is None or audio is None else [("drift of lips and of sound", f"{lips:+} / {audio:+} ms", "0")]
     offsets = result["av_offset_ms"]["by_minute"]
     if len(offsets) > 1:
         rows.append(("A/V offset by the minute", f"{min(offsets)} to {max(offsets)} ms", ""))

@@ -41,24 +41,24 @@ class PhoneEvent:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Sounds that had their gesture, sounds, gestures that had a sound, gestures."""
+    """Phones that had their gesture, phones, gestures that had a phone, gestures."""
 
     found: int
-    sounds: int
+    events: int
     right: int
     gestures: int
 
     def __add__(self, other: Count) -> Count:
         return Count(
             self.found + other.found,
-            self.sounds + other.sounds,
+            self.events + other.events,
             self.right + other.right,
             self.gestures + other.gestures,
         )
 
     @property
     def recall(self) -> float:
-        return self.found / max(self.sounds, 1)
+        return self.found / max(self.events, 1)
 
     @property
     def precision(self) -> float:
@@ -69,13 +69,13 @@ class Count:
         return 2 * self.recall * self.precision / max(self.recall + self.precision, 1e-9)
 
 
-def read_sounds(path: Path) -> list[PhoneEvent]:
+def read_events(path: Path) -> list[PhoneEvent]:
     """The phones of a pocketsphinx alignment (*.phone.json)."""
     words = json.loads(path.read_text())["w"]
     return [PhoneEvent(p["b"], p["b"] + p["d"], p["t"]) for word in words for p in word["w"]]
 
 
-def sounds_of(visemes: NDArray[np.uint8], rate: int) -> list[PhoneEvent]:
+def events_of(visemes: NDArray[np.uint8], rate: int) -> list[PhoneEvent]:
     """The visemes of a label, (frames,) at rate a second, as sounds."""
     edges = [0, *(np.flatnonzero(np.diff(visemes)) + 1).tolist(), len(visemes)]
     return [PhoneEvent(a / rate, b / rate, VISEMES[visemes[a]]) for a, b in itertools.pairwise(edges)]
@@ -89,30 +89,30 @@ def track(rows: Sequence[LipMotion], name: str) -> NDArray[np.float64]:
 
 
 def count_gestures(
-    active: NDArray[np.bool_], sounds: Iterable[PhoneEvent], wanted: frozenset[str], allowed: frozenset[str]
+    active: NDArray[np.bool_], events: Iterable[PhoneEvent], wanted: frozenset[str], allowed: frozenset[str]
 ) -> Count:
     """Sounds of wanted met by an active row, and runs of active rows that meet a sound of allowed."""
-    listed = list(sounds)
+    listed = list(events)
     times: NDArray[np.float64] = ROW * (np.arange(len(active), dtype=np.float64) + 0.5)
     met = [bool(active[_near(times, s)].any()) for s in listed if s.phone in wanted]
     permitted = np.zeros(len(active), bool)
-    for sound in listed:
-        if sound.phone in allowed:
-            permitted |= _near(times, sound)
+    for audio in listed:
+        if audio.phone in allowed:
+            permitted |= _near(times, audio)
     runs = _runs(active)
     return Count(sum(met), len(met), sum(bool(permitted[a:b].any()) for a, b in runs), len(runs))
 
 
-def closures(rows: Sequence[LipMotion], sounds: Sequence[PhoneEvent]) -> Count:
-    return count_gestures(track(rows, "aperture") < SHUT, sounds, CLOSING_SOUNDS, NEARLY_CLOSING_SOUNDS)
+def closures(rows: Sequence[LipMotion], events: Sequence[PhoneEvent]) -> Count:
+    return count_gestures(track(rows, "aperture") < SHUT, events, CLOSING_SOUNDS, NEARLY_CLOSING_SOUNDS)
 
 
-def tucks(rows: Sequence[LipMotion], sounds: Sequence[PhoneEvent]) -> Count:
-    return count_gestures(_tucked(coefficients_of(rows)), sounds, TUCK_SOUNDS, TUCK_SOUNDS)
+def tucks(rows: Sequence[LipMotion], events: Sequence[PhoneEvent]) -> Count:
+    return count_gestures(_tucked(coefficients_of(rows)), events, TUCK_SOUNDS, TUCK_SOUNDS)
 
 
-def roundings(rows: Sequence[LipMotion], sounds: Sequence[PhoneEvent]) -> Count:
-    return count_gestures(_rounded(coefficients_of(rows)), sounds, ROUND_SOUNDS, ALSO_ROUNDED)
+def roundings(rows: Sequence[LipMotion], events: Sequence[PhoneEvent]) -> Count:
+    return count_gestures(_rounded(coefficients_of(rows)), events, ROUND_SOUNDS, ALSO_ROUNDED)
 
 
 def tucked_rows(rows: Sequence[LipMotion], truth: NDArray[np.float32]) -> Count:
@@ -149,8 +149,8 @@ def _count_rows(found: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> Count:
     return Count(both, int(wanted.sum()), both, int(found.sum()))
 
 
-def _near(times: NDArray[np.float64], sound: PhoneEvent) -> NDArray[np.bool_]:
-    near: NDArray[np.bool_] = (times >= sound.start - EARLY) & (times <= sound.end + LATE)
+def _near(times: NDArray[np.float64], audio: PhoneEvent) -> NDArray[np.bool_]:
+    near: NDArray[np.bool_] = (times >= audio.start - EARLY) & (times <= audio.end + LATE)
     return near
 
 

@@ -25,11 +25,11 @@ from benchmarks.lip_events import (
     best_lag,
     closures,
     correlation,
-    read_sounds,
+    events_of,
+    read_events,
     rise,
     rounded_rows,
     roundings,
-    sounds_of,
     track,
     tucked_rows,
     tucks,
@@ -86,12 +86,12 @@ class Gestures:
     def __init__(self) -> None:
         self._counts = dict.fromkeys(("closures", "tuck", "rounding", "tuck_rows", "rounding_rows"), Count(0, 0, 0, 0))
 
-    def count(self, rows: list[LipMotion], sounds: list[PhoneEvent], wanted: NDArray[np.float32]) -> None:
+    def count(self, rows: list[LipMotion], events: list[PhoneEvent], wanted: NDArray[np.float32]) -> None:
         """wanted: (rows, 14), the true coefficients."""
         found = {
-            "closures": closures(rows, sounds),
-            "tuck": tucks(rows, sounds),
-            "rounding": roundings(rows, sounds),
+            "closures": closures(rows, events),
+            "tuck": tucks(rows, events),
+            "rounding": roundings(rows, events),
             "tuck_rows": tucked_rows(rows, wanted),
             "rounding_rows": rounded_rows(rows, wanted),
         }
@@ -109,14 +109,14 @@ def real_speech(folder: Path, encoder: TrainedEncoder) -> Results:
     seen = Gestures()
     agreement, lags = [], []
     for path in sorted(folder.glob("*.wav")):
-        samples, sounds = read_wave(path), read_sounds(path.with_suffix(".phone.json"))
+        samples, events = read_wave(path), read_events(path.with_suffix(".phone.json"))
         rows = motions(encoder, samples)
-        marks = [(s.start, s.end, s.phone.lower()) for s in sounds]
+        marks = [(s.start, s.end, s.phone.lower()) for s in events]
         segments = split(marks, lambda symbol: parse_set(symbol, "arpabet"), burst_marked=False)
         frames = 4 * len(rows)
         motion = articulate(segments, frames, loudness_effort(samples, frames))
         wanted = coefficients(motion)[2::4]
-        seen.count(rows, sounds, wanted)
+        seen.count(rows, events, wanted)
         truth = canonical_mouth().measure(wanted)[:, 0].astype(float)
         agreement.append(correlation(track(rows, "aperture"), truth))
         lags.append(best_lag(track(rows, "aperture"), truth))
@@ -165,7 +165,7 @@ def gestures(encoder: TrainedEncoder, clips: list[Clip], prefix: str) -> Results
     """Closures, tucks and rounding on speech whose phone times the corpus knows, of which there is more."""
     seen = Gestures()
     for clip in clips:
-        seen.count(motions(encoder, clip.samples), sounds_of(clip.viseme, RATE), clip.coefficients[2::4])
+        seen.count(motions(encoder, clip.samples), events_of(clip.viseme, RATE), clip.coefficients[2::4])
     return {f"{prefix}_{name}": value for name, value in seen.results().items()}
 
 
@@ -204,7 +204,7 @@ def quiet(encoder: TrainedEncoder) -> Results:
     """Largest opening, in shares of a wide vowel's, on ten seconds of what is not speech."""
     draw = np.random.default_rng(1)
     n = 160_000
-    sounds = {
+    signals = {
         "silence": np.zeros(n, np.float32),
         "white_noise": (0.03 * draw.standard_normal(n)).astype(np.float32),
         "keyboard_clicks": (0.1 * acoustics.clicks(n, draw)).astype(np.float32),
@@ -212,7 +212,7 @@ def quiet(encoder: TrainedEncoder) -> Results:
     }
     return {
         f"opening_in_{name}": float(track(motions(encoder, x), "aperture").max() / FULL_OPENING)
-        for name, x in sounds.items()
+        for name, x in signals.items()
     }
 
 
@@ -240,23 +240,23 @@ def onset(encoder: TrainedEncoder) -> Results:
     Milliseconds; negative: the lips lead. A motion counts at the middle of its frame. The sound and its places
     within a frame are those of benchmarks.latency.
     """
-    sound = make_test_audio(20.0)
+    audio = make_test_audio(20.0)
     lags: list[float] = []
     for phase in range(0, 40, 8):  # ms
-        rows = motions(encoder, np.ascontiguousarray(sound.samples[48 * phase :: 3]))
+        rows = motions(encoder, np.ascontiguousarray(audio.samples[48 * phase :: 3]))
         times: NDArray[np.float64] = ROW * (np.arange(len(rows), dtype=np.float64) + 0.5) + phase / 1000
-        lags += [1000 * (rise(times, track(rows, "aperture"), at, VOWEL_S) - at) for at in sound.onsets]
+        lags += [1000 * (rise(times, track(rows, "aperture"), at, VOWEL_S) - at) for at in audio.onsets]
     return {"onset_lag_ms": float(np.mean(lags)), "onset_lag_ms_p95": float(np.percentile(lags, 95))}
 
 
 def cost(encoder: TrainedEncoder, chunks: int = 1000) -> Results:
     """Processor time of one chunk, one thread."""
-    sound = (0.1 * np.random.default_rng(0).standard_normal((chunks, 640))).astype(np.float32)
+    audio = (0.1 * np.random.default_rng(0).standard_normal((chunks, 640))).astype(np.float32)
     stream = encoder.open()
-    for chunk in sound[:50]:
+    for chunk in audio[:50]:
         stream.step(chunk)
     began, laps = time.process_time(), []
-    for chunk in sound:
+    for chunk in audio:
         lap = time.perf_counter()
         stream.step(chunk)
         laps.append(time.perf_counter() - lap)

@@ -37,13 +37,13 @@ def main() -> int:
     options = argument_parser().parse_args()
     presenters = Presenters(Path(options.presenters) if options.presenters else SHIPPED)
     avatar = options.avatar or next(iter(presenters.all))
-    sound = make_test_audio(60)
+    audio = make_test_audio(60)
     with running(None, server_arguments(options)) as server:
         rows = [
-            asyncio.run(together(server, count, options.seconds, sound, avatar))
+            asyncio.run(together(server, count, options.seconds, audio, avatar))
             for count in range(options.first, options.sessions + 1)
         ]
-        churn = asyncio.run(come_and_go(server, options.joins, sound, avatar)) if options.joins else {}
+        churn = asyncio.run(come_and_go(server, options.joins, audio, avatar)) if options.joins else {}
     result = {"together": rows, "churn": churn, "seconds": options.seconds, "lookahead_ms": options.lookahead_ms}
     result["engine"] = engine_label(options)
     publish(result | surroundings(), table(rows, churn), options.json)
@@ -66,9 +66,9 @@ def argument_parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def together(server: Server, count: int, seconds: float, sound: TestAudio, avatar: str) -> dict[str, Any]:
+async def together(server: Server, count: int, seconds: float, audio: TestAudio, avatar: str) -> dict[str, Any]:
     """So many sessions at once for so long."""
-    clients = [Counter(server.url, sound) for _ in range(count)]
+    clients = [Counter(server.url, audio) for _ in range(count)]
     for client in clients:
         await client.join(avatar)
     await asyncio.sleep(SETTLE_S)
@@ -97,18 +97,18 @@ def counts(clients: list[Counter]) -> dict[str, int]:
     return {name: sum(body[name] for body in bodies) for name in COUNTED}
 
 
-async def come_and_go(server: Server, joins: int, sound: TestAudio, avatar: str) -> dict[str, Any]:
+async def come_and_go(server: Server, joins: int, audio: TestAudio, avatar: str) -> dict[str, Any]:
     """Many short visits; what is left of them."""
-    await visits(server, WARM_UP_JOINS, sound, avatar)
+    await visits(server, WARM_UP_JOINS, audio, avatar)
     before = await left_behind(server)
-    await visits(server, joins, sound, avatar)
+    await visits(server, joins, audio, avatar)
     after = await left_behind(server)
     return {"joins": joins, "before": before, "after": after}
 
 
-async def visits(server: Server, count: int, sound: TestAudio, avatar: str) -> None:
+async def visits(server: Server, count: int, audio: TestAudio, avatar: str) -> None:
     async def visit() -> None:
-        client = Counter(server.url, sound)
+        client = Counter(server.url, audio)
         await client.join(avatar)
         await client.leave()
 

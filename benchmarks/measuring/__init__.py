@@ -1,1 +1,1 @@
-"""What the benchmarks share: a test sound, clients, a lossy path, and how traces become numbers."""
+"""What the benchmarks share: a test audio, clients, a lossy path, and how traces become numbers."""

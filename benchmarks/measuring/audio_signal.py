@@ -1,4 +1,4 @@
-"""The test sound: vowels with sharp beginnings between silences, at times that no clock of ours divides."""
+"""The test audio: vowels with sharp beginnings between silences, at times that no clock of ours divides."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ def make_test_audio(seconds: float, seed: int = 7) -> TestAudio:
     onsets, start = [], 0.6
     while start + VOWEL_S + 0.4 < seconds:
         place = int(start * SAMPLE_RATE)
-        sound = vowel(float(rng.uniform(*PITCHES_HZ)))
-        samples[place : place + len(sound)] = sound
+        audio = vowel(float(rng.uniform(*PITCHES_HZ)))
+        samples[place : place + len(audio)] = audio
         onsets.append(start + RAMP_S / 2)
         start += float(rng.uniform(0.9, 1.1))
     return TestAudio(samples, tuple(onsets))
 
 
-def write_wav(sound: TestAudio, path: Path) -> None:
+def write_wav(audio: TestAudio, path: Path) -> None:
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE)
-        file.writeframes((sound.samples * 32767).astype(np.int16).tobytes())
+        file.writeframes((audio.samples * 32767).astype(np.int16).tobytes())

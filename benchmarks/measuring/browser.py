@@ -33,7 +33,7 @@ class ViewerTraces:
     lips: Trace
     numbers: Trace  # which frame was shown: its presentation time in frames, from any beginning
     microphone: Trace
-    sound: Trace
+    audio: Trace
     shown: list[float]  # when each frame was shown
     interrupts: list[float]
     burst: float | None  # when every packet was lost for a while
@@ -75,7 +75,7 @@ async def through_relay(opened: Page, relay: Relay) -> None:
 async def join(opened: Page, url: str) -> float:
     """Press Join as a person would; returns click → first picture shown, seconds."""
     await opened.goto(url)
-    # Echo and noise suppression take a steady vowel for a hum: the test sound needs the microphone as it is.
+    # Echo and noise suppression take a steady vowel for a hum: the test audio needs the microphone as it is.
     await opened.evaluate("() => document.querySelector('[data-testid=\"studio\"]').click()")
     await opened.wait_for_selector('[data-testid="join"]:not([disabled])')
     return float(
@@ -141,7 +141,7 @@ async def collect(opened: Page, joined: float, burst: float | None) -> ViewerTra
         lips=Trace(lips[:, 0] / 1000, lips[:, 1]),
         numbers=Trace(lips[:, 0] / 1000, frame_numbers(np.asarray(noted["frames"], np.float64)[:, 1])),
         microphone=await levels(opened, "microphone"),
-        sound=await levels(opened, "sound"),
+        audio=await levels(opened, "sound"),
         shown=[float(time) for time in lips[:, 0] / 1000],
         interrupts=[asked / 1000 for asked, _ in noted["interrupts"]],
         burst=burst,
@@ -207,20 +207,20 @@ async def calibrate(
     events = await opened.evaluate("([offsets, count]) => probe.calibrate(offsets, count)", [list(offsets_ms), count])
     flashes = np.asarray(await opened.evaluate("() => probe.flashes"), np.float64)
     heard = await levels(opened, "beeps")
-    picture, sound, known = [], [], []
+    picture, audio, known = [], [], []
     for event in events:
         shown = first_above(flashes, event["flashed"])
         played = first_above(np.column_stack([heard.times * 1000, heard.values * 4]), event["beeped"])
         if shown is not None and played is not None:
             picture.append(shown - event["flashed"])
-            sound.append(played - event["beeped"])
+            audio.append(played - event["beeped"])
             known.append(event["flashed"] - event["beeped"])
-    gaps = [p + k - s for p, k, s in zip(picture, known, sound, strict=True)]
+    gaps = [p + k - s for p, k, s in zip(picture, known, audio, strict=True)]
     return Calibration(
         tuple(round(value, 1) for value in known),
         tuple(round(value, 1) for value in gaps),
         round(float(np.median(picture)), 1),
-        round(float(np.median(sound)), 1),
+        round(float(np.median(audio)), 1),
     )
 
 

@@ -35,13 +35,13 @@ VIDEO_CODEC = "video/VP8"
 
 
 class TestAudioTrack(MediaStreamTrack):
-    """The test sound as a microphone: a packet leaves when its last sample would have been spoken."""
+    """The test audio as a microphone: a packet leaves when its last sample would have been spoken."""
 
     kind = "audio"
 
-    def __init__(self, sound: TestAudio) -> None:
+    def __init__(self, audio: TestAudio) -> None:
         super().__init__()
-        self._pcm = (sound.samples * 32767).astype(np.int16)
+        self._pcm = (audio.samples * 32767).astype(np.int16)
         self._place = 0
         self.began: float | None = None
 
@@ -89,7 +89,7 @@ class VideoTap(JitterBuffer):
 class Client:
     """Notes while it runs: lips [(time, openness)], levels [(time, level)], times of time.perf_counter()."""
 
-    def __init__(self, url: str, sound: TestAudio, box: Box, relay: Relay | None = None) -> None:
+    def __init__(self, url: str, audio: TestAudio, box: Box, relay: Relay | None = None) -> None:
         self.url = url
         self.session = ""
         self.lips: list[tuple[float, float]] = []
@@ -100,15 +100,15 @@ class Client:
         self._box = box
         self._relay = relay
         self._asked = 0.0
-        self.track = TestAudioTrack(sound)
+        self.track = TestAudioTrack(audio)
         self._pictures = VideoTap()
-        self.sound = AudioTap(get_decoder(opus_parameters()))
+        self.audio = AudioTap(get_decoder(opus_parameters()))
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
 
     async def join(self, avatar: str) -> None:
         audio = self.connection.addTransceiver(self.track, "sendrecv")
         video = self.connection.addTransceiver("video", "recvonly")
-        tap(audio.receiver, self.sound)
+        tap(audio.receiver, self.audio)
         tap(video.receiver, self._pictures)
         capabilities = RTCRtpReceiver.getCapabilities("video")
         assert capabilities is not None

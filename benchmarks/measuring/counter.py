@@ -34,11 +34,11 @@ class FrameTap:
 class Counter:
     """`join`, look at `pictures.times`, `leave`."""
 
-    def __init__(self, url: str, sound: TestAudio) -> None:
+    def __init__(self, url: str, audio: TestAudio) -> None:
         self.url = url
         self.session = ""
         self.pictures = FrameTap()
-        self._track = TestAudioTrack(sound)
+        self._track = TestAudioTrack(audio)
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
 
     async def join(self, avatar: str) -> None:

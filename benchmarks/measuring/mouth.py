@@ -18,13 +18,13 @@ def openness(image: NDArray[np.uint8], box: Box) -> float:
     return 1.0 - float(inside.mean()) / 255.0
 
 
-def drawn_openness(engine: Engine, avatar: FaceAvatar, sound: TestAudio, phase_s: float) -> Trace:
+def drawn_openness(engine: Engine, avatar: FaceAvatar, audio: TestAudio, phase_s: float) -> Trace:
     """What the engine draws for the sound, as if sent without any delay: each frame at its own sound's time.
 
     phase_s: how far the frames' grid is shifted against the sound.
     """
     timing, box = engine.timing, mouth_box(avatar)
-    samples = sound.samples[int(phase_s * SAMPLE_RATE) :: 3]
+    samples = audio.samples[int(phase_s * SAMPLE_RATE) :: 3]
     count = len(samples) // timing.samples_per_frame
     stream = engine.open(avatar)
     times, values = [], []

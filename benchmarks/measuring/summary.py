@@ -22,7 +22,7 @@ RECOVERY_S = 5.0  # after a burst of loss, the delay must be what it was
 LEAST_ANSWERS = 30  # in a tenth: of fewer the median still moves by half a frame
 
 
-def summarise(seen: ViewerTraces, sound: TestAudio, lookahead_ms: int) -> dict[str, Any]:
+def summarise(seen: ViewerTraces, audio: TestAudio, lookahead_ms: int) -> dict[str, Any]:
     """Traces to numbers."""
     events = onsets(seen.microphone, 0.5 * float(np.percentile(seen.microphone.values, 98)))
     steady = seen.shown[0] + SETTLE_S
@@ -31,12 +31,12 @@ def summarise(seen: ViewerTraces, sound: TestAudio, lookahead_ms: int) -> dict[s
         for event in events
         if event > steady and all(not -1.0 < moment - event < VOWEL_S + 0.8 for moment in seen.interrupts)
     ]
-    opened, answers = delays(seen.lips, undisturbed, VOWEL_S), delays(seen.sound, undisturbed, VOWEL_S)
+    opened, answers = delays(seen.lips, undisturbed, VOWEL_S), delays(seen.audio, undisturbed, VOWEL_S)
     lips = [delay for delay in opened if delay is not None]
     heard = [delay for delay in answers if delay is not None]
     frames = seen.lips.between(steady, seen.interrupts[0] if seen.interrupts else np.inf)
-    drawn = drawn_openings(load_lip_encoder(lookahead_ms // FRAME_MS), sound)
-    minutes = minute_by_minute(seen, longest_calm(seen.lips, steady, seen.interrupts), events, sound, drawn)
+    drawn = drawn_openings(load_lip_encoder(lookahead_ms // FRAME_MS), audio)
+    minutes = minute_by_minute(seen, longest_calm(seen.lips, steady, seen.interrupts), events, audio, drawn)
     shown = np.concatenate([minute.delays for minute in minutes])
     offsets = np.concatenate([minute.offsets for minute in minutes])
     gaps = np.diff(seen.lips.between(steady, np.inf).times)
@@ -71,7 +71,7 @@ class Minute:
 
 
 def minute_by_minute(
-    seen: ViewerTraces, calm: Trace, events: list[float], sound: TestAudio, drawn: dict[float, NDArray[np.float64]]
+    seen: ViewerTraces, calm: Trace, events: list[float], audio: TestAudio, drawn: dict[float, NDArray[np.float64]]
 ) -> list[Minute]:
     """The calm time in parts of about a minute, each matched by itself: a microphone that hiccups or a clock that
     runs a little fast shifts what follows, and is no offset of picture and sound.
@@ -84,8 +84,8 @@ def minute_by_minute(
     minutes, began = [], None
     for number, (start, end) in enumerate(pairwise(edges)):
         spoken = [event for event in events if start <= event < end]
-        began = when_audio_began(spoken, sound) if began is None else still_began(began, spoken, sound)
-        heard = [delay for delay in delays(seen.sound, spoken, VOWEL_S) if delay is not None]
+        began = when_audio_began(spoken, audio) if began is None else still_began(began, spoken, audio)
+        heard = [delay for delay in delays(seen.audio, spoken, VOWEL_S) if delay is not None]
         if not heard:
             raise ValueError(
                 f"no vowel was heard at the viewer in minute {number + 1}: sound or microphone had stopped"
@@ -118,11 +118,11 @@ def longest_calm(lips: Trace, start: float, interrupts: list[float]) -> Trace:
 def silences(seen: ViewerTraces) -> list[float]:
     """For each interruption: until the lips were closed and the sound gone."""
     low, high = np.percentile(seen.lips.values, [5, 95])
-    loud = float(np.percentile(seen.sound.values, 98))
+    loud = float(np.percentile(seen.audio.values, 98))
     found = []
     for moment in seen.interrupts:
         closed = fall_time(seen.lips, moment, float(low), float(high))
-        silent = fall_time(seen.sound, moment, 0.0, loud)
+        silent = fall_time(seen.audio, moment, 0.0, loud)
         if closed is not None and silent is not None:
             found.append(max(closed, silent))
     return found

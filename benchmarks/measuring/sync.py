@@ -1,7 +1,7 @@
 """Which sound each shown frame belongs to: the frames seen are matched with the lips that the engine must draw.
 
 The mouth of frame k follows the sound from phase + k / rate on, phase being how the server's frames happen to lie
-on the test sound. Both the phase and the number of the first frame are found by trying: the sequence of openings
+on the test audio. Both the phase and the number of the first frame are found by trying: the sequence of openings
 fits only one way. From then on every shown frame tells how long its own sound took to become a picture.
 """
 
@@ -30,11 +30,11 @@ class Match:
     delays: NDArray[np.float64]
 
 
-def drawn_openings(encoder: LipEncoder, sound: TestAudio) -> dict[float, NDArray[np.float64]]:
+def drawn_openings(encoder: LipEncoder, audio: TestAudio) -> dict[float, NDArray[np.float64]]:
     """phase → the lip opening of every frame, as the lip encoder hears the sound from that phase on."""
     drawn = {}
     for phase in np.arange(0, FRAME_S, PHASE_STEP_S):
-        samples = np.ascontiguousarray(sound.samples[int(phase * SAMPLE_RATE) :: 3])
+        samples = np.ascontiguousarray(audio.samples[int(phase * SAMPLE_RATE) :: 3])
         drawn[float(phase)] = np.asarray([motion.aperture for motion in motions(encoder, samples)])
     return drawn
 
@@ -43,7 +43,7 @@ def match_frames(lips: Trace, numbers: Trace, sound_began: float, drawn: dict[fl
     """Find what was shown when.
 
     lips: how open the mouth was in each shown frame; numbers: which frame each was, and perhaps later ones.
-    sound_began: when the microphone played the test sound's first sample, on the same clock.
+    sound_began: when the microphone played the test audio's first sample, on the same clock.
     """
     places = (numbers.values[: len(lips.values)] - numbers.values[0]).astype(int)
     latest = int((lips.times[0] - sound_began) / FRAME_S)
@@ -59,13 +59,13 @@ def match_frames(lips: Trace, numbers: Trace, sound_began: float, drawn: dict[fl
     return best
 
 
-def when_audio_began(heard: list[float], sound: TestAudio) -> float:
-    """The moment of the test sound's first sample, from when its vowels were heard at the microphone.
+def when_audio_began(heard: list[float], audio: TestAudio) -> float:
+    """The moment of the test audio's first sample, from when its vowels were heard at the microphone.
 
     Raises:
-        ValueError: what was heard is not the test sound.
+        ValueError: what was heard is not the test audio.
     """
-    onsets = np.asarray(sound.onsets)
+    onsets = np.asarray(audio.onsets)
     times = np.asarray(heard)
     best_error, best_start = np.inf, 0.0
     for first in range(len(onsets) - len(times) + 1):
@@ -78,13 +78,13 @@ def when_audio_began(heard: list[float], sound: TestAudio) -> float:
     return best_start
 
 
-def still_began(began: float, heard: list[float], sound: TestAudio) -> float:
+def still_began(began: float, heard: list[float], audio: TestAudio) -> float:
     """As `when_sound_began`, where it was known a minute ago: what hiccups and clocks have moved it to since.
 
     Raises:
-        ValueError: what was heard is not the test sound.
+        ValueError: what was heard is not the test audio.
     """
-    onsets = np.asarray(sound.onsets)
+    onsets = np.asarray(audio.onsets)
     since = np.asarray(heard) - began
     nearest = onsets[np.argmin(np.abs(since[:, None] - onsets[None, :]), axis=1)]
     shift = float(np.median(since - nearest))
@@ -93,10 +93,10 @@ def still_began(began: float, heard: list[float], sound: TestAudio) -> float:
 
 
 def refuse_other_audio(error_s: float) -> None:
-    """error_s: how far vowels are from where the test sound has them, but for one in ten.
+    """error_s: how far vowels are from where the test audio has them, but for one in ten.
 
     Raises:
-        ValueError: too far for the test sound.
+        ValueError: too far for the test audio.
     """
     if error_s > 0.05:
-        raise ValueError(f"the microphone did not play the test sound: its vowels are {error_s:.3f} s off")
+        raise ValueError(f"the microphone did not play the test audio: its vowels are {error_s:.3f} s off")

@@ -14,7 +14,7 @@ from benchmarks.lip_events import (
     closures,
     correlation,
     count_gestures,
-    read_sounds,
+    read_events,
     rise,
     rounded_rows,
     roundings,
@@ -29,7 +29,7 @@ def rows(apertures: list[float]) -> list[LipMotion]:
 
 def test_a_closure_at_a_closing_sound_is_found() -> None:
     count = closures(rows([0.1, 0.1, 0.0, 0.1, 0.1]), [PhoneEvent(0.08, 0.12, "P"), PhoneEvent(0.12, 0.2, "AA")])
-    assert (count.found, count.sounds, count.right, count.gestures) == (1, 1, 1, 1)
+    assert (count.found, count.events, count.right, count.gestures) == (1, 1, 1, 1)
 
 
 def test_a_closure_elsewhere_is_false() -> None:
@@ -87,7 +87,7 @@ def test_correlation_of_a_still_mouth_is_zero() -> None:
 def test_alignments_are_read(tmp_path: Path) -> None:
     path = tmp_path / "one.phone.json"
     path.write_text('{"w": [{"t": "me", "w": [{"b": 0.1, "d": 0.05, "t": "M"}, {"b": 0.15, "d": 0.1, "t": "IY"}]}]}')
-    assert [s.phone for s in read_sounds(path)] == ["M", "IY"]
+    assert [s.phone for s in read_events(path)] == ["M", "IY"]
 
 
 def test_an_onset_is_found_between_samples() -> None:

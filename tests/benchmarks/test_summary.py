@@ -31,11 +31,11 @@ def test_of_too_few_answers_nothing_is_said() -> None:
 
 
 def test_the_offset_of_every_minute_is_found_though_the_microphone_hiccups() -> None:
-    sound = make_test_audio(200)
-    onsets = np.asarray(sound.onsets)
+    audio = make_test_audio(200)
+    onsets = np.asarray(audio.onsets)
     opening = np.random.default_rng(5).uniform(0, 1, 5000)
     numbers = np.arange(4500.0)
-    content = (numbers + 10) * 0.04  # where in the test sound each frame belongs
+    content = (numbers + 10) * 0.04  # where in the test audio each frame belongs
     hiccup = np.where(content > 70, 0.03, 0.0)  # the microphone stood still for 30 ms
     offset = np.where(content > 130, 0.012, 0.002)  # and later pictures began to lag behind their sound
     times = 5.0 + content + hiccup + 0.15 + offset
@@ -46,6 +46,6 @@ def test_the_offset_of_every_minute_is_found_though_the_microphone_hiccups() -> 
         loud[(step >= moment + 0.15) & (step < moment + 0.15 + VOWEL_S)] = 1.0
     lips = Trace(times, opening[numbers.astype(int) + 10])
     seen = ViewerTraces(lips, Trace(times, numbers), Trace(step, loud), Trace(step, loud), [], [], None, 0.3, {})
-    minutes = minute_by_minute(seen, lips, spoken.tolist(), sound, {0.0: opening})
+    minutes = minute_by_minute(seen, lips, spoken.tolist(), audio, {0.0: opening})
     assert [round(float(np.median(minute.offsets)), 2) for minute in minutes] == [0.0, 0.0, 0.01]
     assert all(minute.correlation == pytest.approx(1) for minute in minutes)

@@ -48,19 +48,19 @@ def test_frame_numbers_survive_the_wrap_of_rtp_timestamps() -> None:
 
 
 def test_the_beginning_of_the_sound_is_found_from_some_of_its_vowels() -> None:
-    sound = make_test_audio(20)
-    heard = [7.25 + onset for onset in sound.onsets[4:9]]
-    assert when_audio_began(heard, sound) == pytest.approx(7.25)
-    with pytest.raises(ValueError, match="did not play the test sound"):
-        when_audio_began([1.0, 1.3, 1.9], sound)
+    audio = make_test_audio(20)
+    heard = [7.25 + onset for onset in audio.onsets[4:9]]
+    assert when_audio_began(heard, audio) == pytest.approx(7.25)
+    with pytest.raises(ValueError, match="did not play the test audio"):
+        when_audio_began([1.0, 1.3, 1.9], audio)
 
 
 def test_a_microphone_that_hiccups_shifts_the_beginning() -> None:
-    sound = make_test_audio(20)
-    heard = [7.25 + onset + 0.08 for onset in sound.onsets[4:12]]
-    assert still_began(7.25, heard, sound) == pytest.approx(7.33)
-    with pytest.raises(ValueError, match="did not play the test sound"):
-        still_began(7.25, [7.25 + onset + 0.2 * (number % 3) for number, onset in enumerate(sound.onsets)], sound)
+    audio = make_test_audio(20)
+    heard = [7.25 + onset + 0.08 for onset in audio.onsets[4:12]]
+    assert still_began(7.25, heard, audio) == pytest.approx(7.33)
+    with pytest.raises(ValueError, match="did not play the test audio"):
+        still_began(7.25, [7.25 + onset + 0.2 * (number % 3) for number, onset in enumerate(audio.onsets)], audio)
 
 
 @pytest.mark.parametrize("late", [0.0, 0.070])
