@@ -48,6 +48,9 @@ NAMES = {
     "Order|add_engine_words": "RenderJob, add_engine_arguments",
     r"words\.(?:add_argument|parse_args|add_subparsers)|words = argparse": "parser",
     "House|Crowd|Visitors": "ServerHarness, LoadSimulation, BrowserUsers",
+    "Moment|Sitter|paint_inside": "FramePose, PortraitRenderer, paint_oral_cavity",
+    "Sitting|Stance|CarriedLandmarks": "PhotoSession, HeadPose, WarpedLandmarks",
+    "Lesson|Painter|painters": "Objective, Renderer, renderers",
 }
 # Where a word means what the field means by it, or is somebody else's: file → patterns' keys.
 ALLOWED = {
