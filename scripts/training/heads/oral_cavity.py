@@ -112,6 +112,6 @@ def paint_oral_cavity(
 def _lining(model: HeadModel, part: slice, front: float) -> Lining:
     chosen = np.arange(part.start, part.stop)
     fine = subdivide(faces_among(model.kit, chosen), len(chosen), 1)
-    # Some of what paint_inside dims is the shade of the lips, which is traced here.
+    # Some of what paint_oral_cavity dims is the shade of the lips, which is traced here.
     albedo = fine.matrix @ paint_oral_cavity(model, model.neutral, chosen, front - SHADED)
     return Lining(part, fine, np.clip(albedo, 0.002, 0.9))
