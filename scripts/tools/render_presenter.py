@@ -67,7 +67,7 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=12, help="paths a pixel")
     parser.add_argument("--crf", type=int, default=14, help="H.264 quality of the loop, lower is better")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--variant", default="llvm_ad_rgb", help="of Mitsuba; scalar_rgb needs no LLVM but is slow")
+    parser.add_argument("--variant", default="llvm_ad_rgb", help="of Mitsuba: llvm_ad_rgb or cuda_ad_rgb")
     return parser.parse_args(words)
 
 
