@@ -112,11 +112,11 @@ def check_mouth(picture: Picture, face: FaceLandmarks) -> None:
     """
     if lit_skin(picture, face) < DARKEST:
         raise PortraitError("the face is too dark; give a well-lit picture")
+    if covered(picture, face):  # before the next one: the landmarker opens a mouth around a microphone
+        raise PortraitError(COVERED)
     gap = face.mouth_gap / face.interocular
     if gap > OPENED:
         raise PortraitError("the mouth is wide open; give a picture with lips closed or nearly closed")
-    if covered(picture, face):
-        raise PortraitError(COVERED)
 
 
 def covered(picture: Picture, face: FaceLandmarks) -> bool:

@@ -23,6 +23,7 @@ from engines.face.enrolment.checks import (
 )
 from engines.face.enrolment.clip_loop import aligned, calmest, check_length, followed, there_and_back
 from engines.face.enrolment.closing import close_lips
+from engines.face.enrolment.errors import PortraitError
 from engines.face.enrolment.framing import SIZE, Framing, frame_face
 from engines.face.enrolment.landmarks import FaceLandmarks
 from engines.face.enrolment.mask import moving_mask
@@ -75,7 +76,10 @@ def enrol(path: Path, finder: FaceFinder, workspace: Path, background: Backgroun
         MediaError, LandmarksError, PortraitError: with the reason and how to fix it.
     """
     media = open_media(path, workspace)
-    return _enrol_clip(media, finder) if media.is_clip else _enrol_still(media, finder, background)
+    try:
+        return _enrol_clip(media, finder) if media.is_clip else _enrol_still(media, finder, background)
+    except PortraitError as error:
+        raise PortraitError(f"{path}: {error}") from error
 
 
 def _enrol_still(media: Media, finder: FaceFinder, background: Background) -> Enrolled:
