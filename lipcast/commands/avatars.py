@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from engines.api import FRAME_RATE
 from engines.face.avatar import Manifest, load_avatar, save_avatar
 from engines.face.enrolment.enrol import BACKGROUND, Enrolled, enrol
-from engines.face.enrolment.finder import face_finder
 from engines.face.enrolment.framing import SIZE as FRAME_SIDE
+from engines.face.enrolment.landmarker import face_finder
 from engines.face.enrolment.preview import contact_sheet
 from engines.loader import SHIPPED, Presenters, user_cache
 from lipcast.commands.errors import CommandError

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from engines.arrays import F64, I32, U8
 from engines.face.enrolment.landmarks import from_curves
 
 FOLDER = Path(__file__).parent / "canonical"
@@ -23,31 +24,29 @@ AROUND = 32  # vertices of a ring of the mouth mesh: left corner, upper arc, rig
 BORDER_RING = 3  # the ring on the lips' vermilion border; the first is where the lips meet
 RINGS = 8
 
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CanonicalMouth:
     """rest (V, 3) with V = RINGS · AROUND, basis (14, V, 3), jaw (14, 3) and landmarks (TOTAL, 3) float64.
 
     triangles (T, 3), inner_upper and inner_lower (17,) int32: of the mesh with the rings of the picture added.
-    plates: (upper, lower), each (h, w, 4) uint8 RGBA over a crop in which the mouth's corners lie at plate_corners
-    (2, 2), the middle of the line where the lips meet at plate_middle (2,), and an inter-ocular distance is
-    plate_interocular. cavity: (3,) uint8.
+    textures: (upper, lower), each (h, w, 4) uint8 RGBA over a crop in which the mouth's corners lie at texture_corners
+    (2, 2), the middle of the line where the lips meet at texture_middle (2,), and an inter-ocular distance is
+    texture_interocular. cavity: (3,) uint8.
     """
 
-    rest: Floats
-    basis: Floats
-    jaw: Floats
-    landmarks: Floats
-    triangles: NDArray[np.int32]
-    inner_upper: NDArray[np.int32]
-    inner_lower: NDArray[np.int32]
-    plates: tuple[NDArray[np.uint8], NDArray[np.uint8]]
-    plate_corners: Floats
-    plate_middle: Floats
-    plate_interocular: float
-    cavity: NDArray[np.uint8]
+    rest: F64
+    basis: F64
+    jaw: F64
+    landmarks: F64
+    triangles: I32
+    inner_upper: I32
+    inner_lower: I32
+    textures: tuple[U8, U8]
+    texture_corners: F64
+    texture_middle: F64
+    texture_interocular: float
+    cavity: U8
 
 
 @cache
@@ -61,24 +60,24 @@ def canonical_mouth() -> CanonicalMouth:
         triangles=tensors["triangles"],
         inner_upper=tensors["inner_upper"],
         inner_lower=tensors["inner_lower"],
-        plates=(_plate("teeth_upper.png"), _plate("teeth_lower.png")),
-        plate_corners=tensors["plate_corners"].astype(np.float64),
-        plate_middle=tensors["plate_middle"].astype(np.float64),
-        plate_interocular=float(tensors["plate_interocular"]),
+        textures=(_texture("teeth_upper.png"), _texture("teeth_lower.png")),
+        texture_corners=tensors["plate_corners"].astype(np.float64),
+        texture_middle=tensors["plate_middle"].astype(np.float64),
+        texture_interocular=float(tensors["plate_interocular"]),
         cavity=tensors["cavity"],
     )
 
 
-def _plate(name: str) -> NDArray[np.uint8]:
+def _texture(name: str) -> U8:
     picture = cv2.imread(str(FOLDER / name), cv2.IMREAD_UNCHANGED)
     assert picture is not None, name
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA), np.uint8)
 
 
-def _from_68(points: Floats) -> Floats:
+def _from_68(points: F64) -> F64:
     """The curves of the 68 points in Multi-PIE order."""
 
-    def run(*numbers: int) -> Floats:
+    def run(*numbers: int) -> F64:
         return points[list(numbers)]
 
     return from_curves(

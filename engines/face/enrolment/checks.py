@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.arrays import F64, U8
 from engines.face.enrolment.covered import mouth_covered
 from engines.face.enrolment.errors import PortraitError
 from engines.face.enrolment.landmarks import FaceLandmarks
@@ -43,8 +44,6 @@ COVERED = (
     "the mouth seems to be covered: the lips cannot be seen from corner to corner; "
     "give a picture without mask, hand or microphone before the mouth"
 )
-
-Picture = NDArray[np.uint8]
 
 
 def only_face(faces: Sequence[FaceLandmarks]) -> FaceLandmarks:
@@ -105,7 +104,7 @@ def check_pose(pose: HeadPose) -> None:
             )
 
 
-def check_mouth(picture: Picture, face: FaceLandmarks) -> None:
+def check_mouth(picture: U8, face: FaceLandmarks) -> None:
     """
     Raises:
         PortraitError: the face is too dark, or the mouth wide open or covered.
@@ -119,13 +118,13 @@ def check_mouth(picture: Picture, face: FaceLandmarks) -> None:
         raise PortraitError("the mouth is wide open; give a picture with lips closed or nearly closed")
 
 
-def covered(picture: Picture, face: FaceLandmarks) -> bool:
+def covered(picture: U8, face: FaceLandmarks) -> bool:
     """Whether something is before the mouth."""
     contrast = lip_contrast(picture, face) if toning(_face_box(picture, face)) is None else None
     return mouth_covered(picture, face, lit_skin(picture, face), contrast)
 
 
-def check_clip_mouths(pictures: Picture, faces: Sequence[FaceLandmarks], rest: int) -> None:
+def check_clip_mouths(pictures: U8, faces: Sequence[FaceLandmarks], rest: int) -> None:
     """check_mouth for the resting frame of a clip's part; and that nothing comes before the mouth later on.
 
     Raises:
@@ -137,7 +136,7 @@ def check_clip_mouths(pictures: Picture, faces: Sequence[FaceLandmarks], rest: i
         raise PortraitError(COVERED)
 
 
-def portrait_notes(picture: Picture, face: FaceLandmarks) -> tuple[str, ...]:
+def portrait_notes(picture: U8, face: FaceLandmarks) -> tuple[str, ...]:
     """What makes a portrait that can be used a poor one; picture: at the scale of the avatar's frames."""
     notes = []
     if sharpness(picture, face) < SHARP:
@@ -150,7 +149,7 @@ def portrait_notes(picture: Picture, face: FaceLandmarks) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def sharpness(picture: Picture, face: FaceLandmarks) -> float:
+def sharpness(picture: U8, face: FaceLandmarks) -> float:
     """How strong the face's fine detail is beside its coarse detail; 0.35 to 0.8 where it is sharp."""
     grey = cv2.cvtColor(_face_box(picture, face), cv2.COLOR_RGB2GRAY)
     levels = [cv2.GaussianBlur(grey.astype(np.float32), (0, 0), sigma) for sigma in DETAIL]
@@ -158,14 +157,14 @@ def sharpness(picture: Picture, face: FaceLandmarks) -> float:
     return float(fine / max(float(coarse), 1.0))
 
 
-def burnt_out(picture: Picture, face: FaceLandmarks) -> float:
+def burnt_out(picture: U8, face: FaceLandmarks) -> float:
     """The part of the face's skin that is too bright to have any shape."""
     brows = np.concatenate([face.curve("right_brow")[::-1], face.curve("left_brow")[::-1]])
     skin = picture[_filled(picture, np.concatenate([face.curve("jaw"), brows]))].astype(int)
     return float(((skin.max(axis=1) >= FULL) & (skin.mean(axis=1) >= BRIGHT)).mean()) if len(skin) else 0.0
 
 
-def lip_contrast(picture: Picture, face: FaceLandmarks) -> float:
+def lip_contrast(picture: U8, face: FaceLandmarks) -> float:
     """How far the lips' red lies from the skin around the mouth, in CIELAB."""
     outer = np.concatenate([face.curve("lip_outer_upper"), face.curve("lip_outer_lower")[-2:0:-1]])
     inner = np.concatenate([face.curve("lip_inner_upper"), face.curve("lip_inner_lower")[-2:0:-1]])
@@ -180,21 +179,21 @@ def lip_contrast(picture: Picture, face: FaceLandmarks) -> float:
     return float(np.hypot(LIGHTNESS_SHARE * apart[0], np.hypot(apart[1], apart[2])))
 
 
-def lit_skin(picture: Picture, face: FaceLandmarks) -> float:
+def lit_skin(picture: U8, face: FaceLandmarks) -> float:
     """How bright the lit places of the face are, 0..255."""
     outline = np.concatenate([face.curve("jaw"), face.eye_corners[::-1]])
     skin = picture[_filled(picture, outline)]
     return float(np.quantile(skin.mean(axis=1), LIT_QUANTILE)) if len(skin) else 0.0
 
 
-def _face_box(picture: Picture, face: FaceLandmarks) -> Picture:
+def _face_box(picture: U8, face: FaceLandmarks) -> U8:
     """The upright rectangle around the landmarks; the whole picture where they lie outside of it."""
     (left, top), (right, bottom) = face.points.min(axis=0).astype(int), face.points.max(axis=0).astype(int)
     box = picture[max(top, 0) : bottom + 1, max(left, 0) : right + 1]
     return np.ascontiguousarray(box if box.size else picture)
 
 
-def _filled(picture: Picture, outline: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _filled(picture: U8, outline: F64) -> NDArray[np.bool_]:
     mask = np.zeros(picture.shape[:2], np.uint8)
     cv2.fillPoly(mask, [np.rint(outline * 16 - 8).astype(np.int32)], 1, cv2.LINE_8, 4)
     return mask.astype(bool)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.arrays import F32, F64
 from engines.face.enrolment.checks import by_size, rivals
 from engines.face.enrolment.errors import PortraitError
 from engines.face.enrolment.landmarks import CURVES, FaceLandmarks, place
@@ -25,8 +26,6 @@ SEEN_S = 0.2  # a second face that is seen for less is the landmarker's mistake
 LEAST_SMOOTHING = 0.5  # frames, where the clip has fewer a second than the loop
 LOST = 0.1  # part of the frames in which the landmarker may miss the face; the nearest frame's is taken there
 LIP_WEIGHT = 4.0  # of lips against the rest of the face in the alignment
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def calmest(found: Sequence[Sequence[FaceLandmarks]], frame_rate: float, held: N
     )
 
 
-def _longest_and_calmest(usable: NDArray[np.bool_], middle: Floats, frame_rate: float) -> tuple[int, int] | None:
+def _longest_and_calmest(usable: NDArray[np.bool_], middle: F64, frame_rate: float) -> tuple[int, int] | None:
     """First and count of the best part; middle: (n, 2) places of the head in inter-ocular distances."""
     for seconds in np.arange(LONGEST_S, SHORTEST_S - 0.01, -0.2):
         count = round(seconds * frame_rate)
@@ -117,7 +116,7 @@ def _middle(face: FaceLandmarks) -> tuple[float, float]:
     return float(x), float(y)
 
 
-def _restlessness(middle: Floats) -> float:
+def _restlessness(middle: F64) -> float:
     """How much a head moves: (n, 2) places in inter-ocular distances; infinite where it is not idle."""
     wander = float(np.linalg.norm(middle - np.median(middle, axis=0), axis=1).max())
     speed = np.linalg.norm(np.diff(middle, axis=0), axis=1)
@@ -135,7 +134,7 @@ def smoothed(faces: Sequence[FaceLandmarks], width: float = SMOOTHING) -> list[F
     return [FaceLandmarks(np.tensordot(kernel, padded[at : at + len(kernel)], 1)) for at in range(len(points))]
 
 
-def followed(found: Sequence[Sequence[FaceLandmarks]], near: FaceLandmarks, times: Floats) -> list[FaceLandmarks]:
+def followed(found: Sequence[Sequence[FaceLandmarks]], near: FaceLandmarks, times: F64) -> list[FaceLandmarks]:
     """The face that is nearest to `near` in each frame, without tremble. Frames of one time are one and the same.
 
     Raises:
@@ -160,7 +159,7 @@ def there_and_back(count: int) -> list[int]:
     return [*range(count), *range(count - 2, 0, -1)]
 
 
-def aligned(rest: FaceLandmarks, faces: Sequence[FaceLandmarks], crop: Floats) -> NDArray[np.float32]:
+def aligned(rest: FaceLandmarks, faces: Sequence[FaceLandmarks], crop: F64) -> F32:
     """(n, 2, 3): where the crop of the resting face, (2, 3) to its pixels, is in each other frame."""
     weight = np.ones((len(rest.points), 1))
     for name in CURVES:

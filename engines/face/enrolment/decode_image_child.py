@@ -12,11 +12,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from engines.arrays import U8
 from engines.face.enrolment.sandbox import answer
-
-Image = NDArray[np.uint8]
 
 OPAQUE = 250  # of 255: what some encoders make of a picture without transparent parts
 
@@ -37,7 +35,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     return {"shape": [1, *frame.shape], "size": [rgb.shape[1], rgb.shape[0]], "times": [0.0], "notes": notes}
 
 
-def _with_opencv(path: str) -> tuple[Image, Image | None]:
+def _with_opencv(path: str) -> tuple[U8, U8 | None]:
     """(h, w, 3) RGB, upright, and (h, w) alpha where there is one."""
     bgr = cv2.imread(path, cv2.IMREAD_COLOR)  # upright: OpenCV follows the EXIF orientation
     if bgr is None:
@@ -49,7 +47,7 @@ def _with_opencv(path: str) -> tuple[Image, Image | None]:
     if stored.dtype == np.uint16:
         stored = (stored >> 8).astype(np.uint8)
 
-    def difference(turned: Image) -> float:
+    def difference(turned: U8) -> float:
         return float(np.abs(turned[..., 2::-1].astype(np.int16) - rgb).mean())
 
     # The orientation is the one that gives the same colours.
@@ -64,7 +62,7 @@ def _orientations(image: Any) -> Iterator[Any]:
         yield np.rot90(image, turns)[:, ::-1]
 
 
-def _with_pillow(request: dict[str, Any]) -> tuple[Image, Image | None]:
+def _with_pillow(request: dict[str, Any]) -> tuple[U8, U8 | None]:
     """The same for HEIC and AVIF, in sRGB."""
     from PIL import Image as Pillow
     from PIL import ImageOps
@@ -105,12 +103,12 @@ def _srgb(image: Any) -> Any:
     return converted
 
 
-def _composited(rgb: Image, alpha: Image, background: list[int]) -> Image:
+def _composited(rgb: U8, alpha: U8, background: list[int]) -> U8:
     part = alpha[..., None].astype(np.float32) / 255
     return np.asarray(np.rint(part * rgb + (1 - part) * np.array(background, np.float32)), np.uint8)
 
 
-def _shrunk(image: Image, side: int) -> Image:
+def _shrunk(image: U8, side: int) -> U8:
     longest = max(image.shape[:2])
     if longest <= side:
         return image

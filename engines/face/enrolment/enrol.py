@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.api import FRAME_RATE
+from engines.arrays import F64, U8
 from engines.face.enrolment.canonical import canonical_mouth
 from engines.face.enrolment.checks import (
     check_clip_mouths,
@@ -22,11 +22,10 @@ from engines.face.enrolment.checks import (
     portrait_notes,
 )
 from engines.face.enrolment.clip_loop import aligned, calmest, check_length, followed, there_and_back
-from engines.face.enrolment.closing import close_lips
 from engines.face.enrolment.errors import PortraitError
-from engines.face.enrolment.framing import SIZE, Framing, frame_face
+from engines.face.enrolment.framing import SIZE, Framing, enlarged, frame_face
+from engines.face.enrolment.interior_textures import fitted_textures, light_of
 from engines.face.enrolment.landmarks import FaceLandmarks
-from engines.face.enrolment.mask import moving_mask
 from engines.face.enrolment.media import (
     SCAN_STEP,
     Background,
@@ -36,20 +35,16 @@ from engines.face.enrolment.media import (
     scan,
     stretch,
 )
-from engines.face.enrolment.mouth_fit import MouthFit, fit_mouth
-from engines.face.enrolment.plates import fitted_plates, light_of
+from engines.face.enrolment.mouth_fit import MouthFit, fit_mouth, moving_mask
 from engines.face.enrolment.pose import HeadPose, fit_pose
+from engines.face.enrolment.retouch import close_lips
 from engines.face.enrolment.still_loop import FRAMES, StillLoop
 
 BACKGROUND = (222, 226, 230)  # a light grey, as of a plain studio wall
-MARGIN = 40  # pixels of the frame's scale around it that are kept, for what movement brings into view
-
-Picture = NDArray[np.uint8]
-Floats = NDArray[np.float64]
 
 
 class FaceFinder(Protocol):
-    def find(self, frames: NDArray[np.uint8]) -> list[list[FaceLandmarks]]:
+    def find(self, frames: U8) -> list[list[FaceLandmarks]]:
         """The faces in each of (n, h, w, 3) uint8 RGB frames, in their pixels."""
         ...
 
@@ -62,7 +57,7 @@ class Enrolled:
     """
 
     tensors: dict[str, NDArray[Any]]
-    frames: Iterator[Picture]
+    frames: Iterator[U8]
     count: int
     notes: tuple[str, ...]
 
@@ -127,25 +122,10 @@ def _enrol_clip(media: Media, finder: FaceFinder) -> Enrolled:
     return Enrolled(tensors, frames, len(order), tuple(notes))
 
 
-def enlarged(image: Picture, framing: Framing) -> tuple[Picture, Floats]:
-    """The framing's square with a MARGIN around it at the frame's scale, and (2, 3) the way there from image."""
-    scale = framing.scale
-    corner = np.array([framing.left, framing.top]) - MARGIN / scale
-    side = SIZE + 2 * MARGIN
-    to_near = scale * np.array([[1.0, 0.0, -corner[0]], [0.0, 1.0, -corner[1]]])
-    if scale < 1:  # a warp looks at a few pixels only: blur away what would alias
-        image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.4 / scale), np.uint8)
-    pixels = to_near.copy()
-    pixels[:, 2] += 0.5 * scale - 0.5
-    flags = cv2.INTER_CUBIC
-    near = cv2.warpAffine(image, pixels, (side, side), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
-    return np.asarray(near, np.uint8), to_near
-
-
-def mouth_tensors(fit: MouthFit, pose: HeadPose, light: Floats) -> dict[str, NDArray[Any]]:
+def mouth_tensors(fit: MouthFit, pose: HeadPose, light: F64) -> dict[str, NDArray[Any]]:
     """All tensors but the alignment."""
     canonical = canonical_mouth()
-    upper, lower, cavity = fitted_plates(canonical, fit, pose, light)
+    upper, lower, cavity = fitted_textures(canonical, fit, pose, light)
     return {
         "mesh": fit.mesh.astype(np.float32),
         "basis": fit.basis.astype(np.float32),
@@ -167,5 +147,5 @@ def _fit(face: FaceLandmarks) -> tuple[MouthFit, HeadPose]:
     return fit_mouth(canonical, face, pose), pose
 
 
-def _corner(near: Picture) -> tuple[float, float]:
+def _corner(near: U8) -> tuple[float, float]:
     return (near.shape[1] - SIZE) / 2, (near.shape[0] - SIZE) / 2

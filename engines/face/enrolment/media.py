@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.api import FRAME_RATE
+from engines.arrays import F64, U8
 from engines.face.enrolment.errors import MediaError
 from engines.face.enrolment.sandbox import ChildError, ask
 
@@ -41,7 +42,6 @@ HEIF_MODULES = {"heic": ("PIL", "pillow_heif"), "avif": ("PIL",)}  # what reads 
 FRAME_MARKERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 MATROSKA, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
-Frames = NDArray[np.uint8]
 Background = tuple[int, int, int]
 
 _IMAGE_CHILD = "engines.face.enrolment.decode_image_child"
@@ -68,9 +68,9 @@ class Decoded:
     times: (n,) seconds, when the file's frame that each was made of begins. notes: what the user should know.
     """
 
-    frames: Frames
+    frames: U8
     size: tuple[int, int]
-    times: NDArray[np.float64]
+    times: F64
     notes: tuple[str, ...]
 
     def held(self, first: int, step: int) -> NDArray[np.bool_]:
@@ -130,7 +130,7 @@ def _decode(media: Media, child: str, name: str, request: Mapping[str, Any]) -> 
         reply = ask(child, {"path": str(media.path.resolve()), "out": str(out), **limits, **request})
     except ChildError as error:
         raise MediaError(f"{media.path}: {error}") from error
-    frames: Frames = np.memmap(out, np.uint8, "r", shape=tuple(reply["shape"]))
+    frames: U8 = np.memmap(out, np.uint8, "r", shape=tuple(reply["shape"]))
     width, height = reply["size"]
     notes = tuple(f"{media.path}: {note}" for note in reply["notes"])
     return Decoded(frames, (width, height), np.array(reply["times"], np.float64), notes)

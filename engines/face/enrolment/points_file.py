@@ -13,15 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engines.arrays import F64, U8
 from engines.face.enrolment.canonical import canonical_mouth
 from engines.face.enrolment.errors import LandmarksError
-from engines.face.enrolment.landmarks import CURVES, FaceLandmarks, place
+from engines.face.enrolment.landmarks import CURVES, FaceLandmarks, SplineWarp, place
 from engines.face.enrolment.pose import fit_pose
-from engines.face.enrolment.spline_warp import SplineWarp
 
-Floats = NDArray[np.float64]
 Points = Mapping[str, tuple[float, float]]
 
 # Each name and the places that it sets: a curve and a number on it.
@@ -56,7 +54,7 @@ class ManualPoints:
     def __init__(self, points: Points) -> None:
         self._face = face_through(points)
 
-    def find(self, frames: NDArray[np.uint8]) -> list[list[FaceLandmarks]]:
+    def find(self, frames: U8) -> list[list[FaceLandmarks]]:
         """
         Raises:
             LandmarksError: the frames are a clip's, in which a face moves.
@@ -108,7 +106,7 @@ def face_through(points: Points) -> FaceLandmarks:
     return FaceLandmarks(bent)
 
 
-def _affine(source: Floats, target: Floats, points: Floats) -> Floats:
+def _affine(source: F64, target: F64, points: F64) -> F64:
     system = np.column_stack([source, np.ones(len(source))])
     affine, *_ = np.linalg.lstsq(system, target, rcond=None)
     return np.asarray(np.column_stack([points, np.ones(len(points))]) @ affine)

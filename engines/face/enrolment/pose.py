@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engines.arrays import F64
 from engines.face.enrolment.landmarks import FaceLandmarks, place
-
-Floats = NDArray[np.float64]
 
 # What heads have in common, in inter-ocular distances, and how far they are turned before a camera, in radians: the
 # weights of the fit. Faces differ in length, which looks like a nod; so nods are believed less than turns.
@@ -37,23 +35,23 @@ class HeadPose:
     yaw, pitch, roll: degrees; yaw > 0 when the face looks to the right of the picture.
     """
 
-    rotation: Floats
+    rotation: F64
     scale: float
-    shift: Floats
+    shift: F64
     yaw: float
     pitch: float
     roll: float
 
-    def project(self, points: Floats) -> Floats:
+    def project(self, points: F64) -> F64:
         """(…, 3) canonical points → (…, 2) pixels."""
         return self.turn(points) + self.shift
 
-    def turn(self, displacements: Floats) -> Floats:
+    def turn(self, displacements: F64) -> F64:
         """(…, 3) canonical displacements → (…, 2) pixels."""
         return np.asarray(self.scale * displacements @ self.rotation.T)
 
 
-def fit_pose(canonical: Floats, face: FaceLandmarks) -> HeadPose:
+def fit_pose(canonical: F64, face: FaceLandmarks) -> HeadPose:
     """canonical: (TOTAL, 3), see CanonicalMouth.landmarks."""
     points, seen = canonical[_RIGID], face.points[_RIGID]
     unit = face.interocular
@@ -61,7 +59,7 @@ def fit_pose(canonical: Floats, face: FaceLandmarks) -> HeadPose:
     seen = (seen - middle) / unit
     state = np.array([0.0, 0.0, 0.0, 0.0, *(-points[:, :2].mean(axis=0))])  # yaw, pitch, roll, log scale, shift
 
-    def residual(state: Floats) -> Floats:
+    def residual(state: F64) -> F64:
         error = (np.exp(state[3]) * points @ _rotation(*state[:3]).T + state[4:] - seen) / LANDMARK_SPREAD
         return np.concatenate([error.ravel(), [state[0] / YAW_SPREAD, state[1] / PITCH_SPREAD]])
 
@@ -74,7 +72,7 @@ def fit_pose(canonical: Floats, face: FaceLandmarks) -> HeadPose:
     return HeadPose(_rotation(*state[:3]), scale, state[4:] * unit + middle, float(yaw), float(pitch), float(roll))
 
 
-def _rotation(yaw: float, pitch: float, roll: float) -> Floats:
+def _rotation(yaw: float, pitch: float, roll: float) -> F64:
     """First two rows of roll · pitch · yaw, in x right, y down, z towards the viewer."""
     sin, cos = np.sin([yaw, pitch, roll]), np.cos([yaw, pitch, roll])
     turn = np.array([[cos[0], 0, sin[0]], [0, 1, 0], [-sin[0], 0, cos[0]]])

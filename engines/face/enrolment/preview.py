@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engines.arrays import U8
 from engines.face.avatar import FaceAvatar
 from engines.face.interior import MouthInteriorTextures
 from engines.face.mouth_canvas import MouthCanvas
@@ -23,7 +23,7 @@ SHAPES: tuple[dict[str, float], ...] = (
 )
 
 
-def contact_sheet(avatar: FaceAvatar) -> NDArray[np.uint8]:
+def contact_sheet(avatar: FaceAvatar) -> U8:
     """The avatar in SHAPES, at moments of its loop: (2 · height, 3 · width, 3) uint8 RGB."""
     canvas = MouthCanvas(avatar, MouthInteriorTextures())
     frames = [number * len(avatar.loop) // len(SHAPES) for number in range(len(SHAPES))]

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from engines.face.enrolment.canonical import canonical_mouth
-from engines.face.enrolment.closing import close_lips
-from engines.face.enrolment.enrol import enlarged, enrol
+from engines.face.enrolment.enrol import enrol
 from engines.face.enrolment.errors import LandmarksError, PortraitError
-from engines.face.enrolment.framing import SIZE, WANTED, Framing, frame_face
+from engines.face.enrolment.framing import SIZE, WANTED, Framing, enlarged, frame_face
 from engines.face.enrolment.landmarker import distinct, from_parts, parts_of_picture
 from engines.face.enrolment.mouth_fit import fit_mouth
 from engines.face.enrolment.pose import fit_pose
+from engines.face.enrolment.retouch import close_lips
 from engines.face.geometry import MouthGeometry
 from engines.face.tensors import check_tensors
 from tests.engines.face.enrolment.faces import KnownFaces, drawn, face, parted, save_clip, save_picture

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from engines.face.enrolment.errors import LandmarksError
-from engines.face.enrolment.finder import face_finder
-from engines.face.enrolment.landmarker import Landmarker, landmarker_installed
-from engines.face.enrolment.model_file import SHA256, model_file
+from engines.face.enrolment.landmarker import SHA256, Landmarker, face_finder, landmarker_installed, model_file
 from engines.face.enrolment.sandbox import ROOT, ChildError, ask
 
 DECODE = "engines.face.enrolment.decode_image_child"

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.face.enrolment.eyelids import close_eyes
 from engines.face.enrolment.framing import SIZE, Framing
-from engines.face.enrolment.still_loop import BLINK, BLINKS, FRAMES, StillLoop
-from engines.face.enrolment.sway import Body, Sway
+from engines.face.enrolment.retouch import close_eyes
+from engines.face.enrolment.still_loop import BLINK, BLINKS, FRAMES, Body, StillLoop, Sway
 from tests.engines.face.enrolment.faces import drawn, face
 
 FACE = face()
