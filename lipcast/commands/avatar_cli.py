@@ -11,7 +11,7 @@ from pathlib import Path
 from lipcast.commands.errors import CommandError
 
 CONSENT = (
-    "Whoever is seen must agree to speak words of others as an AI-generated presenter.\n"
+    "The person shown must agree to appear as an AI-generated presenter that says what others say.\n"
     "Write who agreed and how, for instance “I am the person in the picture” (empty to stop): "
 )
 
@@ -20,14 +20,14 @@ Run = Callable[[argparse.Namespace], int]
 
 def add_avatar_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add_create(commands.add_parser("create", help="make an avatar of a portrait or a clip"))
-    listing = _command(commands, "list", "say which presenters there are", list_avatars)
-    preview = _command(commands, "preview", "draw an avatar with several mouth shapes", preview_avatar)
+    _add_create(commands.add_parser("create", help="make an avatar from a portrait or a clip"))
+    listing = _command(commands, "list", "list the presenters", list_avatars)
+    preview = _command(commands, "preview", "write a picture of an avatar with several mouth shapes", preview_avatar)
     preview.add_argument("name", metavar="NAME")
     preview.add_argument("--out", type=Path, required=True, metavar="FILE.png", help="the picture to write")
-    delete = _command(commands, "delete", "delete an avatar that you have made", delete_avatar)
+    delete = _command(commands, "delete", "delete one of your avatars", delete_avatar)
     delete.add_argument("name", metavar="NAME")
-    export = _command(commands, "export", "write an avatar to one file, to take it elsewhere", export_avatar)
+    export = _command(commands, "export", "write an avatar to one file, for another machine", export_avatar)
     export.add_argument("name", metavar="NAME")
     export.add_argument("file", type=Path, metavar="FILE.lipcast")
     imported = _command(commands, "import", "add an avatar from such a file", import_avatar)
@@ -49,8 +49,12 @@ def _command(
 def _add_create(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="lower-case letters, digits, - and _")
     parser.add_argument("file", type=Path, metavar="FILE", help="a picture, or a clip of at most 60 s")
-    parser.add_argument("--landmarks", type=Path, metavar="POINTS.json", help="the face's points, instead of looking")
-    parser.add_argument("--model", type=Path, metavar="FILE.task", help="MediaPipe's face_landmarker.task, if at hand")
+    parser.add_argument(
+        "--landmarks", type=Path, metavar="POINTS.json", help="the face's points, set by hand"
+    )
+    parser.add_argument(
+        "--model", type=Path, metavar="FILE.task", help="MediaPipe's model file (default: fetched once)"
+    )
     parser.add_argument(
         "--background",
         type=colour,
@@ -59,7 +63,7 @@ def _add_create(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--consent", metavar="TEXT", help="who agreed to this avatar, and how; kept in it")
     parser.add_argument("--title", metavar="TEXT", help="the name that people read (default: NAME)")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="write the avatar's folder here instead")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="write the avatar to this folder instead")
     parser.add_argument("--force", action="store_true", help="overwrite an avatar of that name")
     _add_folder(parser)
     parser.set_defaults(command=create_avatar)
@@ -78,7 +82,7 @@ def colour(text: str) -> tuple[int, int, int]:
 
 
 def _add_folder(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--presenters", type=Path, metavar="FOLDER", help="where your avatars are")
+    parser.add_argument("--presenters", type=Path, metavar="FOLDER", help="the folder of your avatars")
 
 
 def create_avatar(options: argparse.Namespace) -> int:
@@ -103,14 +107,14 @@ def create_avatar(options: argparse.Namespace) -> int:
 def _consent(given: str | None) -> str:
     """
     Raises:
-        CommandError: nobody has said that the person agrees.
+        CommandError: no consent was given.
     """
     if given is None and sys.stdin.isatty():
         sys.stderr.write(CONSENT)
         sys.stderr.flush()
         given = sys.stdin.readline()
     if not (given or "").strip():
-        raise CommandError('an avatar needs the consent of whoever is seen; say who agreed with --consent "…"')
+        raise CommandError('an avatar needs the consent of the person shown; say who agreed with --consent "…"')
     return str(given).strip()
 
 
@@ -146,7 +150,7 @@ def export_avatar(options: argparse.Namespace) -> int:
 def import_avatar(options: argparse.Namespace) -> int:
     from lipcast.commands.avatar_archive import import_avatar
 
-    sys.stderr.write(f"{import_avatar(options.file, _own(options), options.force)}: the avatar is there\n")
+    sys.stderr.write(f"{import_avatar(options.file, _own(options), options.force)}: imported\n")
     return 0
 
 

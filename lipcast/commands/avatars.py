@@ -75,7 +75,7 @@ def _manifest(job: AvatarJob, frames: int) -> Manifest:
         consent=job.consent,
         description="Made from a user's picture or clip by lipcast avatar create.",
         licence="For the uses that the person shown has agreed to.",
-        credit="The person shown, and whoever made the picture or clip. Teeth: ICT-FaceKit, MIT licence.",
+        credit="The person shown, and the maker of the picture or clip. Teeth: ICT-FaceKit, MIT licence.",
         ai_generated=True,
         width=FRAME_SIDE,
         height=FRAME_SIDE,
@@ -124,7 +124,7 @@ def delete(name: str, own: Path) -> Path:
         found = "ships with Lipcast and stays" if name in shipped_names() else "is none of your avatars"
         raise CommandError(f"{name}: {found}; `lipcast avatar list` names them")
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=own) as scratch:
-        folder.rename(Path(scratch) / "old")  # at once for whoever lists them; the files go after
+        folder.rename(Path(scratch) / "old")  # gone from listings at once; the files are deleted after that
     return folder
 
 

@@ -14,7 +14,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     folder = Path(request["folder"])
     manifest = read_manifest(folder / MANIFEST)
     if not manifest.ai_generated or not manifest.consent.strip():
-        raise ValueError("its manifest lacks the consent of whoever is seen, or does not say that it is AI-generated")
+        raise ValueError("its manifest lacks the consent of the person shown, or does not say that it is AI-generated")
     load_avatar(folder)
     return {}
 

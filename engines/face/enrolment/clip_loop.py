@@ -49,7 +49,7 @@ def check_length(seconds: float) -> None:
     if seconds < SHORTEST_S:
         raise PortraitError(
             f"the clip is too short: it lasts {seconds:.1f} s, at least {SHORTEST_S:.0f} s are needed; "
-            "record about ten seconds of somebody who listens"
+            "record about ten seconds of the person listening"
         )
 
 
@@ -93,7 +93,7 @@ def _longest_and_calmest(usable: NDArray[np.bool_], middle: F64, frame_rate: flo
 
 
 def _second_face(alone: NDArray[np.bool_], frame_rate: float) -> str:
-    """What to say of frames with several faces; "" where there are none, or too few to be somebody."""
+    """What to say of frames with several faces; "" where there are none, or too few to be a person."""
     several = np.flatnonzero(~alone)
     if len(several) < max(2, SEEN_S * frame_rate):
         return ""
@@ -107,7 +107,7 @@ def _restless(track: Sequence[FaceLandmarks | None], closed: NDArray[np.bool_]) 
     return (
         f"the clip has no {SHORTEST_S:.0f} s on end in which the person is nearly still, lips together: a face is seen "
         f"in {100 * seen:.0f} % of the frames, with lips together in {100 * closed.mean():.0f} %; "
-        "record somebody who listens and looks at the camera"
+        "record the person listening, looking at the camera"
     )
 
 

@@ -99,7 +99,7 @@ def _srgb(image: Any) -> Any:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"))
     except ImageCms.PyCMSError:
-        return image  # a profile that nobody can read says nothing of the colours
+        return image  # an unreadable profile says nothing about the colours
     return converted
 
 

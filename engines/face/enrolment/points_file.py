@@ -1,4 +1,4 @@
-"""The face's points as somebody has set them: a JSON file of named places. Knows nothing of pictures.
+"""The face's points, set by hand: a JSON file of named places. Knows nothing of pictures.
 
     {"points": {"left_eye_outer": [195, 101], "left_eye_inner": [214, 104], …}}
 

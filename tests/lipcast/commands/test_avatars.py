@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 
 from engines.face.avatar import load_avatar
+from engines.face.enrolment.enrol import BACKGROUND
 from engines.face.enrolment.points_file import NAMES
 from lipcast.cli import main
+from lipcast.commands import avatar_cli
 from tests.engines.face import tiny_avatar
 from tests.engines.face.enrolment.faces import drawn, face, save_picture
 from tests.engines.face.enrolment.test_points_file import points_of
@@ -65,8 +68,8 @@ def test_a_picture_and_points_make_an_avatar(
 @pytest.mark.parametrize(
     ("name", "more", "reason"),
     [
-        ("ana", (), "an avatar needs the consent of whoever is seen"),
-        ("ana", ("--consent", "  "), "an avatar needs the consent of whoever is seen"),
+        ("ana", (), "an avatar needs the consent of the person shown"),
+        ("ana", ("--consent", "  "), "an avatar needs the consent of the person shown"),
         ("../ana", ("--consent", "me"), "expected a name of lower-case letters"),
         ("Ana", ("--consent", "me"), "expected a name of lower-case letters"),
         ("mira", ("--consent", "me"), "a presenter of that name ships with Lipcast"),
@@ -211,3 +214,48 @@ def test_a_name_listed_twice_is_refused(archive: Path, tmp_path: Path) -> None:
 def test_the_points_that_the_documents_name_are_those_that_are_read() -> None:
     text = (Path(__file__).parents[3] / "docs" / "avatars.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in text for name in NAMES)
+
+
+def test_a_damaged_avatar_is_left_out_of_the_list_with_a_warning(
+    own: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    (own / "broken").mkdir()
+    (own / "broken" / "avatar.json").write_text("{")
+    assert main(["avatar", "list", "--presenters", str(own)]) == 0
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert "tiny" in names
+    assert "broken" not in names
+    assert [record.getMessage() for record in caplog.records if "'broken' is skipped" in record.getMessage()]
+
+
+@pytest.mark.parametrize(("text", "colour"), [("#ffffff", (255, 255, 255)), ("0a14F0", (10, 20, 240))])
+def test_a_background_is_a_colour(text: str, colour: tuple[int, int, int]) -> None:
+    assert avatar_cli.colour(text) == colour
+
+
+@pytest.mark.parametrize("text", ["white", "#fff", "#12345g", ""])
+def test_another_background_is_refused(
+    own: Path, portrait: Path, points: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        create(own, portrait, points, "--consent", "me", "--background", text)
+    assert "expected a colour as #RRGGBB, such as #ffffff for white" in capsys.readouterr().err
+
+
+def test_the_background_that_the_help_names_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["avatar", "create", "--help"])
+    assert "#{:02x}{:02x}{:02x}".format(*BACKGROUND) in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_cut_out_portrait_gets_the_background(
+    own: Path, tmp_path: Path, points: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rgba = np.dstack([drawn(face()), np.full((512, 512), 255, np.uint8)])
+    rgba[:100, :, :] = (255, 0, 255, 0)
+    path = tmp_path / "cutout.png"
+    cv2.imwrite(str(path), cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGRA))
+    assert create(own, path, points, "--consent", "me", "--background", "#00ff00") == 0
+    assert "they were filled with #00ff00 (--background sets the colour)" in capsys.readouterr().err
+    assert load_avatar(own / "ana").loop[0][20, 20].tolist() == pytest.approx([0, 255, 0], abs=12)
