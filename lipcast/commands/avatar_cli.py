@@ -49,9 +49,7 @@ def _command(
 def _add_create(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="lower-case letters, digits, - and _")
     parser.add_argument("file", type=Path, metavar="FILE", help="a picture, or a clip of at most 60 s")
-    parser.add_argument(
-        "--landmarks", type=Path, metavar="POINTS.json", help="the face's points, set by hand"
-    )
+    parser.add_argument("--landmarks", type=Path, metavar="POINTS.json", help="the face's points, set by hand")
     parser.add_argument(
         "--model", type=Path, metavar="FILE.task", help="MediaPipe's model file (default: fetched once)"
     )
