@@ -27,7 +27,7 @@ def test_a_full_server_says_so_and_lets_the_next_one_in_later(
     assert "Server at capacity" in second.text("curtain")
     assert "1 of 1 sessions are running" in second.text("message")
     first.press("leave")
-    small_server.wait(lambda: small_server.status(first_url) == 404, "free")
+    small_server.wait(lambda: small_server.status(first_url) == 410, "free")
     second.press("again")
     second.wait_state("live")
 

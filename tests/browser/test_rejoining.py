@@ -45,6 +45,6 @@ def test_a_speaker_whom_the_server_has_not_missed_gets_their_own_place_back(
         small_server.thaw()
     speaker.wait_state("live")
     speaker.wait_for("(first) => lipcast.session.url !== first", first)
-    assert small_server.status(first) == 404
+    assert small_server.status(first) == 410
     assert small_server.get(speaker.session_url)["muted"] is True
     assert speaker.text("state") == "Live, muted"

@@ -168,7 +168,7 @@ def test_leaving_ends_the_session_and_leads_back_to_the_choices(visitors: Browse
     assert server.status(session_url) == 200
     visitor.page.keyboard.press("Shift+L")
     visitor.wait_state("ended")
-    server.wait(lambda: server.status(session_url) == 404, "ended")
+    server.wait(lambda: server.status(session_url) == 410, "ended")
     visitor.press("back")
     visitor.wait_state("idle")
     visitor.page.get_by_test_id("join").wait_for()
@@ -179,4 +179,4 @@ def test_closing_the_page_ends_the_session(visitors: BrowserUsers, server: Serve
     visitor.join(server.url)
     session_url = visitor.session_url
     visitor.open("about:blank")
-    server.wait(lambda: server.status(session_url) == 404, "ended")
+    server.wait(lambda: server.status(session_url) == 410, "ended")
