@@ -34,8 +34,9 @@ def test_a_full_server_says_so_and_lets_the_next_one_in_later(
 
 def test_a_presenter_that_is_no_more_is_named(visitors: BrowserUsers, small_server: ServerProcess) -> None:
     def add_ghost(route: Route) -> None:
-        avatars = small_server.get("/api/avatars")["avatars"]
-        route.fulfill(json={"avatars": [avatars[0] | {"name": "ghost", "title": "Ghost"}, *avatars]})
+        found = small_server.get("/api/avatars")
+        ghost = found["avatars"][0] | {"name": "ghost", "title": "Ghost"}
+        route.fulfill(json=found | {"avatars": [ghost, *found["avatars"]]})
 
     visitor = visitors.new()
     visitor.page.route("**/api/avatars", add_ghost)
