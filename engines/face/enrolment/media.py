@@ -35,7 +35,16 @@ LEAST_SIDE = 64  # pixels
 HEAD = 64  # bytes that tell the kind
 
 CLIPS = ("mp4", "matroska")
-HEIF_BRANDS = {b"heic": "heic", b"heix": "heic", b"mif1": "heic", b"msf1": "heic", b"avif": "avif", b"avis": "avif"}
+HEIF_BRANDS = {
+    b"heic": "heic",
+    b"heix": "heic",
+    b"heim": "heic",
+    b"heis": "heic",
+    b"mif1": "heic",
+    b"msf1": "heic",
+    b"avif": "avif",
+    b"avis": "avif",
+}
 HEIF_MODULES = {"heic": ("PIL", "pillow_heif"), "avif": ("PIL",)}  # what reads them: the extra `heif`
 
 # JPEG's start-of-frame markers; C4, C8 and CC are of other things.

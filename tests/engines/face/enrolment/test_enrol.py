@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from engines.api import FRAME_RATE
 from engines.face.enrolment.canonical import canonical_mouth
 from engines.face.enrolment.enrol import enrol
 from engines.face.enrolment.errors import LandmarksError, PortraitError
@@ -17,7 +19,17 @@ from engines.face.enrolment.pose import fit_pose
 from engines.face.enrolment.retouch import close_lips
 from engines.face.geometry import MouthGeometry
 from engines.face.tensors import check_tensors
-from tests.engines.face.enrolment.faces import KnownFaces, drawn, face, parted, save_clip, save_picture
+from tests.engines.face.enrolment.faces import (
+    KnownFaces,
+    Picture,
+    drawn,
+    face,
+    parted,
+    save_clip,
+    save_picture,
+    save_timed_clip,
+)
+from tests.engines.face.enrolment.occluders import COVERING
 from tests.engines.face.tiny_avatar import motion
 
 
@@ -116,3 +128,53 @@ def test_points_set_by_hand_are_not_for_clips(tmp_path: Path) -> None:
     points = {name: tuple(of.points[place(spots[0][0]).start + spots[0][1]]) for name, spots in NAMES.items()}
     with pytest.raises(LandmarksError, match="a clip needs the face landmarker"):
         enrol(save_clip(tmp_path / "c.mp4", [drawn(of)] * 60), ManualPoints(points), tmp_path)
+
+
+def clocked(time: float) -> Picture:
+    """A face, and beside it a strip whose grey says the time."""
+    picture = drawn(face())
+    picture[:, :40] = round(20 + 30 * time)
+    return picture
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "codec", "times"),
+    [
+        ("phone.mp4", "libx264", [*np.arange(60) / 30, *(2 + np.arange(40) / 10)]),
+        ("webcam.webm", "libvpx", [*np.arange(90) / 30, *(3.01 + np.arange(45) / 14.9)]),
+    ],
+)
+def test_the_loop_of_a_clip_whose_rate_changes_runs_at_real_speed(
+    tmp_path: Path, name: str, codec: str, times: list[float]
+) -> None:
+    path = save_timed_clip(tmp_path / name, [clocked(time) for time in times], times, codec)
+    enrolled = enrol(path, KnownFaces(parted(face(), 1)), tmp_path)
+    shown = np.array([(frame[100:400, 10:30].mean() - 20) / 30 for frame in enrolled.frames])
+    there = shown[: len(shown) // 2 + 1]
+    assert len(there) >= 100
+    np.testing.assert_allclose(there - there[0], np.arange(len(there)) / FRAME_RATE, atol=0.15)
+
+
+def test_a_refusal_names_the_file_and_the_fix(tmp_path: Path) -> None:
+    path = save_clip(tmp_path / "c.mp4", [drawn(face())] * 38)
+    with pytest.raises(PortraitError) as error:
+        enrol(path, KnownFaces(face()), tmp_path)
+    assert str(error.value) == (
+        f"{path}: the clip is too short: it lasts 1.5 s, at least 2 s are needed; "
+        "record about ten seconds of the person listening"
+    )
+
+
+def test_faults_of_a_portrait_are_noted(tmp_path: Path) -> None:
+    blurred = np.asarray(cv2.GaussianBlur(drawn(face()), (0, 0), 5), np.uint8)
+    path = save_picture(tmp_path / "p.png", blurred)
+    assert enrol(path, KnownFaces(face()), tmp_path).notes == (
+        f"{path}: the face is very blurred, and the avatar will be; give a sharper picture",
+    )
+
+
+def test_a_microphone_that_comes_into_a_clip_is_noticed(tmp_path: Path) -> None:
+    frames = [drawn(face())] * 40 + [COVERING["microphone"](drawn(face()), face())] * 80
+    with pytest.raises(PortraitError, match="the mouth seems to be covered"):
+        enrol(save_clip(tmp_path / "c.mp4", frames), KnownFaces(parted(face(), 1)), tmp_path)
