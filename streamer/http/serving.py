@@ -59,6 +59,7 @@ def serve_until_stopped(
     listeners: what to accept connections from; backlog: how many may wait for that; load: makes the engine and the
     presenters.
     """
+    before = set(threading.enumerate())  # threads of the embedding program are not the server's to end
     holder: list[EndingServer] = []
     app = create_app(config, load=load, on_failure=lambda: holder[0].fail())
     server = EndingServer(
@@ -78,19 +79,14 @@ def serve_until_stopped(
     try:
         server.run(listeners)
     finally:
-        stuck = [thread.name for thread in threading.enumerate() if is_stuck(thread)]
+        stuck = [thread.name for thread in set(threading.enumerate()) - before if not thread.daemon]
         if stuck:
             end_process(f"threads that do not end: {', '.join(stuck)}")
     status = FAILED if server.failed or not server.started else 0
-    if any(thread.name == LOADING for thread in threading.enumerate()):
+    if any(thread.name == LOADING for thread in set(threading.enumerate()) - before):
         # Told to stop while it loads. The thread is in native code, which aborts when Python is taken down beneath it.
         exit_now(status)
     return status
-
-
-def is_stuck(thread: threading.Thread) -> bool:
-    """Would the interpreter wait for it?"""
-    return not thread.daemon and thread is not threading.main_thread()
 
 
 def end_process(why: str) -> None:

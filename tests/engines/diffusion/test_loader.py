@@ -24,11 +24,12 @@ QUIET = 15  # frames
 
 
 def voice(frames: int) -> list[Chunk]:
-    """Silence, then an open vowel at 120 Hz: lips stay at rest in noise, and in a tone that was always there."""
+    """Silence, then an open vowel whose pitch moves as a voice's does: lips rest in noise, and in a steady tone."""
     time = np.arange(frames * FRAME_SAMPLES) / SAMPLE_RATE
-    pitches = 120.0 * np.arange(1, 30)
-    weights = sum(np.exp(-(((pitches - formant) / 150) ** 2)) for formant in (700, 1200, 2600)) + 0.05
-    sound = weights @ np.sin(2 * np.pi * pitches[:, None] * time)
+    harmonics = np.arange(1, 25)
+    weights = sum(np.exp(-(((130.0 * harmonics - formant) / 150) ** 2)) for formant in (700, 1200, 2600)) + 0.05
+    phase = 2 * np.pi * np.cumsum(130 + 25 * np.sin(4 * np.pi * time)) / SAMPLE_RATE
+    sound = weights @ np.sin(harmonics[:, None] * phase)
     sound[: QUIET * FRAME_SAMPLES] = 0
     samples = (0.3 * sound / np.abs(sound).max()).astype(np.float32).reshape(frames, -1)
     return [Chunk(chunk, index) for index, chunk in enumerate(samples)]
