@@ -7,7 +7,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -210,6 +210,7 @@ class Presenters:
     def _add(self, path: Path) -> None:
         try:
             manifest = read_manifest(path)
+            manifest = replace(manifest, name=path.parent.name)  # by which it is asked for; folders may be renamed
         except AvatarError as error:
             LOGGER.warning("presenter %r is skipped: %s", path.parent.name, error)
             self.skipped[path.parent.name] = error

@@ -21,6 +21,7 @@ AUTO_MARGIN_MS = -1.0  # as the engine says that it needs
 
 # As RFC 7064 and RFC 7065 write them, with a host that is a name or an IPv4 address: the WebRTC library takes no other.
 ICE_URL = re.compile(r"(stuns?|(?P<turn>turns?)):[^\s?:\[\]]+(:(?P<port>[0-9]{1,5}))?(?(turn)(\?transport=(udp|tcp))?)")
+ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")  # no segment that begins with a dot, and none empty
 EXPECTED_URL = 'addresses such as "stun:host:3478" or "turn:host:3478?transport=udp", IPv6 by name only'
 
 
@@ -38,7 +39,7 @@ class ServerConfig:
         expect(0 <= self.port <= 65535, "server.port", self.port, "0 to 65535")
         expect(self.loop in ("uvloop", "asyncio"), "server.loop", self.loop, '"uvloop" or "asyncio"')
         expect(self.max_sessions >= 1, "server.max_sessions", self.max_sessions, "1 or more")
-        good = not self.root_path or (self.root_path.startswith("/") and not self.root_path.endswith("/"))
+        good = ROOT_PATH.fullmatch(self.root_path) is not None
         expect(good, "server.root_path", self.root_path, 'empty, or a path such as "/lipcast"')
         expect(self.max_viewers >= 0, "server.max_viewers", self.max_viewers, "0 or more")
         expect(0 < self.drain_s <= 3600, "server.drain_s", self.drain_s, "more than 0, 3600 s at most")

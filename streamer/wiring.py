@@ -30,6 +30,7 @@ from streamer.config import Config, EngineConfig
 __all__ = [
     "FRAME_RATE",
     "REFUSALS",
+    "FileRefused",
     "Runtime",
     "UnknownPresenter",
     "load_engine_of",

@@ -127,6 +127,8 @@ def read_manifest(path: Path) -> Manifest:
     for name, type_ in _MANIFEST_TYPES.items():
         if type(fields.get(name)) is not type_:
             raise AvatarError(path, f"{name}: {type_.__name__}", repr(fields.get(name)), f"add {name!r}")
+        if type_ is str and not fields[name].isascii() and not is_text(fields[name]):
+            raise AvatarError(path, f"{name}: text that UTF-8 can say", repr(fields[name]), REMAKE)
         if type_ is int and not 0 < fields[name] <= LARGEST:
             raise AvatarError(path, f"{name} within 1..{LARGEST}", repr(fields[name]), REMAKE)
     loop = 3 * fields["frames"] * fields["width"] * fields["height"]
@@ -134,6 +136,11 @@ def read_manifest(path: Path) -> Manifest:
         found = f"{loop / 1e9:.1f} GB of frames, at most {LOOP_BYTES / 1e9:.1f} GB are read"
         raise AvatarError(path, "a loop that memory can hold", found, REMAKE)
     return Manifest(**{name: fields[name] for name in _MANIFEST_TYPES})
+
+
+def is_text(value: str) -> bool:
+    """JSON may escape half a character, a lone surrogate, which nothing can be made of."""
+    return not any("\ud800" <= each <= "\udfff" for each in value)
 
 
 _MANIFEST_TYPES: dict[str, type] = {

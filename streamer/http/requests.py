@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -10,7 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from streamer.errors import BadRequest, NotFound, Problem, TooLarge, WrongContentType
-from streamer.wiring import UnknownPresenter
+from streamer.wiring import FileRefused, UnknownPresenter
+
+log = logging.getLogger(__name__)
 
 MAX_BODY = 80 * 1024  # bytes: an SDP of 64 KiB, its line ends escaped by JSON
 
@@ -80,9 +83,15 @@ async def presenter_response(request: Request, error: Exception) -> Response:
     return problem(NotFound.status, NotFound.title, str(error), {})
 
 
+async def damaged_response(request: Request, error: Exception) -> Response:
+    log.error("%s", error)
+    return problem(500, "The presenter is damaged", "the server's log names the file and the fix", {})
+
+
 HANDLERS = {
     Problem: problem_response,
     UnknownPresenter: presenter_response,
+    FileRefused: damaged_response,
     HTTPException: http_response,
     Exception: crash_response,
 }

@@ -127,6 +127,7 @@ class LocalHost:
         """See Host. The slot is reserved before anything is decoded, and kept for a client that comes back."""
         async with self._sessions.reserve(wanted.previous) as address:
             avatar = await asyncio.to_thread(self._load, wanted.avatar)
+            await self._sessions.replace(address)
             return info_of(self._sessions.begin(address, avatar, pushed=wanted.source is Source.PCM))
 
     async def connect(self, address: str, offer: str, wants: Wants) -> Answer:

@@ -132,9 +132,9 @@ class Sessions:
 
     @asynccontextmanager
     async def reserve(self, previous: str | None) -> AsyncIterator[Address]:
-        """A slot for a new session, and its address; `begin` it inside. A session that still runs for the same client
-        is ended first: its connection is dead, or the client would not come back. The new session keeps its slot, and
-        of several that come back at once each replaces the one before.
+        """A slot for a new session, and its address; inside, `replace` the client's former session, whose connection is
+        dead or the client would not come back, and `begin` the new one, which keeps its slot. Of several that come back
+        at once each replaces the one before.
 
         previous: the id of the client's last session, None if there was none.
 
@@ -149,12 +149,18 @@ class Sessions:
             self.check_open() if former is not None else self.check_room()
             self._reserved += 1
             try:
-                if former is not None:
-                    former.session.end("replaced")
-                    await former.slot_released.wait()
                 yield address
             finally:
                 self._reserved -= 1
+
+    async def replace(self, address: Address) -> None:
+        """End the session that still runs for the client that comes back, if there is one. Call it when nothing can be
+        refused any more: a refusal must leave the client what it has.
+        """
+        former = self._watched.get(address.watch_id)
+        if former is not None:
+            former.session.end("replaced")
+            await former.slot_released.wait()
 
     def begin(self, address: Address, avatar: Avatar, *, pushed: bool) -> LiveSession:
         """Begin a session in a reserved slot. pushed: a program pushes its audio, so it needs no client.
@@ -178,6 +184,8 @@ class Sessions:
         live = LiveSession(address.id, address.watch_id, session, broadcast, microphone, speech)
         self._sessions[live.id] = live
         self._watched[live.watch_id] = live
+        if live.watch_id in self._left:  # the client has come back
+            self._left.remove(live.watch_id)
         self._metrics.sessions.set(len(self._sessions))
         self._tasks.spawn(lambda: self._run(live), "session", live.id[:6], lambda: self._forget(live))
         return live
@@ -249,7 +257,8 @@ class Sessions:
             Gone: it has ended already. Even then the viewers are told. NotFound
         """
         watch_id = watched_at(session_id)
-        if watch_id is not None and (session_id in self._sessions or session_id in self._ended):
+        known = session_id in self._sessions or self._ended.get(session_id, "replaced") != "replaced"
+        if watch_id is not None and known:
             self._left.append(watch_id)
         self.find(session_id).session.end("left")
 

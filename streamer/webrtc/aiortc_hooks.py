@@ -68,6 +68,20 @@ def bound_sources(receiver: RTCRtpReceiver) -> None:
     replace(receiver, "_send_rtcp", send_rtcp)
 
 
+async def no_consent() -> None:
+    """Takes the place of the consent checks of a connection that is being closed."""
+
+
+def start_no_consent(connection: RTCPeerConnection) -> None:
+    """Call before closing. Checks that succeed as the connection is closed would otherwise begin the consent checks
+    (RFC 7675) after it, and these would never end.
+    """
+    for transceiver in connection.getTransceivers():
+        transport = transceiver.receiver.transport
+        if transport is not None:
+            replace(read(read(transport, "transport"), "_connection"), "query_consent", no_consent)
+
+
 async def abandon(connection: RTCPeerConnection) -> None:
     """End what a close() that has not come to its end leaves: tasks, the decoder's thread and sockets."""
     transceivers = connection.getTransceivers()

@@ -27,7 +27,7 @@ from streamer.clock import Clock, MediaClock
 from streamer.config import IceServer, WebRtcConfig
 from streamer.errors import BadOffer
 from streamer.output.receiver import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, Packet
-from streamer.webrtc.aiortc_hooks import MicrophoneTap, abandon, bound_sources, drop_media
+from streamer.webrtc.aiortc_hooks import MicrophoneTap, abandon, bound_sources, drop_media, start_no_consent
 from streamer.webrtc.datagram_guard import DatagramGuard, new_limits
 from streamer.webrtc.offer import Checked, Wants, check_offer, with_rejected
 from streamer.webrtc.outgoing_media import Encoded, OutgoingMedia, WallClock
@@ -158,6 +158,7 @@ class Peer:
 
     async def close(self) -> None:
         self._closed = True
+        start_no_consent(self._connection)
         await self._connection.close()
 
     async def abandon(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import re
+import shutil
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -576,15 +577,46 @@ async def test_below_a_prefix_every_link_carries_it_and_the_page_is_based_there(
             assert (await client.get(made.json()["url"])).status_code == 200
 
 
+@pytest.fixture
+def own_folder(folder: Path, tmp_path: Path) -> Path:
+    """Presenters that a test may damage."""
+    return Path(shutil.copytree(folder, tmp_path / "presenters"))
+
+
 async def test_a_damaged_presenter_is_skipped_and_the_others_are_shown(
-    folder: Path, caplog: pytest.LogCaptureFixture
+    own_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (folder / "damaged").mkdir()
-    (folder / "damaged" / "avatar.json").write_text('{"format": 1, "name": ')
-    async with ServerHarness(folder) as harness:
+    (own_folder / "damaged").mkdir()
+    (own_folder / "damaged" / "avatar.json").write_text('{"format": 1, "name": ')
+    async with ServerHarness(own_folder) as harness:
         await harness.ready()
         found = (await harness.get("/api/avatars")).json()
         assert [avatar["name"] for avatar in found["avatars"]] == ["tiny"]
         assert found["skipped"] == ["damaged"]
         assert (await harness.join()).status_code == 201
     assert "presenter 'damaged' is skipped" in caplog.text
+
+
+@pytest.mark.parametrize(("change", "shown"), [({"title": "\ud800"}, False), ({"name": "../../x"}, True)])
+async def test_a_presenter_has_the_name_of_its_folder_and_is_skipped_if_its_title_cannot_be_told(
+    own_folder: Path, change: dict[str, str], shown: bool
+) -> None:
+    shutil.copytree(own_folder / "tiny", own_folder / "odd")
+    manifest = json.loads((own_folder / "odd" / "avatar.json").read_text()) | {"name": "odd"} | change
+    (own_folder / "odd" / "avatar.json").write_text(json.dumps(manifest))
+    async with ServerHarness(own_folder) as server:
+        await server.ready()
+        found = (await server.get("/api/avatars")).json()
+        assert ("odd" in [avatar["name"] for avatar in found["avatars"]], "odd" in found["skipped"]) == (
+            shown,
+            not shown,
+        )
+
+
+async def test_a_presenter_whose_loop_is_damaged_is_refused_without_a_path(own_folder: Path) -> None:
+    (own_folder / "tiny" / "loop.mp4").write_bytes(b"no video")
+    async with ServerHarness(own_folder) as server:
+        await server.ready()
+        answer = await server.join()
+        assert (answer.status_code, answer.json()["title"]) == (500, "The presenter is damaged")
+        assert str(own_folder) not in answer.text

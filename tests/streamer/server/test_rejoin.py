@@ -136,3 +136,34 @@ async def test_ids_that_were_never_given_out_do_not_make_the_server_forget_who_l
         for _ in range(REMEMBERED + 1):
             assert (await harness.delete(f"/api/sessions/{new_address().id}")).status_code == 404
         assert (await harness.watch(session["watch_url"])).status_code == 410
+
+
+async def test_a_refused_rejoin_leaves_the_client_the_session_that_it_has(folder: Path) -> None:
+    async with ServerHarness(folder) as harness:
+        await harness.ready()
+        first = (await harness.join()).json()
+        assert (await harness.join(previous=first["id"], avatar="nobody")).status_code == 404
+        assert (await harness.get(first["url"])).status_code == 200
+
+
+async def test_viewers_of_a_client_that_came_back_and_was_lost_are_not_told_that_it_left(folder: Path) -> None:
+    async with ServerHarness(folder) as harness:
+        await harness.ready()
+        first = (await harness.join()).json()
+        second = (await harness.join(previous=first["id"])).json()
+        assert (await harness.delete(first["url"])).status_code == 410
+        harness.server.ready()[1].find(second["id"]).session.end("connection-lost")
+        await harness.pass_until(lambda: harness.value("sessions") == 0)
+        assert (await harness.watch(first["watch_url"])).status_code == 404
+
+
+async def test_who_left_and_comes_back_is_there_again(folder: Path) -> None:
+    async with ServerHarness(folder) as harness:
+        await harness.ready()
+        first = (await harness.join()).json()
+        await harness.delete(first["url"])
+        await harness.pass_until(lambda: harness.value("sessions") == 0)
+        second = (await harness.join(previous=first["id"])).json()
+        harness.server.ready()[1].find(second["id"]).session.end("connection-lost")
+        await harness.pass_until(lambda: harness.value("sessions") == 0)
+        assert (await harness.watch(first["watch_url"])).status_code == 404

@@ -307,3 +307,11 @@ async def test_a_mistake_of_our_own_is_not_blamed_on_the_offer(monkeypatch: pyte
         await call.peer.answer(await call.client.offer(), PRESENTER)
     await call.peer.close()
     await call.client.close()
+
+
+async def test_a_connection_that_is_closed_as_its_checks_succeed_begins_nothing_more() -> None:
+    async with Call() as call:
+        ice = call.peer._connection.getTransceivers()[0].receiver.transport.transport._connection
+        await call.peer.close()
+        async with asyncio.timeout(2):  # connect() does this when it resumes; the library's own would never end now
+            await ice.query_consent()
