@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import logging.config
 import re
 
 from streamer.config import LogConfig
@@ -57,19 +56,18 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logs(config: LogConfig) -> None:
-    """Set up the process's logging, once, at start."""
-    formatter: dict[str, object] = {"()": JsonFormatter}
-    if config.format == "text":
-        formatter = {"()": TextFormatter, "fmt": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"}
-    logging.config.dictConfig(
-        {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "formatters": {"chosen": formatter},
-            "handlers": {
-                "stderr": {"class": "logging.StreamHandler", "formatter": "chosen"},
-            },
-            "root": {"level": config.level.upper(), "handlers": ["stderr"]},
-            "loggers": {name: {"level": "WARNING"} for name in NOISY},
-        }
+    """Set up the process's logging, once, at start.
+
+    Not by logging.config: it closes the handlers of all libraries, and some of them close a stream that is not theirs.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        TextFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+        if config.format == "text"
+        else JsonFormatter()
     )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(config.level.upper())
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)

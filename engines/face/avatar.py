@@ -139,7 +139,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def is_text(value: str) -> bool:
-    """JSON may escape half a character, a lone surrogate, which nothing can be made of."""
+    """Can UTF-8 encode it? JSON may escape a lone surrogate, which UTF-8 cannot."""
     return not any("\ud800" <= each <= "\udfff" for each in value)
 
 

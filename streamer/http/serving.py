@@ -25,13 +25,20 @@ FAILED = 1  # exit status: the server could serve no more, or a thread of it was
 
 
 class EndingServer(uvicorn.Server):
-    """One whose process has ended `limit_s` seconds after it was told to stop, whatever hangs."""
+    """One that calls `end` with the reason when it still runs `limit_s` seconds after it was told to stop."""
 
-    def __init__(self, config: uvicorn.Config, limit_s: float) -> None:
+    def __init__(self, config: uvicorn.Config, limit_s: float, end: Callable[[str], object]) -> None:
         super().__init__(config)
-        self._timer = threading.Timer(limit_s, end_process, (f"the server did not stop within {limit_s:g} s",))
+        self._timer = threading.Timer(limit_s, end, (f"the server did not stop within {limit_s:g} s",))
         self._timer.daemon = True
         self.failed = False
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until told to stop. The limit holds until the event loop has closed, and no longer."""
+        try:
+            super().run(sockets)
+        finally:
+            self._timer.cancel()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._limit()
@@ -74,6 +81,7 @@ def serve_until_stopped(
             backlog=backlog,
         ),
         config.server.drain_s + BEYOND_DRAIN_S,
+        end_process,
     )
     holder.append(server)
     try:
@@ -96,7 +104,9 @@ def end_process(why: str) -> None:
 
 
 def exit_now(status: int) -> NoReturn:
-    """Without waiting for any thread."""
-    logging.shutdown()
-    sys.stderr.flush()
-    os._exit(status)
+    """Without waiting for any thread, and even if nothing can be written any more."""
+    try:
+        logging.shutdown()
+        sys.stderr.flush()
+    finally:
+        os._exit(status)

@@ -105,3 +105,18 @@ def test_no_terminal_s_colours_get_into_the_log(form: str) -> None:
         assert "color_message" not in kept.getvalue()
         assert "\x1b" not in kept.getvalue()
         assert "u001b" not in kept.getvalue()
+
+
+def test_handlers_of_other_libraries_stay_open() -> None:
+    """abseil's, which comes with OpenVINO, closes the standard error stream of whoever imported it."""
+    closed: list[str] = []
+
+    class Closing(logging.Handler):
+        def close(self) -> None:
+            closed.append("closed")
+            super().close()
+
+    others = Closing()  # logging knows of it from now on
+    with logs("text"):
+        assert closed == []
+    others.close()

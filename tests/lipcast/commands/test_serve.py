@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import signal
@@ -16,6 +17,19 @@ import pytest
 
 from lipcast.cli import main
 from lipcast.commands.serve import PortError, listen, url_of
+from streamer.logs import NOISY
+
+
+@pytest.fixture(autouse=True)
+def same_logging() -> Iterator[None]:
+    """The command sets up its process's logging; here the process goes on with other tests."""
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level)
+    noisy = {name: logging.getLogger(name).level for name in NOISY}
+    yield
+    root.handlers[:], root.level = before
+    for name, level in noisy.items():
+        logging.getLogger(name).setLevel(level)
 
 
 @contextmanager

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,7 +15,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 
+from streamer.http.serving import EndingServer
 from tests.streamer.server_harness import AVATAR
 from tests.streamer.webrtc.offers import CHROMIUM, VIEWER
 
@@ -93,6 +98,29 @@ async def serving(fault: str, folder: Path, port: int) -> AsyncIterator[ServerPr
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+async def nothing_served(scope: object, receive: object, send: object) -> None:
+    """An application that answers nothing."""
+
+
+def test_a_server_that_has_stopped_ends_the_process_no_more() -> None:
+    ends: list[str] = []
+    config = uvicorn.Config(nothing_served, lifespan="off", log_config=None, loop="asyncio")
+    server = EndingServer(config, 3600.0, ends.append)
+    server.fail()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server.run([listener])
+    timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    for timer in timers:
+        timer.join(PATIENCE_S)
+    assert not any(timer.is_alive() for timer in timers)
+    assert ends == []
+
+
+def test_the_process_ends_even_if_its_messages_cannot_be_written() -> None:
+    program = "import sys; from streamer.http.serving import exit_now; sys.stderr.close(); exit_now(7)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 7
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
