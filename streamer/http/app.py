@@ -9,7 +9,7 @@ import logging
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,10 @@ from starlette.staticfiles import StaticFiles
 from engines.api import Engine
 from streamer.clock import Clock, MonotonicClock
 from streamer.config import Config
-from streamer.errors import BadRequest, NotReady
+from streamer.errors import BadRequest
 from streamer.http.requests import HANDLERS, offer_in, read_json, read_offer, require
 from streamer.http.security_headers import SecurityHeaders
+from streamer.http.server_state import Server, host_of, path, server_of, sessions_of
 from streamer.metrics import Metrics
 from streamer.output.broadcast import Encoders
 from streamer.scheduling.engine_worker import Worker
@@ -34,9 +35,7 @@ from streamer.scheduling.worker_pool import WorkerPool
 from streamer.server.host import (
     Disconnect,
     End,
-    Host,
     Interrupt,
-    LocalHost,
     Mute,
     NewSession,
     SessionInfo,
@@ -55,51 +54,6 @@ log = logging.getLogger(__name__)
 WEB = Path(__file__).parents[1] / "web"
 LOADING = "load"  # the name of the thread that loads the engine
 ASK_FIRST = {"Cache-Control": "no-cache"}  # a browser that guesses how long to keep a module mixes two versions
-
-
-@dataclass(slots=True)
-class Server:
-    """What the routes share. runtime and sessions are there once the engine has been warmed up."""
-
-    config: Config
-    clock: Clock
-    metrics: Metrics
-    load: Callable[[Config], Runtime]
-    runtime: Runtime | None = None
-    sessions: Sessions | None = None
-    broken: str = ""  # why it will never be ready
-    failed: bool = False  # it was ready and can serve no more: the process must end
-    on_failure: Callable[[], None] = nothing
-    executor: NewExecutor = thread_pool
-
-    def ready(self) -> tuple[Runtime, Sessions]:
-        if self.broken:
-            raise NotReady(self.broken)
-        if self.runtime is None or self.sessions is None:
-            raise NotReady("the engine is still being loaded", retry_after_s=1)
-        return self.runtime, self.sessions
-
-    def host(self) -> Host:
-        runtime, sessions = self.ready()
-        return LocalHost(sessions, runtime.load_avatar)
-
-    def fail(self) -> None:
-        """What draws for all sessions has failed: end them and ask for the end of the process."""
-        self.broken = "the server has failed; its log says why, and it is about to stop"
-        self.failed = True
-        if self.sessions is not None:
-            self.sessions.end_all("error")
-        self.on_failure()
-
-    def check_live(self) -> None:
-        """
-        Raises:
-            NotReady: the process must be restarted, or an engine call hangs.
-        """
-        if self.failed:
-            raise NotReady(self.broken)
-        if self.sessions is not None:
-            self.sessions.check_engine()
 
 
 def create_app(
@@ -164,19 +118,6 @@ def new_worker(engine: Engine, server: Server) -> Worker:
 def new_encoders(executor: NewExecutor) -> Encoders:
     """Frames side by side on all processors, and one thread for all audio."""
     return Encoders(executor(max(2, math.ceil(processors())), "encode video"), executor(1, "encode audio"))
-
-
-def server_of(request: Request) -> Server:
-    server: Server = request.app.state.server
-    return server
-
-
-def host_of(request: Request) -> Host:
-    return server_of(request).host()
-
-
-def sessions_of(request: Request) -> Sessions:
-    return server_of(request).ready()[1]
 
 
 async def get_config(request: Request) -> Response:
@@ -245,11 +186,6 @@ def source_of(body: dict[str, Any]) -> Source:
     except ValueError as error:
         known = ", ".join(f"'{each.value}'" for each in Source)
         raise BadRequest(f"'source' must be one of {known}") from error
-
-
-def path(request: Request, link: str) -> str:
-    """A link of this server, below the prefix under which a proxy shows it."""
-    return str(request.scope.get("root_path", "")).rstrip("/") + link
 
 
 def session_body(session: SessionInfo) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from engines.loader import Presenters
 from lipcast.testing import FakeClock, FakeEngine, FakeExecutor
 from streamer.clock import Clock
 from streamer.config import Config
-from streamer.http.app import Server, create_app
+from streamer.http.app import create_app
+from streamer.http.server_state import Server
 from streamer.threads import thread_pool
 from streamer.wiring import Runtime
 from tests.engines.face import tiny_avatar
