@@ -22,6 +22,7 @@ AUTO_MARGIN_MS = -1.0  # as the engine says that it needs
 # As RFC 7064 and RFC 7065 write them, with a host that is a name or an IPv4 address: the WebRTC library takes no other.
 ICE_URL = re.compile(r"(stuns?|(?P<turn>turns?)):[^\s?:\[\]]+(:(?P<port>[0-9]{1,5}))?(?(turn)(\?transport=(udp|tcp))?)")
 ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")  # no segment that begins with a dot, and none empty
+ORIGIN = re.compile(r"https?://[^/\s]+")  # as browsers write it: no path, no slash
 EXPECTED_URL = 'addresses such as "stun:host:3478" or "turn:host:3478?transport=udp", IPv6 by name only'
 
 
@@ -33,6 +34,7 @@ class ServerConfig:
     max_sessions: int = 3
     max_viewers: int = 8  # per session
     root_path: str = ""  # the prefix under which a proxy, which removes it, shows the server; such as "/lipcast"
+    origins: tuple[str, ...] = ()  # of pages elsewhere that may open sockets, such as "https://example.org"
     drain_s: float = 10.0  # when the server stops: what its sessions and requests get to end
 
     def __post_init__(self) -> None:
@@ -42,6 +44,8 @@ class ServerConfig:
         good = ROOT_PATH.fullmatch(self.root_path) is not None
         expect(good, "server.root_path", self.root_path, 'empty, or a path such as "/lipcast"')
         expect(self.max_viewers >= 0, "server.max_viewers", self.max_viewers, "0 or more")
+        for origin in self.origins:
+            expect(ORIGIN.fullmatch(origin) is not None, "server.origins", origin, 'such as "https://example.org"')
         expect(0 < self.drain_s <= 3600, "server.drain_s", self.drain_s, "more than 0, 3600 s at most")
 
 

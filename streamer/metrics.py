@@ -40,6 +40,8 @@ class Metrics:
         self.dropped_audio_seconds = self._counter(
             "dropped_audio_seconds", "Audio that was not sent because its encoder stood still."
         )
+        self.speech_turns = self._counter("speech_turns", "Turns of pushed speech that have finished.", "outcome")
+        self.speech_sockets = self._counter("speech_sockets", "Speech sockets that have closed, by close code.", "code")
         self.tasks = self._gauge("tasks", "Tasks of the event loop, as /metrics is asked.")
         self.task_failures = self._counter("task_failures", "Tasks of the server that raised, by kind.", "kind")
         self.garbage_seconds = self._histogram(

@@ -28,6 +28,7 @@ from streamer.errors import BadRequest
 from streamer.http.requests import HANDLERS, offer_in, read_json, read_offer, require
 from streamer.http.security_headers import SecurityHeaders
 from streamer.http.server_state import Server, host_of, path, server_of, sessions_of
+from streamer.http.speech_routes import SPEECH_ROUTES
 from streamer.metrics import Metrics
 from streamer.output.broadcast import Encoders
 from streamer.scheduling.engine_worker import Worker
@@ -275,6 +276,7 @@ ROUTES = [
     Route("/api/sessions/{id}", get_session),
     Route("/api/sessions/{id}", patch_session, methods=["PATCH"]),
     Route("/api/sessions/{id}", delete_session, methods=["DELETE"]),
+    *SPEECH_ROUTES,
     Route("/api/sessions/{id}/interrupt", interrupt_session, methods=["POST"]),
     Route("/api/watch/{watch_id}", post_viewer, methods=["POST"]),
     Route("/api/watch/{watch_id}/{viewer_id}", delete_viewer, methods=["DELETE"]),

@@ -16,6 +16,7 @@ import uvicorn
 
 from streamer.config import Config
 from streamer.http.app import LOADING, create_app
+from streamer.http.speech_socket import MAX_TEXT_BYTES
 from streamer.wiring import Runtime, load_runtime
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,8 @@ def serve_until_stopped(
             root_path=config.server.root_path,
             timeout_graceful_shutdown=math.ceil(config.server.drain_s),
             backlog=backlog,
+            ws_max_size=MAX_TEXT_BYTES,
+            ws_per_message_deflate=False,  # it costs more than it saves of audio, and opens a door to bombs
         ),
         config.server.drain_s + BEYOND_DRAIN_S,
         end_process,

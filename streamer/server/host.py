@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engines.api import Avatar
+from streamer.audio.speech_queue import SpeechQueue
 from streamer.server.live_session import LiveSession
 from streamer.server.sessions import Sessions
 from streamer.webrtc.offer import Wants
@@ -112,6 +113,9 @@ class Host(Protocol):
 
     def describe(self, session_id: str) -> SessionInfo: ...
 
+    def speech(self, session_id: str) -> SpeechQueue:
+        """The turns of a session whose audio is pushed."""
+
     async def drain(self) -> None:
         """End every session and take no more."""
 
@@ -149,6 +153,9 @@ class LocalHost:
 
     def describe(self, session_id: str) -> SessionInfo:
         return info_of(self._sessions.find(session_id))
+
+    def speech(self, session_id: str) -> SpeechQueue:
+        return self._sessions.find_speech(session_id)
 
     async def drain(self) -> None:
         await self._sessions.drain()

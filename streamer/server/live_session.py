@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from streamer.audio.pcm_input import PcmInput
 from streamer.audio.rtp_input import RtpInput
+from streamer.audio.speech_queue import SpeechQueue
 from streamer.output.broadcast import Broadcast
 from streamer.session.session import Session
 from streamer.webrtc.peer import Peer
@@ -33,7 +33,7 @@ class LiveSession:
     session: Session
     broadcast: Broadcast
     microphone: RtpInput | None = None
-    speech: PcmInput | None = None
+    speech: SpeechQueue | None = None
     peer: Peer | None = None
     connecting: asyncio.Lock = field(default_factory=asyncio.Lock)  # closed half-way, a connection leaves sockets open
     viewers: dict[str, Viewer] = field(default_factory=dict)

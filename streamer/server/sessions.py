@@ -13,8 +13,8 @@ from functools import partial
 from weakref import WeakValueDictionary
 
 from engines.api import Avatar
-from streamer.audio.pcm_input import PcmInput
 from streamer.audio.rtp_input import RtpInput
+from streamer.audio.speech_queue import Finished, SpeechEvent, SpeechQueue
 from streamer.clock import Clock, MediaClock
 from streamer.config import AUTO_MARGIN_MS, Config
 from streamer.errors import Conflict, Full, Gone, NotFound, NotReady
@@ -172,7 +172,7 @@ class Sessions:
         config, frame_rate = self._config, self._pool.engine.timing.frame_rate
         size = (avatar.width, avatar.height)
         broadcast = Broadcast(size, frame_rate, config.video, config.audio, self._encoders, self._clock)
-        speech = PcmInput(void) if pushed else None
+        speech = self._speech(lambda: session.flush()) if pushed else None
         microphone = None if pushed else RtpInput(config.audio)
         audio = speech or microphone
         assert audio is not None
@@ -189,6 +189,30 @@ class Sessions:
         self._metrics.sessions.set(len(self._sessions))
         self._tasks.spawn(lambda: self._run(live), "session", live.id[:6], lambda: self._forget(live))
         return live
+
+    def _speech(self, flush: Callable[[], None]) -> SpeechQueue:
+        timing = self._pool.engine.timing
+        # Pulled audio leaves when its frame can be drawn, and takes as long as the frame is shown.
+        delay_s = (timing.lookahead_frames + 1) / timing.frame_rate
+        speech = SpeechQueue(flush, delay_s=delay_s, vad_aggressiveness=self._config.audio.vad_aggressiveness)
+        speech.listen(self._count_turn)
+        return speech
+
+    def _count_turn(self, event: SpeechEvent) -> None:
+        if isinstance(event, Finished):
+            self._metrics.speech_turns.labels("interrupted" if event.interrupted else "played").inc()
+
+    def find_speech(self, session_id: str) -> SpeechQueue:
+        """The turns of a session whose audio is pushed.
+
+        Raises:
+            Gone, NotFound
+            Conflict: its audio comes from a microphone.
+        """
+        speech = self.find(session_id).speech
+        if speech is None:
+            raise Conflict("this session is driven by a microphone; begin one with 'source': 'pcm' to push speech")
+        return speech
 
     async def connect(self, session_id: str, offer: str, wants: Wants) -> str:
         """Connect the session's client; returns the SDP answer. A client whose offer is refused has no session.
@@ -297,7 +321,7 @@ class Sessions:
     async def _leave(self, live: LiveSession) -> None:
         self._release_slot(live)
         if live.speech is not None:
-            live.speech.close()
+            live.speech.close(live.session.end_reason or "error")
         try:
             # Each in a task of its own: a viewer that cannot be removed must not keep the others.
             removals = [self._lost(live, name) for name in list(live.viewers)]

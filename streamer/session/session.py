@@ -172,14 +172,15 @@ class Session:
 
     def mute(self, muted: bool) -> None:
         self.audio.mute(muted)
-        self._flush()
+        self.flush()
 
     def interrupt(self) -> None:
         """Stop talking now. When this returns no audio said before it will leave, and no frame will be encoded."""
         self.audio.interrupt()
-        self._flush()
+        self.flush()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Drop what has been pulled and has not left: no audio of it will leave, and no frame of it be encoded."""
         self.playout.flush()
         self.sink.flush()
         self._resampler.flush()

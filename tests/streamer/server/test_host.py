@@ -72,8 +72,8 @@ async def test_a_session_of_pushed_audio_lives_without_any_connection(folder: Pa
         live = harness.server.ready()[1].find(made.json()["id"])
         assert live.speech is not None
         live.speech.start("greeting", 16_000)
-        live.speech.push(np.full(16_000, 9_000, np.int16))
-        live.speech.end()
+        live.speech.push("greeting", np.full(16_000, 9_000, np.int16))
+        live.speech.end("greeting")
         await harness.pass_until(lambda: live.session.counters.drawing)
         await harness.pass_until(lambda: max(harness.engine.streams[0].heard) > 30)
         position = live.speech.position()
