@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lipcast.testing import settle
-from streamer.audio.speech_queue import WINDOW_S
-from streamer.config import Config, ServerConfig
+from streamer.audio.speech_queue import WINDOW_S, Finished
+from streamer.config import Config, ServerConfig, WebRtcConfig
 from streamer.http.speech_messages import PROTOCOL
 from streamer.http.speech_socket import MAX_AUDIO_BYTES, MAX_ERRORS, MAX_TEXT_BYTES
 from tests.streamer.http.speech_client import SpeechClient
@@ -237,14 +237,15 @@ async def test_the_end_of_the_session_finishes_the_turns_and_closes_the_socket(f
 
 
 async def test_a_session_with_a_socket_is_not_idle(folder: Path) -> None:
-    async with ServerHarness(folder) as harness:
+    config = Config(webrtc=WebRtcConfig(idle_timeout_s=6))
+    async with ServerHarness(folder, config) as harness:
         url = await pcm_session(harness)
         async with SpeechClient(harness, f"{url}/speech") as client:
-            await client.wait(200)
+            await client.wait(10)
             assert client.closed is None
-        await client.wait(100)
+        await client.wait(5)
         assert (await harness.get(url)).status_code == 200
-        await client.wait(30)
+        await client.wait(2)
         assert (await harness.get(url)).json()["reason"] == "idle"
 
 
@@ -328,13 +329,10 @@ async def test_odd_bytes_and_audio_outside_a_turn_are_refused(folder: Path) -> N
 
 
 async def test_messages_that_are_too_large_close_the_socket(folder: Path) -> None:
-    for send in (
-        lambda client: client.send_audio(b"\0" * (MAX_AUDIO_BYTES + 2)),
-        lambda client: client.send_text(" " * (MAX_TEXT_BYTES + 1)),
-    ):
+    for large in (b"\0" * (MAX_AUDIO_BYTES + 2), " " * (MAX_TEXT_BYTES + 1)):
         async with connected(folder) as (_, client):
             await client.send(type="start", turn="t", rate=24_000)
-            await send(client)
+            await (client.send_text(large) if isinstance(large, str) else client.send_audio(large))
             assert client.closed is not None
             assert client.closed[0] == 1009
             assert "split it" in client.closed[1]
@@ -462,7 +460,7 @@ async def drive(folder: Path, steps: list[tuple[str, int | None]]) -> None:
         finished: list[str] = []
         started: set[str] = set()
         speech = harness.server.host().speech(url.rpartition("/")[2])
-        speech.listen(lambda event: finished.append(event.turn) if type(event).__name__ == "Finished" else None)
+        speech.listen(lambda event: finished.append(event.turn) if isinstance(event, Finished) else None)
         client = await SpeechClient(harness, f"{url}/speech").__aenter__()
         for step, value in steps:
             before = len(client.errors)
@@ -484,7 +482,7 @@ async def drive(folder: Path, steps: list[tuple[str, int | None]]) -> None:
                     await client.drop()
                     heard += client.said
                     client = await SpeechClient(harness, f"{url}/speech").__aenter__()
-        await client.wait(30)
+        await client.wait(1)
         await harness.delete(url)
         await client.wait(1)
         await client.drop()
