@@ -136,14 +136,14 @@ class Worker:
         self._jobs = []
 
     def _next_batch(self) -> list[Job]:
-        """The most urgent jobs, one of each stream: a stream's chunks are heard in order. Nobody waits for the jobs of
-        a session that has ended.
+        """The most urgent jobs, of each stream the one that was asked for first: its chunks are heard in order, whatever
+        their deadlines. Nobody waits for the jobs of a session that has ended.
         """
-        self._jobs = sorted((job for job in self._jobs if not job.done.done()), key=lambda job: job.due)
-        batch: list[Job] = []
+        self._jobs = [job for job in self._jobs if not job.done.done()]
+        first: dict[int, Job] = {}
         for job in self._jobs:
-            if len(batch) < self._max_batch and all(job.stream is not other.stream for other in batch):
-                batch.append(job)
+            first.setdefault(id(job.stream), job)
+        batch = sorted(first.values(), key=lambda job: job.due)[: self._max_batch]
         self._jobs = [job for job in self._jobs if job not in batch]
         return batch
 

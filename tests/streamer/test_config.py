@@ -142,7 +142,7 @@ def test_opus_takes_the_least_and_the_greatest_bit_rate(bitrate: int) -> None:
 
 
 def test_an_unknown_key_is_answered_with_those_that_exist(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="known here: drain_s, host, loop, max_sessions, max_viewers, port"):
+    with pytest.raises(ConfigError, match="known here: drain_s, host, loop, max_sessions, max_viewers, origins, port"):
         load(tmp_path, "[server]\nprt = 1")
 
 

@@ -64,6 +64,15 @@ async def test_a_streams_chunks_are_heard_in_order(bench: Bench) -> None:
     assert set(bench.engine.batches) == {1}
 
 
+async def test_a_later_chunk_that_is_more_urgent_waits_for_those_before_it(bench: Bench) -> None:
+    """Where look-ahead is heard at the tick that draws, what is drawn must also be encoded, and so is due sooner."""
+    stream = bench.open()
+    asked = [bench.ask(stream, index, due=5.0 - index) for index in range(3)]
+    await bench.clock.advance(1)
+    assert [one.exception() for one in asked] == [None] * 3
+    assert stream.heard == [0, 1, 2]
+
+
 async def test_sessions_share_a_call_up_to_the_bound(bench: Bench) -> None:
     for _ in range(6):
         bench.ask(bench.open())
