@@ -136,8 +136,8 @@ class Worker:
         self._jobs = []
 
     def _next_batch(self) -> list[Job]:
-        """The most urgent jobs, of each stream the one that was asked for first: its chunks are heard in order, whatever
-        their deadlines. Nobody waits for the jobs of a session that has ended.
+        """The most urgent jobs, of each stream the one that was asked for first: its chunks are heard in order,
+        whatever their deadlines. Nobody waits for the jobs of a session that has ended.
         """
         self._jobs = [job for job in self._jobs if not job.done.done()]
         first: dict[int, Job] = {}
