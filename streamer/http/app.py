@@ -25,6 +25,7 @@ from engines.api import Engine
 from streamer.clock import Clock, MonotonicClock
 from streamer.config import Config
 from streamer.errors import BadRequest
+from streamer.http.cancelled_requests import CancelledRequests
 from streamer.http.requests import HANDLERS, offer_in, read_json, read_offer, require
 from streamer.http.security_headers import SecurityHeaders
 from streamer.http.server_state import Server, host_of, path, server_of, sessions_of
@@ -72,7 +73,7 @@ def create_app(
     server = Server(config, clock or MonotonicClock(), Metrics(), load, on_failure=on_failure, executor=executor)
     app = Starlette(
         routes=ROUTES,
-        middleware=[Middleware(SecurityHeaders)],
+        middleware=[Middleware(SecurityHeaders), Middleware(CancelledRequests)],
         exception_handlers=HANDLERS,
         lifespan=lifespan,
     )

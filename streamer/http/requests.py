@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from streamer.errors import BadRequest, NotFound, Problem, TooLarge, WrongContentType
@@ -68,6 +68,11 @@ async def http_response(request: Request, error: Exception) -> Response:
     return problem(error.status_code, error.detail, f"{request.method} {request.url.path}", dict(error.headers or {}))
 
 
+async def gone_response(request: Request, error: Exception) -> Response:
+    """To a client that hung up before its body was whole; nobody reads it."""
+    return problem(BadRequest.status, BadRequest.title, "the client hung up before the body was whole", {})
+
+
 async def crash_response(request: Request, error: Exception) -> Response:
     return problem(500, "Internal error", "the server's log has the details", {})
 
@@ -93,5 +98,6 @@ HANDLERS = {
     UnknownPresenter: presenter_response,
     FileRefused: damaged_response,
     HTTPException: http_response,
+    ClientDisconnect: gone_response,
     Exception: crash_response,
 }

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from aiortc import RTCPeerConnection, RTCRtpReceiver
+from aiortc import InvalidStateError, RTCPeerConnection, RTCRtpReceiver
 from aiortc.rtp import AnyRtcpPacket, RtpPacket
 
 from streamer.webrtc.replace import read, replace
@@ -80,6 +80,22 @@ def start_no_consent(connection: RTCPeerConnection) -> None:
         transport = transceiver.receiver.transport
         if transport is not None:
             replace(read(read(transport, "transport"), "_connection"), "query_consent", no_consent)
+
+
+def stop_connecting_when_closed(connection: RTCPeerConnection) -> None:
+    """Let the library's task that connects end without an exception when the connection is closed meanwhile: nobody
+    waits for that task, so asyncio would log the exception as never retrieved. Any other exception is still logged so.
+    """
+    connect = read(connection, "_RTCPeerConnection__connect")
+
+    async def connect_until_closed() -> None:
+        try:
+            await connect()
+        except InvalidStateError:  # "RTCIceTransport is closed"
+            if connection.signalingState != "closed":
+                raise
+
+    replace(connection, "_RTCPeerConnection__connect", connect_until_closed)
 
 
 async def abandon(connection: RTCPeerConnection) -> None:

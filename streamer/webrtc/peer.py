@@ -27,7 +27,14 @@ from streamer.clock import Clock, MediaClock
 from streamer.config import IceServer, WebRtcConfig
 from streamer.errors import BadOffer
 from streamer.output.receiver import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, Packet
-from streamer.webrtc.aiortc_hooks import MicrophoneTap, abandon, bound_sources, drop_media, start_no_consent
+from streamer.webrtc.aiortc_hooks import (
+    MicrophoneTap,
+    abandon,
+    bound_sources,
+    drop_media,
+    start_no_consent,
+    stop_connecting_when_closed,
+)
 from streamer.webrtc.datagram_guard import DatagramGuard, new_limits
 from streamer.webrtc.offer import Checked, Wants, check_offer, with_rejected
 from streamer.webrtc.outgoing_media import Encoded, OutgoingMedia, WallClock
@@ -84,6 +91,7 @@ class Peer:
                 bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
             )
         )
+        stop_connecting_when_closed(self._connection)
 
     async def answer(self, offer: str, wants: Wants) -> str:
         """The SDP answer, with all candidates in it.

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import IO
 
 import httpx
 import pytest
@@ -87,9 +88,11 @@ class ServerProcess:
 
 
 @asynccontextmanager
-async def serving(fault: str, folder: Path, port: int) -> AsyncIterator[ServerProcess]:
+async def serving(
+    fault: str, folder: Path, port: int, log: IO[bytes] | int = asyncio.subprocess.DEVNULL
+) -> AsyncIterator[ServerProcess]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", SERVER, fault, str(port), str(folder), cwd=ROOT, stderr=asyncio.subprocess.DEVNULL
+        sys.executable, "-c", SERVER, fault, str(port), str(folder), cwd=ROOT, stderr=log
     )
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=3.0) as client:
@@ -164,3 +167,25 @@ async def test_a_server_that_can_serve_no_more_ends_with_an_exit_status(folder: 
         async with asyncio.timeout(PATIENCE_S):
             await server.process.wait()
         assert server.process.returncode == 1
+
+
+@pytest.mark.parametrize("hangs_up", [False, True])
+async def test_a_body_that_still_comes_in_at_the_end_logs_no_traceback(
+    folder: Path, unused_tcp_port: int, hangs_up: bool, tmp_path: Path
+) -> None:
+    head = "POST /api/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    with (tmp_path / "log").open("wb") as log:
+        async with serving("none", folder, unused_tcp_port, log) as server:
+            await server.wait_for(lambda found: found == (200, 200))
+            answer, body = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
+            body.write(head.encode())
+            await body.drain()
+            await server.statuses()  # the server has read what came before
+            if hangs_up:
+                body.close()
+                await body.wait_closed()
+            assert await server.stop() < LIMIT_S
+            if not hangs_up:
+                assert (await answer.readline()).split()[1] == b"503"
+                body.close()
+    assert "Traceback" not in (tmp_path / "log").read_text()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import socket
 from typing import Any
 
 import pytest
+from aiortc import InvalidStateError
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_RTPFB_NACK,
@@ -315,3 +317,27 @@ async def test_a_connection_that_is_closed_as_its_checks_succeed_begins_nothing_
         await call.peer.close()
         async with asyncio.timeout(2):  # connect() does this when it resumes; the library's own would never end now
             await ice.query_consent()
+
+
+@pytest.mark.parametrize("closed", [True, False])
+async def test_only_a_connection_closed_as_it_connects_ends_without_an_unretrieved_exception(closed: bool) -> None:
+    messages: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: messages.append(context["message"]))
+    call, started = Call(), asyncio.Event()
+    await call.peer.answer(await call.client.offer(), PRESENTER)
+    transport = call.peer._connection.getTransceivers()[0].receiver.transport.transport
+
+    async def start_late(_: object) -> None:
+        if closed:
+            await call.peer.close()
+        started.set()
+        raise InvalidStateError("RTCIceTransport is closed")
+
+    vars(transport)["start"] = start_late  # the task that connects has not run yet
+    async with asyncio.timeout(PATIENCE_S):
+        await started.wait()
+    await asyncio.sleep(0)  # the task ends
+    gc.collect()
+    assert messages == ([] if closed else ["Task exception was never retrieved"])
+    await call.peer.close()
+    await call.client.close()
