@@ -37,5 +37,5 @@ def bench(question: str, arguments: Sequence[str], tree: Path = TREE) -> int:
             " install Lipcast from a clone, with pip install -e '.[dev]'"
         )
     path = os.pathsep.join(filter(None, (str(tree), os.environ.get("PYTHONPATH"))))
-    command = [sys.executable, "-m", f"benchmarks.{question}", *arguments]
+    command = [sys.executable, "-P", "-m", "lipcast.commands.run_benchmark", question, *arguments]
     return subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=False).returncode
