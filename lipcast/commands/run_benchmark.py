@@ -16,18 +16,18 @@ def main() -> int:
     try:
         runpy.run_module(f"benchmarks.{question}", run_name="__main__", alter_sys=True)
     except ModuleNotFoundError as error:
-        extra = extra_of(error.name or "", requires("lipcast") or [])
+        package = (error.name or "").partition(".")[0]
+        extra = extra_of(package, requires("lipcast") or [])
         if extra is None:
             raise
         fix = f"in the source tree, pip install -e '.[{extra}]'"
-        sys.stderr.write(f"lipcast: this benchmark needs {error.name}, which is not installed; {fix}\n")
+        sys.stderr.write(f"lipcast: this benchmark needs {package}, which is not installed; {fix}\n")
         return 1
     return 0
 
 
-def extra_of(module: str, requirements: list[str]) -> str | None:
-    """The first extra that installs a module, None if none does. requirements: as a package's metadata have them."""
-    package = module.partition(".")[0]
+def extra_of(package: str, requirements: list[str]) -> str | None:
+    """The first extra that installs a package, None if none does. requirements: as the metadata of Lipcast have them."""
     for requirement in requirements:
         found = REQUIREMENT.match(requirement)
         if found and found["package"].replace("-", "_") == package:
