@@ -27,7 +27,7 @@ def main() -> int:
 
 
 def extra_of(package: str, requirements: list[str]) -> str | None:
-    """The first extra that installs a package, None if none does. requirements: as the metadata of Lipcast have them."""
+    """The first extra that installs a package, None if none does. requirements: as in the metadata of Lipcast."""
     for requirement in requirements:
         found = REQUIREMENT.match(requirement)
         if found and found["package"].replace("-", "_") == package:
