@@ -191,12 +191,18 @@ async def observe_with_client(
         burst = await interrupt_or_lose(client, seconds + SETTLE_S, relay)
         session = client.request("GET", client.session, None)
         memory = server.memory_mb()
+    told = {name: session[name] for name in ("late_frames", "degraded_frames", "server_ms")}
+    return traces_of(client, audio, burst), told | {"rss_mb": memory}
+
+
+def traces_of(client: Client, audio: TestAudio, burst: float | None) -> ViewerTraces:
+    """What a client has noted. burst: when everything was lost for a while."""
     began = client.track.began or 0.0
     lips = np.asarray(client.lips)
     levels = np.asarray(client.audio.levels)
     place = np.arange(0, len(audio.samples), 120)
     spoken = np.sqrt(np.add.reduceat(audio.samples.astype(np.float64) ** 2, place) / 120)
-    seen = ViewerTraces(
+    return ViewerTraces(
         lips=Trace(lips[:, 0], lips[:, 1]),
         numbers=Trace(lips[:, 0], browser.frame_numbers(np.asarray(client.timestamps))),
         microphone=Trace(began + place / 48_000, spoken).between(began, lips[-1, 0]),
@@ -207,8 +213,6 @@ async def observe_with_client(
         join_to_first_frame_s=client.join_to_first_frame_s,
         stats={},
     )
-    told = {name: session[name] for name in ("late_frames", "degraded_frames", "server_ms")}
-    return seen, told | {"rss_mb": memory}
 
 
 async def interrupt_or_lose(client: Client, seconds: float, relay: Relay | None) -> float | None:

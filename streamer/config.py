@@ -34,7 +34,9 @@ class ServerConfig:
     max_sessions: int = 3
     max_viewers: int = 8  # per session
     root_path: str = ""  # the prefix under which a proxy, which removes it, shows the server; such as "/lipcast"
-    origins: tuple[str, ...] = ()  # of pages elsewhere that may open sockets, such as "https://example.org"
+    origins: tuple[
+        str, ...
+    ] = ()  # of pages elsewhere that may open sockets and publish by WHIP, such as "https://example.org"
     drain_s: float = 10.0  # when the server stops: what its sessions and requests get to end
 
     def __post_init__(self) -> None:

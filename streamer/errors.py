@@ -1,6 +1,7 @@
 """Every error that a caller of the server can see, as RFC 9457 problems.
 
 Problem
+├── Elsewhere           307  another server has the session; `Location` names it
 ├── BadOffer            422  the SDP cannot be served
 ├── WrongContentType    415
 ├── TooLarge            413
@@ -39,6 +40,19 @@ class Problem(Exception):
         self.detail = detail
         self.reason = reason
         self.headers = dict(headers) | ({"Retry-After": str(retry_after_s)} if retry_after_s else {})
+
+
+class Elsewhere(Problem):
+    """server: the address of the server to ask, such as "https://two.example.org/lipcast", without a slash at the end.
+
+    A door adds the request's own path and query; a client repeats its request there.
+    """
+
+    status, title = 307, "Another server has this session"
+
+    def __init__(self, server: str) -> None:
+        super().__init__(f"repeat the request at {server}, as the Location header says")
+        self.server = server
 
 
 class BadRequest(Problem):

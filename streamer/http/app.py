@@ -25,6 +25,7 @@ from engines.api import Engine
 from streamer.clock import Clock, MonotonicClock
 from streamer.config import Config
 from streamer.errors import BadRequest
+from streamer.http import whep, whip
 from streamer.http.cancelled_requests import CancelledRequests
 from streamer.http.requests import HANDLERS, offer_in, read_json, read_offer, require
 from streamer.http.security_headers import SecurityHeaders
@@ -279,6 +280,8 @@ ROUTES = [
     Route("/api/sessions/{id}", delete_session, methods=["DELETE"]),
     *SPEECH_ROUTES,
     Route("/api/sessions/{id}/interrupt", interrupt_session, methods=["POST"]),
+    *whip.ROUTES,
+    *whep.ROUTES,  # before the route whose last part is any viewer's id
     Route("/api/watch/{watch_id}", post_viewer, methods=["POST"]),
     Route("/api/watch/{watch_id}/{viewer_id}", delete_viewer, methods=["DELETE"]),
 ]

@@ -17,6 +17,7 @@ from streamer.audio.speech_queue import SpeechQueue
 from streamer.server.live_session import LiveSession
 from streamer.server.sessions import Sessions
 from streamer.webrtc.offer import Wants
+from streamer.webrtc.sdp_fragment import Fragment
 
 
 class Source(enum.Enum):
@@ -97,7 +98,22 @@ class Disconnect:
     connection: str
 
 
-Command = Mute | Interrupt | End | Disconnect
+@dataclass(frozen=True, slots=True)
+class Trickle:
+    """Candidates that a connection's client has found since its offer. connection: as in its Answer."""
+
+    connection: str
+    fragment: Fragment
+
+
+@dataclass(frozen=True, slots=True)
+class CheckConnection:
+    """Nothing but the problem, if there is no such connection any more. The command is for its watch id."""
+
+    connection: str
+
+
+Command = Mute | Interrupt | End | Disconnect | Trickle | CheckConnection
 
 
 class Host(Protocol):
@@ -150,6 +166,10 @@ class LocalHost:
                 self._sessions.leave(address)
             case Disconnect(connection):
                 await self._sessions.stop_watching(address, connection)
+            case Trickle(connection, fragment):
+                await self._sessions.trickle(address, connection, fragment)
+            case CheckConnection(connection):
+                self._sessions.find_viewer(address, connection)
 
     def describe(self, session_id: str) -> SessionInfo:
         return info_of(self._sessions.find(session_id))

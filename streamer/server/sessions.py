@@ -30,6 +30,7 @@ from streamer.session.session import Session
 from streamer.threads import shut_down
 from streamer.webrtc.offer import VIEWER, Wants
 from streamer.webrtc.peer import Peer, PeerEvents
+from streamer.webrtc.sdp_fragment import Fragment
 
 log = logging.getLogger(__name__)
 
@@ -232,6 +233,7 @@ class Sessions:
             on_connected=live.session.connected,
             on_closed=partial(live.session.end, "connection-lost"),
             on_packet=lambda timestamp, payload: microphone.packet(timestamp, payload, self._clock.now()),
+            receives=wants.audio_out or wants.video_out,
         )
         try:
             async with live.connecting:
@@ -252,11 +254,13 @@ class Sessions:
         on_connected: Callable[[], None],
         on_closed: Callable[[], None],
         on_packet: Callable[[int, bytes], None],
+        receives: bool = True,
     ) -> Peer:
-        """A connection that receives `broadcast`; `name` tells its receivers apart."""
+        """A connection, one that `receives` the broadcast perhaps; `name` tells its receivers apart."""
 
         def connected() -> None:
-            broadcast.add(name, peer)
+            if receives:
+                broadcast.add(name, peer)
             on_connected()
 
         peer = Peer(
@@ -377,15 +381,34 @@ class Sessions:
         if viewer_id not in live.broadcast.receivers:
             self._lost(live, viewer_id)
 
+    def find_viewer(self, watch_id: str, viewer_id: str) -> Viewer:
+        """
+        Raises:
+            Gone, NotFound
+        """
+        live = self.find_watched(watch_id)
+        if viewer_id not in live.viewers:
+            raise NotFound("no such viewer: it has left already, or the address is wrong")
+        return live.viewers[viewer_id]
+
+    async def trickle(self, address: str, connection: str, fragment: Fragment) -> None:
+        """Pass on candidates of a session's client, whose connection is the session's id, or of a viewer.
+
+        Raises:
+            Gone, NotFound, Conflict: the session has no client; BadRequest, RestartRefused
+        """
+        peer = self.find(address).peer if connection == address else self.find_viewer(address, connection).peer
+        if peer is None:
+            raise Conflict("this session has no client whose candidates these could be")
+        await peer.add_candidates(fragment)
+
     async def stop_watching(self, watch_id: str, viewer_id: str) -> None:
         """
         Raises:
             NotFound
         """
-        live = self.find_watched(watch_id)
-        if viewer_id not in live.viewers:
-            raise NotFound("no such viewer: it has left already, or the address is wrong")
-        await self._remove_viewer(live, viewer_id)
+        self.find_viewer(watch_id, viewer_id)
+        await self._remove_viewer(self.find_watched(watch_id), viewer_id)
 
     async def _remove_viewer(self, live: LiveSession, viewer_id: str) -> None:
         viewer = live.viewers.pop(viewer_id, None)

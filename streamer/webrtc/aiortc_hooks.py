@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from aiortc import InvalidStateError, RTCPeerConnection, RTCRtpReceiver
+from aiortc import InvalidStateError, RTCDtlsTransport, RTCPeerConnection, RTCRtpReceiver
 from aiortc.rtp import AnyRtcpPacket, RtpPacket
 
 from streamer.webrtc.replace import read, replace
@@ -43,6 +43,11 @@ async def drop_packet(packet: RtpPacket, arrival_time_ms: int) -> None:
 def drop_media(receiver: RTCRtpReceiver) -> None:
     """Accept a peer's video without reading it: nobody wants it, but a client may refuse an answer without it."""
     replace(receiver, "_handle_rtp_packet", drop_packet)
+
+
+def begin_no_handshake(transport: RTCDtlsTransport) -> None:
+    """Let the peer begin the DTLS handshake. Call before the answer is made, if the offer leaves the choice."""
+    replace(transport, "_role", "server")
 
 
 class BoundedSources(dict[int, Any]):

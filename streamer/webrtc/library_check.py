@@ -39,6 +39,7 @@ async def check_peer(wants: Wants, clock: Clock) -> None:
                 for name in names:
                     read(getattr(transceiver, part), name)
             read(transceiver, "_codecs")
+            read(transceiver.receiver.transport, "_role")
             read(transceiver.receiver.transport.transport, "_connection")
     finally:
         await peer.close()

@@ -9,6 +9,7 @@ Pure text in, text out. The library asserts where it should refuse; nothing reac
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 
 from streamer.errors import BadOffer, TooLarge
@@ -23,6 +24,11 @@ GROUP, BUNDLE = "a=group:", "a=group:BUNDLE"
 # Browsers need none of these in a section that is rejected; clients made with aiortc do.
 TRANSPORT = ("a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=setup:")
 VIDEO_CODECS = {"vp8", "h264"}
+REPAIR_CODECS = {"rtx", "red", "ulpfec", "flexfec-03"}  # carry no video of their own
+DYNAMIC_PAYLOAD_TYPES = range(96, 128)  # RFC 3551 section 6; the library knows no others
+SETUPS = ("actpass", "active", "passive")  # RFC 8842 section 5.3, less what only a connection that exists can have
+RID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # RFC 8852 section 3.1
+SIMULCAST = re.compile(r"[A-Za-z0-9_~,;-]{1,512}")  # a list of layers (RFC 8853 section 5.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +37,23 @@ class Wants:
 
     audio_in: the peer's microphone. audio_out, video_out: to send the presenter's audio and video. data: a data
     channel. A section that the offer has and the server does not want is rejected, or its media are dropped.
+    video_in: an offer whose video could not be accepted, and dropped, is refused: its client would not go on without.
+    dtls_passive: the peer begins the DTLS handshake, where its offer leaves the choice. As the server of it, the
+    connection takes a peer's certificate of any kind.
     """
 
     audio_in: bool = False
     audio_out: bool = False
     video_out: bool = False
     data: bool = False
+    video_in: bool = False
+    dtls_passive: bool = False
 
 
 PRESENTER = Wants(audio_in=True, audio_out=True, video_out=True)
 VIEWER = Wants(audio_out=True, video_out=True)
-SPEAKER = Wants(audio_in=True)  # WHIP: sends audio, and video perhaps, and receives nothing
+SPEAKER = Wants(audio_in=True, video_in=True, dtls_passive=True)  # WHIP: sends audio, and video perhaps
+WHEP_VIEWER = Wants(audio_out=True, video_out=True, dtls_passive=True)
 
 
 @dataclass(slots=True)
@@ -54,6 +66,15 @@ class Section:
     mux: bool = False
     mid: str = ""
     codecs: set[str] = field(default_factory=set)
+    layers: list[str] = field(default_factory=list)  # lines that accept the simulcast layers that it sends (RFC 8853)
+
+
+@dataclass(frozen=True, slots=True)
+class IceCredentials:
+    """Of the peer; None where the offer has none, which the library refuses."""
+
+    ufrag: str | None
+    pwd: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +100,9 @@ class Checked:
     data: str | None
     video_in: bool
     rejected: tuple[Rejected, ...]
+    ice: IceCredentials = IceCredentials(None, None)
+    either_role: bool = False  # in the DTLS handshake: the offer leaves the choice
+    accepted_video: tuple[str, ...] = ()  # lines of the answer that accept the codec and the layers of what is dropped
 
 
 def check_offer(sdp: str, wants: Wants, *, allow_loopback: bool) -> Checked:
@@ -105,13 +129,19 @@ def check_offer(sdp: str, wants: Wants, *, allow_loopback: bool) -> Checked:
     for section in sections:
         if section.kind in ("audio", "video") and not section.direction:
             read_line(section, "a=sendrecv")  # the default (RFC 8866 section 6.7), which the library does not know
+    check_setup([*session, *(line for section in sections for line in section.lines)])
     audio = check_audio(sections, bundle, wants)
+    if value_of("a=fingerprint:", audio.lines + session) is None:
+        raise BadOffer(
+            "the offer has no a=fingerprint of the client's certificate; without it nothing can be encrypted"
+        )
     video = check_video(sections, bundle, wants)
     data = find_data(sections, bundle, wants)
     served = [section for section in (audio, video, data) if section is not None]
     mids = [section.mid for section in served]
     if len(set(mids)) < len(mids):
         raise BadOffer(f"sections with the same mid, of {mids}: each needs one of its own")
+    accepted_video = accept_unread(video) if video is not None and wants.video_in else ()
     kept = with_group(session, f"{BUNDLE} {' '.join(mids)}")
     kept += [line for section in sections if section in served for line in section.lines if not line.startswith(GROUP)]
     return Checked(
@@ -121,6 +151,11 @@ def check_offer(sdp: str, wants: Wants, *, allow_loopback: bool) -> Checked:
         data=data.mid if data is not None else None,
         video_in=video is not None and not wants.video_out and video.direction in SENDING,
         rejected=tuple(reject(section, index) for index, section in enumerate(sections) if section not in served),
+        ice=IceCredentials(
+            value_of("a=ice-ufrag:", audio.lines + session), value_of("a=ice-pwd:", audio.lines + session)
+        ),
+        either_role=value_of("a=setup:", audio.lines + session) == "actpass",
+        accepted_video=accepted_video,
     )
 
 
@@ -157,6 +192,33 @@ def read_line(section: Section, line: str) -> None:
         section.mid = value
     elif name == "rtpmap":
         section.codecs.add(value.partition(" ")[2].partition("/")[0].lower())
+    elif name in ("rid", "simulcast"):
+        read_layers(section, name, value)
+
+
+def read_layers(section: Section, name: str, value: str) -> None:
+    """`rid:NAME send …` and `simulcast:send LIST`: the answer takes whatever is sent, as it drops it anyway."""
+    words = value.split()
+    if name == "rid" and len(words) >= 2 and words[1] == "send":
+        if not RID.fullmatch(words[0]):
+            raise BadOffer(f"a=rid:{words[0][:80]}: letters, digits, '-' and '_' are expected, 64 at most")
+        section.layers.append(f"a=rid:{words[0]} recv")
+    elif name == "simulcast" and "send" in words[:-1]:
+        layers = words[words.index("send") + 1]
+        if not SIMULCAST.fullmatch(layers):
+            raise BadOffer(f"a=simulcast:{value[:80]}: a list such as 'send high;low' is expected")
+        section.layers.append(f"a=simulcast:recv {layers}")
+
+
+def check_setup(lines: list[str]) -> None:
+    for line in lines:
+        if line.startswith("a=setup:") and line.removeprefix("a=setup:") not in SETUPS:
+            raise BadOffer(f"{line[:80]}: one of {', '.join(SETUPS)} is expected")
+
+
+def value_of(start: str, lines: list[str]) -> str | None:
+    """What follows `start` in the first line that begins with it."""
+    return next((line.removeprefix(start) for line in lines if line.startswith(start)), None)
 
 
 def check_audio(sections: list[Section], bundle: list[str], wants: Wants) -> Section:
@@ -169,7 +231,7 @@ def check_audio(sections: list[Section], bundle: list[str], wants: Wants) -> Sec
     if wants.audio_out and audio.direction not in RECEIVING:
         raise BadOffer(f"the audio section is {audio.direction}: sendrecv or recvonly is expected")
     if wants.audio_in and audio.direction not in SENDING:
-        raise BadOffer(f"the audio section is {audio.direction}: it must send the microphone's track (sendrecv)")
+        raise BadOffer(f"the audio section is {audio.direction}: it must send a voice (sendrecv or sendonly)")
     if "opus" not in audio.codecs:
         raise BadOffer("the audio section offers no Opus")
     return audio
@@ -182,6 +244,9 @@ def check_video(sections: list[Section], bundle: list[str], wants: Wants) -> Sec
         kinds = sorted(section.kind for section in sections)
         raise BadOffer(f"m-lines {kinds}: {'exactly' if wants.video_out else 'at most'} one of video is expected")
     if not wants.video_out:
+        if wants.video_in and found:
+            check_transport(found[0], bundle)
+            return found[0]
         return next((section for section in found if can_be_served(section, bundle)), None)
     [video] = found
     check_transport(video, bundle)
@@ -194,6 +259,36 @@ def check_video(sections: list[Section], bundle: list[str], wants: Wants) -> Sec
 
 def can_be_served(video: Section, bundle: list[str]) -> bool:
     return video.mux and video.mid in bundle and bool(video.codecs & VIDEO_CODECS)
+
+
+def accept_unread(video: Section) -> tuple[str, ...]:
+    """Accept video of any codec, since it is dropped before it is read. Returns the lines of the answer that do so; the
+    section shows the library VP8 in its place.
+
+    Raises:
+        BadOffer: the section offers no codec.
+    """
+    head = video.lines[0].split()
+    described = {
+        line.removeprefix("a=rtpmap:").split(" ")[0]: line for line in video.lines if line.startswith("a=rtpmap:")
+    }
+    chosen = next((each for each in head[3:] if is_video(described.get(each, ""))), None)
+    if chosen is None:
+        raise BadOffer("the video section offers no codec with a payload type of 96 to 127; or send audio alone")
+    parameters = [line for line in video.lines if line.startswith(f"a=fmtp:{chosen} ")]
+    video.lines = [
+        " ".join([*head[:3], chosen]),
+        *(line for line in video.lines[1:] if not line.startswith(("a=rtpmap:", "a=fmtp:", "a=rtcp-fb:"))),
+        f"a=rtpmap:{chosen} VP8/90000",
+    ]
+    return (described[chosen], *parameters, *video.layers)
+
+
+def is_video(description: str) -> bool:
+    """Does `a=rtpmap:NUMBER CODEC/RATE` name a codec whose number the library takes?"""
+    number, _, codec = description.removeprefix("a=rtpmap:").partition(" ")
+    repairs = codec.partition("/")[0].lower() in REPAIR_CODECS
+    return number.isdecimal() and int(number) in DYNAMIC_PAYLOAD_TYPES and bool(codec) and not repairs
 
 
 def find_data(sections: list[Section], bundle: list[str], wants: Wants) -> Section | None:
@@ -217,6 +312,17 @@ def reject(section: Section, index: int) -> Rejected:
     # The SCTP port is for clients made with aiortc, which read it of a section that is rejected, too.
     port = tuple(line for line in section.lines if line.startswith("a=sctp-port:"))
     return Rejected(index, (" ".join(head).removeprefix("m="), "c=IN IP4 0.0.0.0", *mid, *port, "a=inactive"))
+
+
+def with_accepted_video(answer: str, accepted: tuple[str, ...]) -> str:
+    """The answer with these lines, if there are any, in place of those that describe the codec of its video."""
+    if not accepted:
+        return answer
+    head, *sections = [part.removesuffix("\r\n").split("\r\n") for part in answer.split("\r\nm=")]
+    for section in sections:
+        if section[0].startswith("video"):
+            section[:] = [line for line in section if not line.startswith(("a=rtpmap:", "a=fmtp:"))] + [*accepted]
+    return "\r\nm=".join("\r\n".join(part) for part in (head, *sections)) + "\r\n"
 
 
 def with_rejected(answer: str, rejected: tuple[Rejected, ...]) -> str:

@@ -15,6 +15,7 @@ from aiortc import (
     RTCBundlePolicy,
     RTCConfiguration,
     RTCDataChannel,
+    RTCIceCandidate,
     RTCIceServer,
     RTCPeerConnection,
     RTCRtpSender,
@@ -22,22 +23,34 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
+from aiortc.sdp import candidate_from_sdp
 
 from streamer.clock import Clock, MediaClock
 from streamer.config import IceServer, WebRtcConfig
-from streamer.errors import BadOffer
+from streamer.errors import BadOffer, BadRequest
 from streamer.output.receiver import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, Packet
 from streamer.webrtc.aiortc_hooks import (
     MicrophoneTap,
     abandon,
+    begin_no_handshake,
     bound_sources,
     drop_media,
     start_no_consent,
     stop_connecting_when_closed,
 )
 from streamer.webrtc.datagram_guard import DatagramGuard, new_limits
-from streamer.webrtc.offer import Checked, Wants, check_offer, with_rejected
+from streamer.webrtc.offer import (
+    MAX_CANDIDATES,
+    Checked,
+    IceCredentials,
+    Wants,
+    check_offer,
+    may_dial,
+    with_accepted_video,
+    with_rejected,
+)
 from streamer.webrtc.outgoing_media import Encoded, OutgoingMedia, WallClock
+from streamer.webrtc.sdp_fragment import Fragment, RestartRefused
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +97,8 @@ class Peer:
         self._video.on_bitrate = events.on_bitrate
         self.video_mime_type = ""
         self._closed = False
+        self._ice = IceCredentials(None, None)
+        self._trickled = 0  # candidates that came after the offer
         self._connection = RTCPeerConnection(
             RTCConfiguration(
                 # An empty list, not None: None would ask a public STUN server of others.
@@ -108,12 +123,40 @@ class Peer:
         except Exception as error:  # aiortc's parser raises nearly anything on nonsense, and nothing of ours runs in it
             log.info("offer refused: %s", type(error).__name__)
             raise BadOffer(f"the offer could not be negotiated ({type(error).__name__})") from error
+        if wants.dtls_passive and checked.either_role:
+            begin_no_handshake(audio.receiver.transport)
         await self._connection.setLocalDescription()
+        self._ice = checked.ice
         if video is not None and wants.video_out:
             self.video_mime_type = video._codecs[0].mimeType
         guard = DatagramGuard(new_limits(checked, wants), self._clock.now, self._events.on_dropped_datagram)
         guard.install(audio.receiver.transport.transport._connection)
-        return with_rejected(with_short_packets(self._connection.localDescription.sdp), checked.rejected)
+        answer = with_short_packets(self._connection.localDescription.sdp)
+        return with_rejected(with_accepted_video(answer, checked.accepted_video), checked.rejected)
+
+    async def add_candidates(self, fragment: Fragment) -> None:
+        """Candidates that the peer has found since its offer. Those that must not be dialled are dropped.
+
+        Raises:
+            RestartRefused: the fragment is of other ICE credentials than the offer's.
+            BadRequest: a candidate cannot be read, or there are too many.
+        """
+        if not fragment.belongs_to(self._ice):
+            raise RestartRefused()
+        self._trickled += len(fragment.candidates)
+        if self._trickled > MAX_CANDIDATES:
+            raise BadRequest(f"{self._trickled} candidates after the offer; at most {MAX_CANDIDATES} are read")
+        mid = self._connection.getTransceivers()[0].mid  # the transport of all sections
+        candidates = [
+            read_candidate(line)
+            for line in fragment.candidates
+            if may_dial(line, self._config.allow_loopback_candidates)
+        ]
+        for candidate in candidates:
+            candidate.sdpMid = mid
+            await self._connection.addIceCandidate(candidate)
+        if fragment.complete:
+            await self._connection.addIceCandidate(None)
 
     def _add_transceivers(self, offer: Checked, wants: Wants) -> tuple[RTCRtpTransceiver, RTCRtpTransceiver | None]:
         """The transceivers of audio, always, and of video, where the offer has any; with their hooks installed."""
@@ -185,6 +228,17 @@ class Peer:
 def with_short_packets(answer: str) -> str:
     """Ask for packets of 10 ms (RFC 8866 section 6.4): a microphone's sound then waits 10 ms less before it leaves."""
     return AUDIO_HEAD.sub(r"\g<0>a=ptime:10\r\n", answer, count=1)
+
+
+def read_candidate(line: str) -> RTCIceCandidate:
+    """
+    Raises:
+        BadRequest
+    """
+    try:
+        return candidate_from_sdp(line.removeprefix("a=candidate:"))
+    except (AssertionError, ValueError, IndexError) as error:
+        raise BadRequest(f"{line[:120]!r} is not a candidate (RFC 8839 section 5.1)") from error
 
 
 def ice_server(server: IceServer) -> RTCIceServer:
