@@ -34,7 +34,9 @@ def new_publisher(server: str, avatar: str) -> PublisherAddress:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="An address for a WHIP publisher, and the link for its viewers.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="An address for a WHIP publisher, and the link for its viewers."
+    )
     parser.add_argument("--avatar", required=True, metavar="NAME", help="see `lipcast avatar list`")
     parser.add_argument("--server", default="http://127.0.0.1:8080", metavar="URL", help="default: this machine's")
     options = parser.parse_args(arguments)

@@ -231,7 +231,9 @@ def check_audio(sections: list[Section], bundle: list[str], wants: Wants) -> Sec
     if wants.audio_out and audio.direction not in RECEIVING:
         raise BadOffer(f"the audio section is {audio.direction}: sendrecv or recvonly is expected")
     if wants.audio_in and audio.direction not in SENDING:
-        raise BadOffer(f"the audio section is {audio.direction}: it must send a voice (sendrecv or sendonly)")
+        raise BadOffer(
+            f"the audio section is {audio.direction}: it must send the microphone's track (sendrecv or sendonly)"
+        )
     if "opus" not in audio.codecs:
         raise BadOffer("the audio section offers no Opus")
     return audio

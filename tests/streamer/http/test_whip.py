@@ -100,7 +100,7 @@ async def test_a_publisher_ends_its_session_and_viewers_are_told(folder: Path) -
 @pytest.mark.parametrize(
     ("change", "status", "why"),
     [
-        (section("audio", replace("a=sendonly", "a=recvonly")), 422, "must send a voice"),
+        (section("audio", replace("a=sendonly", "a=recvonly")), 422, "must send the microphone's track"),
         (replace("opus/48000/2", "PCMU/8000"), 422, "no Opus"),
         (section("video", without("a=rtcp-mux")), 422, "the video section must use rtcp-mux"),
         (section("video", without("a=rtpmap")), 422, "or send audio alone"),
