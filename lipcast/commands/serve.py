@@ -44,10 +44,7 @@ def serve(config: Config) -> int:
     configure_logs(config.log)
     listeners = listen(config.server.host, config.server.port)
     sys.stderr.write(f"Lipcast serves {url_of(config.server.host, listeners[0].getsockname()[1])}\n")
-    try:
-        return serve_until_stopped(config, listeners, BACKLOG)
-    except KeyboardInterrupt:  # Ctrl-C is how it is stopped
-        return 0
+    return serve_until_stopped(config, listeners, BACKLOG)
 
 
 def listen(host: str, port: int) -> list[socket.socket]:

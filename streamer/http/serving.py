@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -88,7 +89,8 @@ def serve_until_stopped(
     )
     holder.append(server)
     try:
-        server.run(listeners)
+        with suppress(KeyboardInterrupt):  # uvicorn raises it again, once it has stopped for Ctrl-C
+            server.run(listeners)
     finally:
         stuck = [thread.name for thread in set(threading.enumerate()) - before if not thread.daemon]
         if stuck:

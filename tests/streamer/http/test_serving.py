@@ -141,10 +141,15 @@ async def test_a_hung_engine_is_noticed_and_does_not_keep_the_process(
         assert server.process.returncode != 0
 
 
-async def test_a_server_that_is_loading_stops_at_once(folder: Path, unused_tcp_port: int) -> None:
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 0)])
+async def test_a_server_that_is_loading_stops_at_once(
+    folder: Path, unused_tcp_port: int, sent: int, status: int
+) -> None:
+    """Nothing of Python is taken down beneath the thread that loads: native code in it would abort the process."""
     async with serving("loading", folder, unused_tcp_port) as server:
         await server.wait_for(lambda found: found == (200, 503))
-        assert await server.stop() < LIMIT_S
+        assert await server.stop(sent) < LIMIT_S
+        assert server.process.returncode == status
 
 
 async def test_a_mistake_with_one_viewer_leaves_a_server_that_serves(folder: Path, unused_tcp_port: int) -> None:
