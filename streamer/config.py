@@ -23,6 +23,7 @@ AUTO_MARGIN_MS = -1.0  # as the engine says that it needs
 ICE_URL = re.compile(r"(stuns?|(?P<turn>turns?)):[^\s?:\[\]]+(:(?P<port>[0-9]{1,5}))?(?(turn)(\?transport=(udp|tcp))?)")
 ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")  # no segment that begins with a dot, and none empty
 ORIGIN = re.compile(r"https?://[^/\s]+")  # as browsers write it: no path, no slash
+HTTP_URL = re.compile(r"https?://[^/\s]+(/\S*)?")
 EXPECTED_URL = 'addresses such as "stun:host:3478" or "turn:host:3478?transport=udp", IPv6 by name only'
 
 
@@ -145,6 +146,41 @@ class EngineConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceConfig:
+    """Either a program or an endpoint that turns text into speech."""
+
+    name: str = ""
+    command: tuple[str, ...] = ()  # a program and its arguments: text on standard input, PCM or WAV on standard output
+    url: str = ""  # an endpoint such as "https://api.openai.com/v1/audio/speech"
+    model: str = ""  # that the endpoint is asked for
+    voice: str = ""  # likewise
+    api_key_env: str = ""  # the environment variable that holds the endpoint's key
+    rate: int = 24_000  # Hz, of PCM; WAV says its own
+    timeout_s: float = 15.0  # without a byte of audio; then the voice has failed
+
+    def __post_init__(self) -> None:
+        expect(bool(self.name), "speech.voices.name", self.name, "a name")
+        one = bool(self.command) != bool(self.url)
+        expect(one, f"speech.voices.{self.name}", (self.command, self.url), "a command or a url, and not both")
+        good = not self.url or HTTP_URL.fullmatch(self.url) is not None
+        expect(good, "speech.voices.url", self.url, 'such as "https://api.openai.com/v1/audio/speech"')
+        expect(8_000 <= self.rate <= 48_000, "speech.voices.rate", self.rate, "8000 to 48000 Hz")
+        expect(0 < self.timeout_s <= 300, "speech.voices.timeout_s", self.timeout_s, "more than 0, 300 s at most")
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechConfig:
+    voice: str = ""  # that speaks where none is asked for; empty: the first
+    voices: tuple[VoiceConfig, ...] = ()  # none: espeak-ng, where it is installed
+
+    def __post_init__(self) -> None:
+        names = [each.name for each in self.voices]
+        expect(len(set(names)) == len(names), "speech.voices", names, "a name of its own for each voice")
+        known = not self.voice or self.voice in names
+        expect(known, "speech.voice", self.voice, f"one of {', '.join(names) or 'no voices'}, or empty")
+
+
+@dataclass(frozen=True, slots=True)
 class LogConfig:
     level: str = "info"
     format: str = "text"  # or "json"
@@ -166,6 +202,7 @@ class Config:
     audio: AudioConfig = field(default_factory=AudioConfig)
     video: VideoConfig = field(default_factory=VideoConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
+    speech: SpeechConfig = field(default_factory=SpeechConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
 

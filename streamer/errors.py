@@ -9,6 +9,7 @@ Problem
 ├── NotFound            404  no such session, presenter or page
 ├── Conflict            409  the session is not in the state for this
 ├── Gone                410  the session has ended; `reason` names why
+├── VoiceFailed         502  a voice cannot be had, hangs, or sends no PCM
 ├── NotReady            503  starting or draining
 └── Full                503  every slot is taken
 
@@ -81,6 +82,10 @@ class WrongContentType(Problem):
 
 class BadOffer(Problem):
     status, title = 422, "The offer cannot be served"
+
+
+class VoiceFailed(Problem):
+    status, title = 502, "The voice failed"
 
 
 class NotReady(Problem):

@@ -30,7 +30,9 @@ async def read_json(request: Request) -> dict[str, Any]:
     async for piece in request.stream():
         body += piece
         if len(body) > MAX_BODY:
-            raise TooLarge(f"more than {MAX_BODY // 1024} KiB; offers of browsers have 4 to 8 KiB")
+            raise TooLarge(
+                f"more than {MAX_BODY // 1024} KiB; an offer has 4 to 8 KiB, a text at most 20,000 characters"
+            )
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -64,7 +64,17 @@ class Cancel:
     acknowledge: str = ""
 
 
-Action = Start | Append | End | Cancel
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Text to be spoken. more: more of this turn's text follows."""
+
+    turn: str
+    text: str
+    voice: str | None
+    more: bool
+
+
+Action = Start | Append | End | Cancel | Say
 
 
 class MessageRefused(ValueError):
@@ -116,6 +126,14 @@ def read_cancel(message: Message) -> Action:
     return Cancel(optional(message, "turn"))
 
 
+def read_say(message: Message) -> Action:
+    more = message.get("more", False)
+    if type(more) is not bool:
+        raise MessageRefused("'more' of a 'say' message must be true, false or left out")
+    turn: str = field(message, "turn", str, "a string that names the turn")
+    return Say(turn, field(message, "text", str, "a string"), optional(message, "voice"), more)
+
+
 def read_openai_delta(message: Message) -> Action:
     item: str = field(message, "item_id", str, "a string")
     return Append(pcm_in(message, "delta"), item, item, Dialect.OPENAI)
@@ -159,6 +177,7 @@ READERS: dict[str, Callable[[Message], Action]] = {
     "start": read_start,
     "end": read_end,
     "cancel": read_cancel,
+    "say": read_say,
     # OpenAI Realtime, what its server sends
     "response.output_audio.delta": read_openai_delta,
     "response.output_audio.done": read_openai_done,

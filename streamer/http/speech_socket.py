@@ -27,14 +27,13 @@ from streamer.audio.speech_queue import (
     Finished,
     Progress,
     SpeechEvent,
-    SpeechQueue,
     Started,
     TurnOver,
     TurnRefused,
 )
 from streamer.clock import Clock
 from streamer.config import ServerConfig
-from streamer.errors import Conflict, Gone, NotFound, NotReady
+from streamer.errors import Conflict, Gone, NotFound, NotReady, Problem
 from streamer.http.requests import problem
 from streamer.http.speech_messages import (
     DIALECT_RATE,
@@ -46,6 +45,7 @@ from streamer.http.speech_messages import (
     End,
     Message,
     MessageRefused,
+    Say,
     Start,
     error_message,
     liveavatar_messages,
@@ -55,6 +55,7 @@ from streamer.http.speech_messages import (
     reply,
 )
 from streamer.server.host import Host
+from streamer.speech.speaker import Speaker
 from streamer.wiring import FRAME_MS
 
 MAX_AUDIO_BYTES = 64 * 1024  # of a binary message: less than the window holds at 8 kHz
@@ -87,9 +88,10 @@ class DialectTurn:
 class SpeechSocket:
     """An accepted socket of one session, until it closes."""
 
-    def __init__(self, websocket: WebSocket, speech: SpeechQueue, clock: Clock) -> None:
+    def __init__(self, websocket: WebSocket, speaker: Speaker, clock: Clock) -> None:
         self._websocket = websocket
-        self._speech = speech
+        self._speaker = speaker
+        self._speech = speaker.queue
         self._clock = clock
         self._unsent: asyncio.Queue[Message | None] = asyncio.Queue(MAX_UNSENT)
         self._closing: asyncio.Future[Close] = asyncio.get_running_loop().create_future()
@@ -97,6 +99,7 @@ class SpeechSocket:
         self._refusing = False  # audio outside a turn: said once
         self._errors = 0
         self._dialects: dict[str, DialectTurn] = {}  # of turns that have not finished
+        self._saying: set[str] = set()  # turns whose text is not complete
         self._numbers = itertools.count(1)
 
     async def run(self, dialect: Dialect) -> Close:
@@ -110,11 +113,11 @@ class SpeechSocket:
                 sending = tasks.create_task(self._send())
                 close = await self._closing
                 reading.cancel()
-                self._leave_open_turn()
+                self._leave_open_turns()
                 await self._say_last_words(sending, close)
                 sending.cancel()
         finally:
-            self._leave_open_turn()
+            self._leave_open_turns()
             self._speech.forget(self._on_event)
             self._speech.let_go()
         if close.code is not None:
@@ -151,6 +154,11 @@ class SpeechSocket:
             with contextlib.suppress(TurnRefused):  # the session has ended, and the turn with it
                 self._speech.cancel(turn)
 
+    def _leave_open_turns(self) -> None:
+        self._leave_open_turn()
+        for turn in list(self._saying):
+            self._speech.cancel(turn)
+
     async def _send(self) -> None:
         while (message := await self._unsent.get()) is not None:
             try:
@@ -178,6 +186,7 @@ class SpeechSocket:
         spoken = self._dialects.get(turn)
         if isinstance(event, Finished):
             self._dialects.pop(turn, None)
+            self._saying.discard(turn)
             if turn == self._open and spoken is not None:
                 self._open = None
         if spoken is None:
@@ -205,6 +214,8 @@ class SpeechSocket:
                 await self._carry_out(action)
         except (MessageRefused, TurnRefused) as error:
             self._refuse("The message was refused", str(error))
+        except Problem as problem:
+            self._refuse(problem.title, problem.detail)
 
     async def _binary(self, data: bytes) -> None:
         if len(data) > MAX_AUDIO_BYTES:
@@ -253,7 +264,9 @@ class SpeechSocket:
                 self._end(turn, event_id)
             case Cancel(turn):
                 self._cancel(turn)
-        if not isinstance(action, Start) and action.acknowledge:
+            case Say():
+                self._say(action)
+        if not isinstance(action, Start | Say) and action.acknowledge:
             self._put(reply(action.acknowledge, action.event_id))
 
     def _begin(self, turn: str, rate: int) -> None:
@@ -288,11 +301,24 @@ class SpeechSocket:
             return
         if event_id and name in self._dialects:
             self._dialects[name].reply_to = event_id
+        utterance = self._speaker.find(name)
+        if utterance is not None:  # a text: it is complete, its audio is not
+            self._saying.discard(name)
+            utterance.finish()
+            return
         try:
             self._speech.end(name)
         except TurnRefused:
             if not event_id:  # a dialect ends also what had no audio
                 raise
+
+    def _say(self, action: Say) -> None:
+        utterance = self._speaker.say(action.text, action.turn, action.voice)
+        if action.more:
+            self._saying.add(utterance.turn)
+        else:
+            self._saying.discard(utterance.turn)
+            utterance.finish()
 
     def _cancel(self, turn: str | None) -> None:
         if turn is None or turn == self._open:
@@ -333,12 +359,12 @@ async def serve_speech(
         if offered and PROTOCOL not in offered:
             raise Unserved(POLICY, f"offer the sub-protocol {PROTOCOL}, or none")
         dialect = dialect_in(websocket.query_params.get("dialect"))
-        speech = found(host, session_id)
+        speaker = found(host, session_id)
     except Unserved as refusal:
         close = Close(refusal.code, str(refusal))
         await websocket.close(close.code or NORMAL, shortened(close.reason))
         return close
-    return await SpeechSocket(websocket, speech, clock).run(dialect)
+    return await SpeechSocket(websocket, speaker, clock).run(dialect)
 
 
 class Unserved(Exception):
@@ -357,19 +383,19 @@ def dialect_in(name: str | None) -> Dialect:
         raise Unserved(POLICY, f"'dialect' is one of {known}") from error
 
 
-def found(host: Callable[[], Host], session_id: str) -> SpeechQueue:
+def found(host: Callable[[], Host], session_id: str) -> Speaker:
     """
     Raises:
         Unserved
     """
     try:
-        speech = host().speech(session_id)
+        speaker = host().speaker(session_id)
     except (NotFound, Gone) as error:
         raise Unserved(NOT_FOUND, error.detail) from error
     except Conflict as error:
         raise Unserved(TAKEN, error.detail) from error
     except NotReady as error:
         raise Unserved(TRY_AGAIN, error.detail) from error
-    if speech.held:
+    if speaker.queue.held:
         raise Unserved(TAKEN, "another socket pushes speech into this session: close that one first")
-    return speech
+    return speaker

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engines.api import Avatar
-from streamer.audio.speech_queue import SpeechQueue
 from streamer.server.live_session import LiveSession
 from streamer.server.sessions import Sessions
+from streamer.speech.speaker import Speaker
 from streamer.webrtc.offer import Wants
 from streamer.webrtc.sdp_fragment import Fragment
 
@@ -129,8 +129,8 @@ class Host(Protocol):
 
     def describe(self, session_id: str) -> SessionInfo: ...
 
-    def speech(self, session_id: str) -> SpeechQueue:
-        """The turns of a session whose audio is pushed."""
+    def speaker(self, session_id: str) -> Speaker:
+        """Of a session whose audio is pushed, with the queue of its turns."""
 
     async def drain(self) -> None:
         """End every session and take no more."""
@@ -174,8 +174,8 @@ class LocalHost:
     def describe(self, session_id: str) -> SessionInfo:
         return info_of(self._sessions.find(session_id))
 
-    def speech(self, session_id: str) -> SpeechQueue:
-        return self._sessions.find_speech(session_id)
+    def speaker(self, session_id: str) -> Speaker:
+        return self._sessions.find_speaker(session_id)
 
     async def drain(self) -> None:
         await self._sessions.drain()

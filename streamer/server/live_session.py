@@ -9,6 +9,7 @@ from streamer.audio.rtp_input import RtpInput
 from streamer.audio.speech_queue import SpeechQueue
 from streamer.output.broadcast import Broadcast
 from streamer.session.session import Session
+from streamer.speech.speaker import Speaker
 from streamer.webrtc.peer import Peer
 
 
@@ -25,7 +26,8 @@ class Viewer:
 class LiveSession:
     """A running session with its connections. Both ids are unguessable; the watch id gives no control.
 
-    microphone: of a session with a client; speech: of one whose audio a program pushes. One of them is there.
+    microphone: of a session with a client; speech: of one whose audio a program pushes, and speaker,
+    which says texts there. One of them is there.
     """
 
     id: str
@@ -34,6 +36,7 @@ class LiveSession:
     broadcast: Broadcast
     microphone: RtpInput | None = None
     speech: SpeechQueue | None = None
+    speaker: Speaker | None = None
     peer: Peer | None = None
     connecting: asyncio.Lock = field(default_factory=asyncio.Lock)  # closed half-way, a connection leaves sockets open
     viewers: dict[str, Viewer] = field(default_factory=dict)

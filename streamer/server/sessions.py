@@ -27,6 +27,8 @@ from streamer.server.session_ids import Address, new_address, watched_at
 from streamer.server.tasks import ServerTasks
 from streamer.session.policy import Policy
 from streamer.session.session import Session
+from streamer.speech.speaker import Speaker
+from streamer.speech.voices import voices_of
 from streamer.threads import shut_down
 from streamer.webrtc.offer import VIEWER, Wants
 from streamer.webrtc.peer import Peer, PeerEvents
@@ -71,6 +73,7 @@ class Sessions:
         self._clock = clock
         self._metrics = metrics
         self._tasks = tasks
+        self._voices = voices_of(config.speech, clock)
         self._sessions: dict[str, LiveSession] = {}
         self._watched: dict[str, LiveSession] = {}
         self._left: deque[str] = deque(maxlen=REMEMBERED)  # watch ids of sessions that their client ended
@@ -182,7 +185,8 @@ class Sessions:
         )
         if pushed:
             session.connected()
-        live = LiveSession(address.id, address.watch_id, session, broadcast, microphone, speech)
+        speaker = Speaker(speech, self._voices, self._tasks.spawn, self._clock) if speech is not None else None
+        live = LiveSession(address.id, address.watch_id, session, broadcast, microphone, speech, speaker)
         self._sessions[live.id] = live
         self._watched[live.watch_id] = live
         if live.watch_id in self._left:  # the client has come back
@@ -203,17 +207,17 @@ class Sessions:
         if isinstance(event, Finished):
             self._metrics.speech_turns.labels("interrupted" if event.interrupted else "played").inc()
 
-    def find_speech(self, session_id: str) -> SpeechQueue:
-        """The turns of a session whose audio is pushed.
+    def find_speaker(self, session_id: str) -> Speaker:
+        """Of a session whose audio is pushed, with the queue of its turns.
 
         Raises:
             Gone, NotFound
             Conflict: its audio comes from a microphone.
         """
-        speech = self.find(session_id).speech
-        if speech is None:
+        speaker = self.find(session_id).speaker
+        if speaker is None:
             raise Conflict("this session is driven by a microphone; begin one with 'source': 'pcm' to push speech")
-        return speech
+        return speaker
 
     async def connect(self, session_id: str, offer: str, wants: Wants) -> str:
         """Connect the session's client; returns the SDP answer. A client whose offer is refused has no session.
@@ -448,6 +452,7 @@ class Sessions:
                     await live.closed.wait()
         except TimeoutError:
             log.error("sessions that did not end in time: %s", len(self._sessions))
+        await self._voices.close()
         await shut_down(self._encoders.video, ENCODERS_STOP_S, "encode video")
         await shut_down(self._encoders.audio, ENCODERS_STOP_S, "encode audio")
 

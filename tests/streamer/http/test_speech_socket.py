@@ -189,7 +189,7 @@ async def test_a_dropped_socket_cancels_what_it_left_open_and_another_may_connec
             await speak(first, "complete", 0.4)
             await first.send(type="start", turn="open", rate=24_000)
             await first.send_audio(pcm(1.0))
-        speech = harness.server.host().speech(url.rpartition("/")[2])
+        speech = harness.server.host().speaker(url.rpartition("/")[2]).queue
         assert speech.is_over("open")
         assert not speech.is_over("complete")  # all of it was there: it is still played
         async with SpeechClient(harness, f"{url}/speech") as second:
@@ -282,7 +282,7 @@ async def test_sub_protocols(folder: Path) -> None:
         ("[" * 100_000, "not JSON"),
         ("[1]", "no 'type'"),
         ('{"type": 7}', "no 'type'"),
-        ('{"type": "begin"}', "'start', 'end', 'cancel'"),
+        ('{"type": "begin"}', "'start', 'end', 'cancel', 'say'"),
         ('{"type": "start", "turn": "t", "rate": 7999}', "8000 to 48000 Hz"),
         ('{"type": "start", "turn": "t", "rate": 48001}', "8000 to 48000 Hz"),
         ('{"type": "start", "turn": "t", "rate": "24000"}', "an integer, 8000 to 48000 Hz"),
@@ -355,7 +355,7 @@ async def test_a_program_that_does_not_read_is_closed_and_its_turn_ends(folder: 
             await client.send_audio(pcm(0.5, 8_000))
             await client.wait(0.5)
         await client.wait(5.0)
-        speech = harness.server.host().speech(next(iter(harness.server.ready()[1]._sessions)))
+        speech = harness.server.host().speaker(next(iter(harness.server.ready()[1]._sessions))).queue
         assert not speech.held
         assert speech.is_over("t")
         client.reads.set()
@@ -459,7 +459,7 @@ async def drive(folder: Path, steps: list[tuple[str, int | None]]) -> None:
         heard: list[dict[str, Any]] = []
         finished: list[str] = []
         started: set[str] = set()
-        speech = harness.server.host().speech(url.rpartition("/")[2])
+        speech = harness.server.host().speaker(url.rpartition("/")[2]).queue
         speech.listen(lambda event: finished.append(event.turn) if isinstance(event, Finished) else None)
         client = await SpeechClient(harness, f"{url}/speech").__aenter__()
         for step, value in steps:

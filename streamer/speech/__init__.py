@@ -1,0 +1,1 @@
+"""Text that becomes speech: voices, sentences and the speaker of a session."""
