@@ -242,6 +242,9 @@ def reply(kind: str, to: str) -> Message:
     return {"type": kind, "event_id": to, "source_event_id": to}
 
 
-def error_message(title: str, detail: str, turn: str | None = None) -> Message:
-    """The fields of a problem (RFC 9457), but for its type."""
-    return {"type": "error", "title": title, "detail": detail} | ({"turn": turn} if turn is not None else {})
+def error_message(title: str, detail: str, turn: str | None = None, refused: str | None = None) -> Message:
+    """The fields of a problem (RFC 9457), but for its type. turn: that failed, and will finish; refused: of a message
+    that was not carried out.
+    """
+    named = {"turn": turn} if turn is not None else {}
+    return {"type": "error", "title": title, "detail": detail} | named | ({"refused": refused} if refused else {})

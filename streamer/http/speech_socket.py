@@ -208,14 +208,15 @@ class SpeechSocket:
         if len(text) > MAX_TEXT_BYTES:
             self._finish(Close(TOO_BIG, f"more than {MAX_TEXT_BYTES // 1024} KiB in a message: split it"))
             return
+        action: Action | None = None
         try:
             action = read(text)
             if action is not None:
                 await self._carry_out(action)
         except (MessageRefused, TurnRefused) as error:
-            self._refuse("The message was refused", str(error))
+            self._refuse("The message was refused", str(error), action)
         except Problem as problem:
-            self._refuse(problem.title, problem.detail)
+            self._refuse(problem.title, problem.detail, action)
 
     async def _binary(self, data: bytes) -> None:
         if len(data) > MAX_AUDIO_BYTES:
@@ -247,9 +248,9 @@ class SpeechSocket:
             self._refusing = True
             self._refuse("Audio was discarded", detail)
 
-    def _refuse(self, title: str, detail: str) -> None:
+    def _refuse(self, title: str, detail: str, action: Action | None = None) -> None:
         self._errors += 1
-        self._put(error_message(title, detail))
+        self._put(error_message(title, detail, refused=action.turn if action is not None else None))
         if self._errors >= MAX_ERRORS:
             self._finish(Close(POLICY, f"{MAX_ERRORS} errors on this socket; the last: {detail}"))
 

@@ -1,22 +1,20 @@
-"""A program's voice: what is said is heard at its own speed, and a session of a real server shows it."""
+"""An agent's audio is spoken by a presenter of a real server, and what fails is said."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
+import shutil
 import subprocess
 import sys
 import wave
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from engines.loader import SHIPPED
-from scripts.examples.agent import PACKET, RATE, Voice, raw_frames, sound_of
+from scripts.examples.agent import RATE, sound_of
 from tests.browser.serving import ServerProcess
 from tests.sounds import silence, tone, voice
 
@@ -30,7 +28,7 @@ def spoken(tmp_path: Path) -> Path:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE)
-        sound = np.concatenate([voice(SPOKEN_S), silence(0.5)])
+        sound = np.concatenate([voice(SPOKEN_S, rate=RATE), silence(0.5, rate=RATE)])
         file.writeframes((sound * 32767).astype(np.int16).tobytes())
     return path
 
@@ -43,75 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     server.stop()
 
 
-def played(voice: Voice, packets: int) -> np.ndarray[Any, np.dtype[np.int16]]:
-    async def listen() -> list[Any]:
-        return [(await voice.recv()).to_ndarray().reshape(-1) for _ in range(packets)]
-
-    return np.concatenate(asyncio.run(listen()))
-
-
-def test_a_voice_plays_what_it_is_told_without_a_gap_and_then_silence() -> None:
-    told = np.arange(1, 2501, dtype=np.int16)
-
-    async def tell() -> Voice:
-        voice = Voice()
-        await voice.say(told[:700])
-        await voice.say(told[700:])
-        return voice
-
-    heard = played(asyncio.run(tell()), 4)
-    assert heard.tolist() == [*told.tolist(), *[0] * (4 * PACKET - len(told))]
-
-
-def test_a_source_that_is_ahead_waits_and_an_interruption_drops_what_waits() -> None:
-    async def tell() -> tuple[bool, float]:
-        voice = Voice()
-        ahead = asyncio.ensure_future(voice.say(np.ones(RATE, np.int16)))
-        await asyncio.sleep(0)
-        waited = not ahead.done()
-        voice.clear()
-        await ahead
-        return waited, voice.waiting_s
-
-    assert asyncio.run(tell()) == (True, 0.0)
-
-
-def test_a_coroutine_may_listen_to_the_end_of_a_voice() -> None:
-    """The base class keeps what its listeners still do; nothing of a voice's own may stand in that place."""
-    ends: list[str] = []
-
-    async def stop() -> None:
-        voice, heard = Voice(), asyncio.Event()
-
-        async def ended() -> None:
-            ends.append("ended")
-            heard.set()
-
-        voice.on("ended", ended)
-        await voice.say(np.ones(PACKET, np.int16))
-        voice.stop()
-        await heard.wait()
-
-    asyncio.run(stop())
-    assert ends == ["ended"]
-
-
-def test_raw_samples_come_as_they_are_written_even_half_ones() -> None:
-    sound = (tone(0.05, rate=24_000) * 32767).astype("<i2").tobytes()
-    reading, writing = os.pipe()
-    os.write(writing, sound[:101])
-    frames = raw_frames(reading, 24_000)
-    first = next(frames)
-    os.write(writing, sound[101:])
-    os.close(writing)
-    heard = [first, *frames]
-    os.close(reading)
-    assert first.samples == 50
-    assert b"".join(frame.to_ndarray().tobytes() for frame in heard) == sound
-    assert all(frame.sample_rate == 24_000 for frame in heard)
-
-
-def test_a_file_of_any_rate_becomes_mono_at_48_khz(tmp_path: Path) -> None:
+def test_a_file_of_any_rate_becomes_mono(tmp_path: Path) -> None:
     path = tmp_path / "tone.wav"
     sound = tone(1.0, hz=440, rate=16_000)
     with wave.open(str(path), "wb") as file:
@@ -119,7 +49,7 @@ def test_a_file_of_any_rate_becomes_mono_at_48_khz(tmp_path: Path) -> None:
         file.setsampwidth(2)
         file.setframerate(16_000)
         file.writeframes((np.repeat(sound, 2) * 32767).astype(np.int16).tobytes())
-    samples = np.concatenate(list(sound_of(str(path), RATE)))
+    samples = np.frombuffer(b"".join(sound_of(str(path))), np.int16)
     assert len(samples) == pytest.approx(RATE, abs=50)
     spectrum = np.abs(np.fft.rfft(samples[: RATE // 2]))
     assert np.argmax(spectrum) * 2 == pytest.approx(440, abs=2)
@@ -171,6 +101,14 @@ def test_what_cannot_be_done_is_said(words: list[str], status: int, told: str) -
     assert done.returncode == status
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="needs espeak-ng")
+def test_a_text_is_spoken(server: ServerProcess) -> None:
+    command = [sys.executable, "-m", "scripts.examples.agent", "--text", "Hello.", "--url", server.url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.slow
