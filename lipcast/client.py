@@ -107,9 +107,8 @@ class Client:
         try:
             answer = await self._http.request(method, url, json=body)
         except httpx.HTTPError as error:
-            raise LipcastError(
-                f"{method} {url}: {error or type(error).__name__}; does `lipcast serve` run there?"
-            ) from error
+            why = str(error) or type(error).__name__
+            raise LipcastError(f"{method} {url}: {why}; does `lipcast serve` run there?") from error
         if answer.is_error:
             raise LipcastError(f"{method} {url}: {answer.status_code} {detail_of(answer)}")
         return answer.json() if answer.content else None

@@ -110,7 +110,7 @@ async def test_a_cancel_overtakes_what_waits_because_the_client_stays_within_the
 
 async def test_what_is_refused_is_raised_in_the_servers_words(folder: Path) -> None:
     async with served(folder) as (url, harness, voice), Client(url) as client:
-        with pytest.raises(LipcastError, match="404 .*nobody"):
+        with pytest.raises(LipcastError, match=r"404 .*nobody"):
             async with client.join("nobody"):
                 pass
         async with client.join() as presenter:
