@@ -130,12 +130,15 @@ async def within(clock: Clock, seconds: float, work: Coroutine[Any, Any, T]) -> 
         except Exception as error:  # noqa: BLE001  handed on below: the group would wrap it
             failure = error
 
-    async with asyncio.TaskGroup() as tasks:
-        timer = tasks.create_task(clock.sleep_until(clock.now() + seconds))
-        running = tasks.create_task(run())
-        await asyncio.wait((timer, running), return_when=asyncio.FIRST_COMPLETED)
-        timer.cancel()
-        running.cancel()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            timer = tasks.create_task(clock.sleep_until(clock.now() + seconds))
+            running = tasks.create_task(run())
+            await asyncio.wait((timer, running), return_when=asyncio.FIRST_COMPLETED)
+            timer.cancel()
+            running.cancel()
+    finally:
+        work.close()  # cancelled before it began, it would be reported as never awaited
     if failure is not None:
         raise failure
     if not results:

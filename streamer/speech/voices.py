@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 READ = 4_096  # bytes: 93 ms of espeak-ng's audio, so that speech begins soon
 ESPEAK = VoiceConfig(name="espeak-ng", command=("espeak-ng", "--stdin", "--stdout"), rate=22_050)
+STOP_S = 2.0  # for a killed process; one that has left its group may hold its pipes for longer
 LONGEST_COMPLAINT = 300  # characters of what a voice says went wrong
 PCM_TYPES = ("audio/pcm", "audio/l16", "audio/wav", "audio/x-wav", "audio/wave", "application/octet-stream", "")
 
@@ -115,7 +116,10 @@ async def end(process: Process) -> None:
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
             os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        # Its output is read to the end: asyncio tells the end of a process only after that of its pipes.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await process.communicate()
 
 
 def last_words(complaints: BinaryIO) -> str:
