@@ -167,14 +167,13 @@ async def test_a_voice_that_hangs_keeps_nobody_else(folder: Path) -> None:
     async with speaking(folder) as (harness, _url, client, voice):
         voice.gate.clear()
         await client.send(type="say", turn="hangs", text="Hello.")
+        assert voice.running == 1
+        harness.server.ready()[1]._voices = Voices({"fake": FakeVoice()})
         other = (await harness.post("/api/sessions", json={"avatar": AVATAR, "source": "pcm"})).json()["url"]
-        voice.gate.set()
-        told = await harness.post(f"{other}/say", json={"text": "Hello."})
-        assert told.status_code == 202
-        voice.gate.clear()
-        await client.send(type="say", turn="late", text="Hello.")
-        await client.send(type="cancel", turn="late")
-        assert voice.running == 0
+        told = await answer(harness, harness.post(f"{other}/say", json={"text": "Hello.", "wait": True}))
+        assert told.json()["played_ms"] == 400
+        await client.send(type="cancel")
+        assert (voice.running, client.of("finished")[0]["interrupted"]) == (0, True)
 
 
 async def test_text_that_never_goes_on_is_over_after_a_while(folder: Path) -> None:

@@ -132,8 +132,15 @@ async def test_a_program_that_hangs_is_killed_with_what_it_has_started() -> None
 
 
 async def test_cancelling_ends_the_program() -> None:
-    speaking = asyncio.create_task(spoken(program("import sys, time; print('x' * 99, flush=True); time.sleep(1000)")))
-    await asyncio.sleep(0)
+    heard = asyncio.Event()
+
+    async def on_audio(rate: int, pcm: Pcm) -> None:
+        heard.set()
+        await asyncio.Event().wait()  # there is no room: the program's output waits
+
+    voice = program("import sys\nwhile True: sys.stdout.buffer.write(bytes(4096))")
+    speaking = asyncio.create_task(voice.speak("Hello.", on_audio))
+    await heard.wait()
     speaking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await speaking
