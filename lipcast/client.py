@@ -29,6 +29,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 PROTOCOL = "lipcast.speech.v1"
 TIMEOUT_S = 30.0  # for the server to begin a session: a presenter may have to be decoded
+REUSE_S = 2.0  # an idle connection is used again; the server closes it after 5 s, which may cross a request
 AHEAD = 0.8  # of the server's window: a cancel must not wait behind audio for which there is no room
 MESSAGE = 32_768  # bytes of audio sent at once
 LOOK_EVERY_S = 0.5  # between two looks for viewers
@@ -62,7 +63,7 @@ class Client:
 
     def __init__(self, url: str = "http://127.0.0.1:8080") -> None:
         self._url = url.rstrip("/")
-        self._http = httpx.AsyncClient(timeout=TIMEOUT_S)
+        self._http = httpx.AsyncClient(timeout=TIMEOUT_S, limits=httpx.Limits(keepalive_expiry=REUSE_S))
 
     async def __aenter__(self) -> Client:
         return self

@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 READ = 4_096  # bytes: 93 ms of espeak-ng's audio, so that speech begins soon
 ESPEAK = VoiceConfig(name="espeak-ng", command=("espeak-ng", "--stdin", "--stdout"), rate=22_050)
+REUSE_S = 2.0  # an idle connection is used again; servers close theirs after 5 s, which may cross a request
 STOP_S = 2.0  # for a killed process; one that has left its group may hold its pipes for longer
 LONGEST_COMPLAINT = 300  # characters of what a voice says went wrong
 PCM_TYPES = ("audio/pcm", "audio/l16", "audio/wav", "audio/x-wav", "audio/wave", "application/octet-stream", "")
@@ -141,7 +142,8 @@ class EndpointVoice:
         self._config = config
         self._clock = clock
         # Times are kept here, by the server's clock. Certificates are loaded only where they are needed: it takes long.
-        self._client = httpx.AsyncClient(timeout=None, verify=config.url.startswith("https"), transport=transport)
+        limits, secure = httpx.Limits(keepalive_expiry=REUSE_S), config.url.startswith("https")
+        self._client = httpx.AsyncClient(timeout=None, verify=secure, limits=limits, transport=transport)
 
     async def speak(self, text: str, on_audio: OnAudio) -> None:
         """See Voice."""
