@@ -120,7 +120,7 @@ async def measure(server: Server, options: argparse.Namespace, box: Box, avatar:
                 await asyncio.sleep(BETWEEN_S)
                 moments = {kind: await speak_turns(presenter, options.turns, kind == "live") for kind in BARS}
                 cancels = await cancel_turns(presenter, options.turns)
-                result = {kind: onset_delays(viewer, events) for kind, events in moments.items()}
+                result: dict[str, Any] = {kind: onset_delays(viewer, events) for kind, events in moments.items()}
                 result["cancel_ms"] = gone_after(viewer, cancels)
                 result["burst"] = None if options.no_burst else await burst(server, presenter, viewer)
             finally:
