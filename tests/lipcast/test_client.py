@@ -127,8 +127,12 @@ async def test_what_is_refused_is_raised_in_the_servers_words(folder: Path) -> N
                 async with presenter.turn():
                     raise RuntimeError("mine")
             async with presenter.turn() as turn:
-                await turn.push(pcm(5.0))
-            await harness.post(presenter.url.removeprefix(url) + "/interrupt")
+                await turn.push(pcm(7.0))  # as much as the client sends ahead: a slow machine takes its time
+            async for event in presenter.events():
+                if (event.type, event.turn) == ("started", turn.name):
+                    break
+            asked = await harness.post(presenter.url.removeprefix(url) + "/interrupt")
+            assert asked.status_code == 204
             assert (await turn.finished()).interrupted
 
 
