@@ -14,6 +14,7 @@ TREE = Path(__file__).parents[2]
 QUESTIONS = {
     "latency": "how late are lips and audio at the viewer, and how far apart?",
     "speech_socket": "how soon is pushed speech seen and heard, how soon is it gone, and is any of it lost?",
+    "whip": "how soon do WHIP publishers and WHEP viewers connect, and how far apart are lips and audio?",
     "sessions": "how many sessions fit, and does anything leak?",
     "engine": "what does a frame cost, and a start?",
     "quality": "how close are frames to rendered truth, with each part of the method switched off?",
