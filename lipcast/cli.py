@@ -35,6 +35,7 @@ def new_parser() -> argparse.ArgumentParser:
     add_serve(commands)
     add_render(commands)
     add_lips(commands)
+    add_verify(commands)
     add_doctor(commands)
     add_avatar(commands)
     add_pack(commands)
@@ -104,6 +105,25 @@ def lips(options: argparse.Namespace) -> int:
     config = with_engine(load_config(options.config), options)
     write_lips(lips(options.audio, config, sys.stderr, MonotonicClock().now), options.json, sys.stdout)
     return 0
+
+
+def add_verify(commands: argparse._SubParsersAction[Parser]) -> None:
+    parser = commands.add_parser(
+        "verify", help="say whether a video is marked as AI-generated, and whether it is signed"
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="a recording, a rendered video, or any other")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(command=verify)
+
+
+def verify(options: argparse.Namespace) -> int:
+    import json
+
+    from lipcast.commands.verify import verify
+
+    found = verify(options.file)
+    print(json.dumps(found.body(), indent=2) if options.json else found.text())
+    return 0 if found.good else 1
 
 
 def add_doctor(commands: argparse._SubParsersAction[Parser]) -> None:

@@ -181,6 +181,33 @@ class SpeechConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingConfig:
+    folder: str = ""  # where recordings are kept; empty: nothing is recorded
+    max_mb: int = 500  # of one recording, which then ends
+    total_mb: int = 5000  # of the folder: beyond it none begins
+
+    def __post_init__(self) -> None:
+        expect(self.max_mb >= 1, "recording.max_mb", self.max_mb, "1 or more")
+        expect(self.total_mb >= self.max_mb, "recording.total_mb", self.total_mb, "at least recording.max_mb")
+
+
+@dataclass(frozen=True, slots=True)
+class C2paConfig:
+    """What recordings and rendered videos are signed with; paths of PEM files."""
+
+    certificate: str = ""  # the chain, its own certificate first; empty: files are marked and not signed
+    private_key: str = ""  # PKCS#8, not encrypted
+    algorithm: str = "es256"  # of the key, as C2PA names it
+    timestamp_url: str = ""  # of a time-stamp server (RFC 3161), which is asked for each file; empty: none
+
+    def __post_init__(self) -> None:
+        both = bool(self.certificate) == bool(self.private_key)
+        expect(both, "c2pa.private_key", self.private_key, "a file together with c2pa.certificate, or neither")
+        known = ("es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519")
+        expect(self.algorithm in known, "c2pa.algorithm", self.algorithm, ", ".join(known))
+
+
+@dataclass(frozen=True, slots=True)
 class LogConfig:
     level: str = "info"
     format: str = "text"  # or "json"
@@ -203,6 +230,8 @@ class Config:
     video: VideoConfig = field(default_factory=VideoConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)
+    recording: RecordingConfig = field(default_factory=RecordingConfig)
+    c2pa: C2paConfig = field(default_factory=C2paConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
 

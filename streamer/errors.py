@@ -10,6 +10,7 @@ Problem
 ├── Conflict            409  the session is not in the state for this
 ├── Gone                410  the session has ended; `reason` names why
 ├── VoiceFailed         502  a voice cannot be had, hangs, or sends no PCM
+├── NotStored           507  the disk or the folder does not take it
 ├── NotReady            503  starting or draining
 └── Full                503  every slot is taken
 
@@ -86,6 +87,10 @@ class BadOffer(Problem):
 
 class VoiceFailed(Problem):
     status, title = 502, "The voice failed"
+
+
+class NotStored(Problem):
+    status, title = 507, "It cannot be stored"
 
 
 class NotReady(Problem):

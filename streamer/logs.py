@@ -12,7 +12,7 @@ import re
 from streamer.config import LogConfig
 
 SECRET = re.compile(
-    r"(?P<word>a=ice-pwd:|a=ice-ufrag:|a=fingerprint:\S+ |/api/sessions/|/watch/)[^\s\"'\\]+"
+    r"(?P<word>a=ice-pwd:|a=ice-ufrag:|a=fingerprint:\S+ |/api/sessions/|/api/recordings/|/watch/|rtmps?://[^\s/]+/[^\s/]+/)[^\s\"'\\]+"
     r"|(?P<line>a=candidate:|Authorization:)[^\r\n\"'\\]+",  # of several words
     re.IGNORECASE,
 )

@@ -42,6 +42,8 @@ class Metrics:
         )
         self.speech_turns = self._counter("speech_turns", "Turns of pushed speech that have finished.", "outcome")
         self.speech_sockets = self._counter("speech_sockets", "Speech sockets that have closed, by close code.", "code")
+        self.recordings = self._gauge("recordings", "Recordings that are being made.")
+        self.recording_ends = self._counter("recording_ends", "Recordings that have ended, by reason.", "reason")
         self.tasks = self._gauge("tasks", "Tasks of the event loop, as /metrics is asked.")
         self.task_failures = self._counter("task_failures", "Tasks of the server that raised, by kind.", "kind")
         self.garbage_seconds = self._histogram(

@@ -19,9 +19,10 @@ from lipcast.commands.files import expect_free, whole_file
 from lipcast.commands.progress import Progress
 from lipcast.commands.video_file import VideoFile
 from streamer.config import Config, EngineConfig
+from streamer.recording.mark import NOTICE, xmp_box
+from streamer.recording.signing import NotSigned, Signer, signer_of
 from streamer.wiring import load_engine_of, presenters_of
 
-NOTICE = "The picture is AI-generated: a virtual presenter whose lips follow the audio. Made with Lipcast."
 PACKAGES = ("lipcast", "av", "numpy", "onnxruntime", "opencv-python-headless")  # whose versions a report names
 
 Clock = Callable[[], float]  # monotonic seconds
@@ -130,12 +131,14 @@ def render(job: RenderJob, config: Config, log: TextIO, clock: Clock) -> Report:
             behind.
     """
     job.check()
+    signer = signer_of(config.c2pa)
     audio = open_audio(job.audio)
     engine, avatar = load_engine_and_avatar(config.engine, job.presenter)
     log.writelines(f"{line}\n" for line in audio.warnings())
     started = clock()
     with whole_file(job.out) as fresh:
         engine_s = write_video(RenderInputs(engine, avatar, audio, config.audio.vad_aggressiveness), fresh, log, clock)
+        mark(fresh, signer)
     report = Report(
         engine=config.engine.name,
         avatar=avatar.name,
@@ -150,6 +153,21 @@ def render(job: RenderJob, config: Config, log: TextIO, clock: Clock) -> Report:
         with whole_file(job.report) as fresh:
             fresh.write_text(json.dumps(report.body(), indent=2) + "\n", encoding="utf-8")
     return report
+
+
+def mark(video: Path, signer: Signer | None) -> None:
+    """Mark the video as AI-generated, for programs, and sign it where a certificate is configured.
+
+    Raises:
+        CommandError: it cannot be signed.
+    """
+    with video.open("ab") as file:  # a box at the end moves none of those before
+        file.write(xmp_box())
+    if signer is not None:
+        try:
+            signer.sign(video)
+        except NotSigned as error:
+            raise CommandError(f"the video cannot be signed ({error}); see [c2pa] in the configuration") from error
 
 
 def load_engine_and_avatar(config: EngineConfig, presenter: str) -> tuple[Engine, Avatar]:

@@ -27,12 +27,16 @@ from streamer.config import Config
 from streamer.errors import BadRequest
 from streamer.http import whep, whip
 from streamer.http.cancelled_requests import CancelledRequests
+from streamer.http.openapi import OPENAPI_ROUTES
+from streamer.http.recordings import RECORDING_ROUTES
 from streamer.http.requests import HANDLERS, offer_in, read_json, read_offer, require
 from streamer.http.security_headers import SecurityHeaders
 from streamer.http.server_state import Server, host_of, path, server_of, sessions_of
 from streamer.http.speech_routes import SPEECH_ROUTES
 from streamer.metrics import Metrics
 from streamer.output.broadcast import Encoders
+from streamer.recording.recordings import Recordings
+from streamer.recording.signing import signer_of
 from streamer.scheduling.engine_worker import Worker
 from streamer.scheduling.worker_pool import WorkerPool
 from streamer.server.host import (
@@ -70,8 +74,12 @@ def create_app(
 
     on_failure: asks for the end of the process, since the server can serve no more. executor: makes the
     threads that draw and encode.
+
+    Raises:
+        ConfigError: recordings cannot be signed as configured.
     """
     server = Server(config, clock or MonotonicClock(), Metrics(), load, on_failure=on_failure, executor=executor)
+    server.signer = signer_of(config.c2pa)
     app = Starlette(
         routes=ROUTES,
         middleware=[Middleware(SecurityHeaders), Middleware(CancelledRequests)],
@@ -90,6 +98,8 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         if server.sessions is not None:
             await server.sessions.drain()
+        if server.recordings is not None:
+            await server.recordings.drain()
         tasks.cancel()
 
 
@@ -106,6 +116,7 @@ async def serve(server: Server, tasks: ServerTasks) -> None:
     pool = WorkerPool([new_worker(runtime.engine, server) for _ in range(worker_count(server.config.engine))])
     server.runtime = runtime
     server.sessions = Sessions(server.config, pool, new_encoders(server.executor), server.clock, server.metrics, tasks)
+    server.recordings = new_recordings(server, server.sessions, tasks)
     # What was loaded stays for ever: looking through it again and again costs pauses of 100 ms.
     gc.collect()
     gc.freeze()
@@ -121,6 +132,19 @@ def new_worker(engine: Engine, server: Server) -> Worker:
 def new_encoders(executor: NewExecutor) -> Encoders:
     """Frames side by side on all processors, and one thread for all audio."""
     return Encoders(executor(max(2, math.ceil(processors())), "encode video"), executor(1, "encode audio"))
+
+
+def new_recordings(server: Server, sessions: Sessions, tasks: ServerTasks) -> Recordings:
+    """Each recording has a thread of its own."""
+    return Recordings(
+        server.config.recording,
+        sessions,
+        server.clock,
+        server.metrics,
+        tasks,
+        lambda: server.executor(1, "record"),
+        server.signer,
+    )
 
 
 async def get_config(request: Request) -> Response:
@@ -271,6 +295,7 @@ ROUTES = [
     Route("/livez", get_livez),
     Route("/readyz", get_readyz),
     Route("/metrics", get_metrics),
+    *OPENAPI_ROUTES,
     Route("/api/config", get_config),
     Route("/api/avatars", get_avatars),
     Route("/api/avatars/{name}/preview.jpg", get_preview),
@@ -282,6 +307,7 @@ ROUTES = [
     Route("/api/sessions/{id}/interrupt", interrupt_session, methods=["POST"]),
     *whip.ROUTES,
     *whep.ROUTES,  # before the route whose last part is any viewer's id
+    *RECORDING_ROUTES,
     Route("/api/watch/{watch_id}", post_viewer, methods=["POST"]),
     Route("/api/watch/{watch_id}/{viewer_id}", delete_viewer, methods=["DELETE"]),
 ]

@@ -11,6 +11,8 @@ from streamer.clock import Clock
 from streamer.config import Config
 from streamer.errors import NotReady
 from streamer.metrics import Metrics
+from streamer.recording.recordings import Recordings
+from streamer.recording.signing import Signer
 from streamer.server.host import Host, LocalHost
 from streamer.server.sessions import Sessions
 from streamer.server.tasks import nothing
@@ -20,7 +22,7 @@ from streamer.wiring import Runtime
 
 @dataclass(slots=True)
 class Server:
-    """What the routes share. runtime and sessions are there once the engine has been warmed up."""
+    """What the routes share. runtime, sessions and recordings are there once the engine has been warmed up."""
 
     config: Config
     clock: Clock
@@ -28,6 +30,8 @@ class Server:
     load: Callable[[Config], Runtime]
     runtime: Runtime | None = None
     sessions: Sessions | None = None
+    recordings: Recordings | None = None
+    signer: Signer | None = None  # of recordings
     broken: str = ""  # why it will never be ready
     failed: bool = False  # it was ready and can serve no more: the process must end
     on_failure: Callable[[], None] = nothing

@@ -24,7 +24,7 @@ from streamer.clock import Clock
 from streamer.config import AudioConfig, VideoConfig
 from streamer.output.bitrate import BandwidthClasses
 from streamer.output.key_frames import KeyFrames
-from streamer.output.receiver import VIDEO_CLOCK_RATE, Packet, Receiver, Rendition
+from streamer.output.receiver import VIDEO_CLOCK_RATE, Packet, RawReceiver, Receiver, Rendition
 from streamer.output.video_encoder import VideoEncoder
 from streamer.scheduling.quantile import LatencyQuantile
 from streamer.session.playout import Unit
@@ -88,6 +88,7 @@ class Broadcast:
         self._encoding_time = LatencyQuantile()
         self._flushes = 0
         self.receivers: dict[str, Receiver] = {}
+        self.raw_receivers: dict[str, RawReceiver] = {}  # recorders; they are no viewers, and their time is their own
 
     def add(self, name: str, receiver: Receiver) -> None:
         """From now on send to `receiver`; its first video packet is a key frame."""
@@ -104,7 +105,8 @@ class Broadcast:
 
     async def close(self) -> None:
         """Tell all receivers, and let go of the encoders, which hold threads and memory outside Python."""
-        receivers, self.receivers = list(self.receivers.values()), {}
+        receivers: list[Receiver | RawReceiver] = [*self.receivers.values(), *self.raw_receivers.values()]
+        self.receivers, self.raw_receivers = {}, {}
         self._encoders.clear()
         await asyncio.gather(*(close(receiver) for receiver in receivers))
 
@@ -158,14 +160,19 @@ class Broadcast:
             packets = await run(self._executors.audio, packets_of, self._opus, audio)
         for part, packet in enumerate(packets):
             await self._clock.sleep_until(unit.due + part * PACKET_S)
-            self._send_sound(packet if flushes == self._flushes else SILENT_PACKET, unit.index, part)
+            samples = audio[part * SAMPLES_PER_PACKET :][:SAMPLES_PER_PACKET]
+            if flushes != self._flushes:
+                packet, samples = SILENT_PACKET, np.zeros_like(samples)
+            self._send_sound(packet, samples, unit.index, part)
         return True
 
-    def _send_sound(self, data: bytes, index: int, part: int) -> None:
-        """The part-th packet of unit `index`."""
+    def _send_sound(self, data: bytes, samples: Samples, index: int, part: int) -> None:
+        """The part-th packet of unit `index`, and the samples in it."""
         pts = index * (SAMPLE_RATE // self._frame_rate) + part * SAMPLES_PER_PACKET
         for receiver in self.receivers.values():
             receiver.send(Packet("audio", data, pts))
+        for recorder in self.raw_receivers.values():
+            recorder.sound(samples, pts)
 
     async def picture(self, unit: Unit, frame: Frame) -> bool:
         """Encode the frame in every rendition that somebody takes, and send it at unit.due. See Sink."""
@@ -180,7 +187,9 @@ class Broadcast:
         await self._clock.sleep_until(unit.due)
         for each in encoded:
             self._send_frame(each)
-        return bool(encoded)
+        for recorder in self.raw_receivers.values():
+            recorder.picture(frame.rgb, unit.index)
+        return bool(encoded or self.raw_receivers)
 
     async def _encode(self, rendition: Rendition, image: NDArray[np.uint8], index: int) -> EncodedFrame:
         encoder = self._encoders.get(rendition)
@@ -206,7 +215,7 @@ class Broadcast:
                 receiver.send(encoded.packet)
 
 
-async def close(receiver: Receiver) -> None:
+async def close(receiver: Receiver | RawReceiver) -> None:
     try:
         async with asyncio.timeout(CLOSE_TIMEOUT_S):
             await receiver.close()

@@ -6,6 +6,9 @@ import enum
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 AUDIO_CLOCK_RATE = 48_000  # Hz, RFC 7587 section 4.1
 VIDEO_CLOCK_RATE = 90_000  # Hz, RFC 7741 section 4.1 and RFC 6184 section 8.2.1
 
@@ -54,3 +57,18 @@ class Receiver(Protocol):
 
     async def close(self) -> None:
         """Nothing more will come: a recorder finishes its file, a connection hangs up. May be called twice."""
+
+
+class RawReceiver(Protocol):
+    """Takes what is sent, at that moment, but not encoded: a recorder, which encodes it in its own time. Called on the
+    event loop; none of it may block or raise.
+    """
+
+    def sound(self, samples: NDArray[np.float32], pts: int) -> None:
+        """20 ms of audio, 48 kHz mono; pts: presentation time in 1/48000 s since the session began."""
+
+    def picture(self, image: NDArray[np.uint8], index: int) -> None:
+        """(height, width, 3) RGB, not to be changed; index: of the frame since the session began."""
+
+    async def close(self) -> None:
+        """Nothing more will come. May be called twice."""

@@ -65,6 +65,7 @@ class SessionInfo:
     concealed_ms: int
     jitter_buffer_ms: float
     viewers: int
+    recording: bool
     server_ms: ServerMs
 
 
@@ -198,6 +199,7 @@ def info_of(live: LiveSession) -> SessionInfo:
         concealed_ms=round(report.concealed_s * 1000),
         jitter_buffer_ms=round(report.buffered_s * 1000, 1),
         viewers=len(live.viewers),
+        recording=bool(live.recording),
         server_ms=ServerMs(
             buffer=round(stages.buffer * 1000, 1),
             chunk=frame_ms,

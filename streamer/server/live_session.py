@@ -40,5 +40,6 @@ class LiveSession:
     peer: Peer | None = None
     connecting: asyncio.Lock = field(default_factory=asyncio.Lock)  # closed half-way, a connection leaves sockets open
     viewers: dict[str, Viewer] = field(default_factory=dict)
+    recording: str = ""  # id of the recording that is being made
     slot_released: asyncio.Event = field(default_factory=asyncio.Event)  # its slot and its addresses are free
     closed: asyncio.Event = field(default_factory=asyncio.Event)  # its connections are, too

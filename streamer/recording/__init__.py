@@ -1,0 +1,1 @@
+"""Recordings of sessions: fragmented MP4 files, marked as AI-generated."""
