@@ -36,6 +36,7 @@ def new_parser() -> argparse.ArgumentParser:
     add_render(commands)
     add_lips(commands)
     add_verify(commands)
+    add_push(commands)
     add_doctor(commands)
     add_avatar(commands)
     add_pack(commands)
@@ -124,6 +125,14 @@ def verify(options: argparse.Namespace) -> int:
     found = verify(options.file)
     print(json.dumps(found.body(), indent=2) if options.json else found.text())
     return 0 if found.good else 1
+
+
+def add_push(commands: argparse._SubParsersAction[Parser]) -> None:
+    from lipcast.commands.push import add_push_arguments
+
+    add_push_arguments(
+        commands.add_parser("push", help="send a running session to an RTMP server, such as a platform's")
+    )
 
 
 def add_doctor(commands: argparse._SubParsersAction[Parser]) -> None:
