@@ -157,7 +157,7 @@ def main() -> int:
     options = argument_parser().parse_args()
     presenters = Presenters(SHIPPED)
     avatar = presenters.load(options.avatar or next(iter(presenters.all)))
-    audio = make_test_audio(options.seconds + 120)
+    audio = make_test_audio(options.seconds + SETTLE_S + CONNECT_TIMEOUT_S)
     with running(options.url, server_arguments(options)) as server:
         result = asyncio.run(measure(server, options, audio, mouth_box(avatar), avatar.name))
     result |= {"engine": engine_label(options), "seconds": options.seconds, "connections": options.connections}
