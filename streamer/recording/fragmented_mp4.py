@@ -82,12 +82,18 @@ class FragmentedMp4:
         self._container.metadata.update({"title": title, "comment": NOTICE})
         self._video, self._audio = self._add_video(), self._add_audio()
         self._first: int | None = None  # index of the first frame
+        self._next = 0  # index after that of the last one
         self._heard = 0  # samples written
         self.frames = 0
 
     @property
     def bytes(self) -> int:
         return self._file.bytes
+
+    @property
+    def seconds(self) -> float:
+        """From the first frame to the end of the last, of which some between may be missing."""
+        return 0.0 if self._first is None else (self._next - self._first) / self._frame_rate
 
     def picture(self, image: NDArray[np.uint8], index: int) -> None:
         """(height, width, 3) RGB: frame `index` of the session. Frames come in order; some may be missing.
@@ -100,6 +106,7 @@ class FragmentedMp4:
         frame = av.VideoFrame.from_ndarray(self._even(image), format="rgb24").reformat(
             format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
         )
+        self._next = index + 1
         frame.pts = index - self._first
         frame.time_base = Fraction(1, self._frame_rate)
         self.frames += 1

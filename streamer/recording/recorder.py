@@ -78,7 +78,6 @@ class Recorder:
         self._signer = signer
         self._waiting: deque[Sound | Picture] = deque(maxlen=CAPACITY)
         self._file: FragmentedMp4 | None = None
-        self._frame_rate = 1
         self._closing = False
         self.ended = asyncio.Event()  # the file is whole, or will never be
         self.reason = ""  # why it ends: "stopped", "session-ended", "size-limit", "not-written" or "error"
@@ -86,6 +85,7 @@ class Recorder:
         self.signed = False  # as C2PA says
         self.dropped = 0  # frames and packets of audio
         self.frames = 0
+        self.seconds = 0.0  # of video that has been encoded
         self.bytes = 0
 
     async def open(self, size: tuple[int, int], frame_rate: int, title: str) -> None:
@@ -93,7 +93,6 @@ class Recorder:
         Raises:
             OSError: the file cannot be made.
         """
-        self._frame_rate = frame_rate
         loop = asyncio.get_running_loop()
         try:
             self._file = await loop.run_in_executor(self._executor, FragmentedMp4, self._path, size, frame_rate, title)
@@ -109,11 +108,6 @@ class Recorder:
         if self.ended.is_set():
             return "finished"
         return "finishing" if self._closing else "recording"
-
-    @property
-    def seconds(self) -> float:
-        """Of video that has been encoded."""
-        return self.frames / self._frame_rate
 
     def sound(self, samples: Samples, pts: int) -> None:
         """See RawReceiver."""
@@ -181,16 +175,19 @@ class Recorder:
                 self._file.picture(item.image, item.index)
             else:
                 self._file.sound(item.samples, item.pts)
-        self.bytes, self.frames = self._file.bytes, self._file.frames
+        self._note(self._file)
 
     def _end(self) -> None:
         """On the thread."""
         assert self._file is not None, "open() comes first"
         self._file.close()
-        self.bytes, self.frames = self._file.bytes, self._file.frames
+        self._note(self._file)
         if self._signer is not None and self.frames:
             self._signer.sign(self._path)
             self.bytes = self._path.stat().st_size
+
+    def _note(self, file: FragmentedMp4) -> None:
+        self.bytes, self.frames, self.seconds = file.bytes, file.frames, file.seconds
 
     def _abandon(self) -> None:
         """On the thread: close the file as it is. It plays up to its last fragment."""

@@ -62,6 +62,7 @@ def test_a_flash_is_seen_when_its_click_is_heard(tmp_path: Path, first: int) -> 
 def test_what_never_came_leaves_the_rest_in_step(tmp_path: Path) -> None:
     file = FragmentedMp4(tmp_path / "a.mp4", SIZE, 25, "Helen")
     record(file, click(3.0, at=2.41), skip=range(10, 50))
+    assert (file.seconds, file.frames) == (3.0, 35)
     file.close()
     bright = [time for time, level in times_and_levels(tmp_path / "a.mp4") if level > 100]
     assert bright == [pytest.approx(2.4)]
