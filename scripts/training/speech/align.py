@@ -1,4 +1,4 @@
-"""Phone times of one talker's recordings whose phones are known, by hidden Markov models. Knows no texts and no files.
+"""Phone times of recordings whose phones are known, by hidden Markov models. Knows no texts and no files.
 
 Every phone is three states in a row. Their first shapes come from synthesised speech with exact times; each
 round then finds the best path through every recording and learns the talker's own shapes from it.
@@ -37,10 +37,11 @@ _NAMES = list(PHONES)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spoken:
-    """A recording, (n,) float32 mono 16 kHz, and the phones of its words in order."""
+    """A recording, (n,) float32 mono 16 kHz, the phones of its words in order, and who speaks."""
 
     samples: Array
     words: Words
+    talker: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,11 +70,14 @@ class _Shapes:
 
 
 def align(recordings: Sequence[Spoken], taught: Sequence[Utterance]) -> list[Aligned]:
-    """Phone times of all recordings of one talker. taught: synthesised speech of the same language with its times."""
-    teacher = _normalised([_frames(u.samples) for u in taught])
+    """Phone times of recordings that are made alike. taught: synthesised speech of the same language with its times.
+
+    Where talkers said little, several share what is learnt, each relative to the talker's own mean and deviation.
+    """
+    teacher = _normalised([_frames(u.samples) for u in taught], [u.voice for u in taught])
     labels = [_states_of(u.segments, len(f)) for u, f in zip(taught, teacher, strict=True)]
     shapes = first = _learn(teacher, labels, None)
-    frames = _normalised([_frames(r.samples) for r in recordings])
+    frames = _normalised([_frames(r.samples) for r in recordings], [r.talker for r in recordings])
     chains = [_chain(r.words) for r in recordings]
     for number in range(ROUNDS):
         paths, fits = _best_paths(frames, chains, shapes)
@@ -93,12 +97,15 @@ def _frames(samples: Array) -> Array:
     return np.asarray(dct(bands, norm="ortho")[:, :CEPSTRA].astype(np.float32))
 
 
-def _normalised(recordings: Sequence[Array]) -> list[Array]:
-    """Deviations from the talker's mean, with their context: (t, 7 CEPSTRA) each."""
-    everything = np.concatenate(recordings)
-    mean, deviation = everything.mean(axis=0), everything.std(axis=0) + 1e-6
+def _normalised(recordings: Sequence[Array], talkers: Sequence[str]) -> list[Array]:
+    """Deviations from each talker's mean, with their context: (t, 7 CEPSTRA) each."""
+    scales = {}
+    for talker in set(talkers):
+        everything = np.concatenate([r for r, other in zip(recordings, talkers, strict=True) if other == talker])
+        scales[talker] = everything.mean(axis=0), everything.std(axis=0) + 1e-6
     stacked = []
-    for frames in recordings:
+    for frames, talker in zip(recordings, talkers, strict=True):
+        mean, deviation = scales[talker]
         x = (frames - mean) / deviation
         rows = np.clip(np.arange(len(x))[:, None] + np.array(CONTEXT), 0, len(x) - 1)
         stacked.append(x[rows].reshape(len(x), -1).astype(np.float32))

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.motion import VISEMES
+from scripts.training.speech.lip_track import RATE as RATE
 from scripts.training.speech.phones import BILABIALS, LABIODENTALS, PHONES, SILENCE, STOPS, VOWELS, Phone
 from scripts.training.speech.utterance import Segment
 
 Track = NDArray[np.float32]
 
-RATE = 100  # label frames a second; frame k is at k / RATE
 NEGLIGIBLE = 1e-3  # weight of rest, so that the blend is defined everywhere
 
 # Reach of a phone beyond its core, in seconds: before it, after it.

@@ -1,187 +1,146 @@
-"""People's speech for the corpus: recordings of Debian packages, their texts, and phone times found by alignment.
+"""People's speech for the corpus: recordings with texts, phone times found by alignment, and measured lips.
 
-Usage: python -m scripts.training.speech.recordings FOLDER [--root /]
+Usage: python -m scripts.training.speech.recordings CORPUS --speech FOLDER --lips FOLDER
 
-Packages: asterisk-core-sounds-{en,es,fr,it,ru}-g722 and asterisk-core-sounds-{en,es,fr,it,ru} (their texts),
-tuxpaint-stamps-default, klettres-data. --root: where they are installed or were unpacked with dpkg-deb -x. Their
-licences and speakers are named in engines/speech/weights/README.md. Files that exist are kept.
+--speech: a folder of sources, each with a transcripts.jsonl (name, text, language, talker) and NAME.flac.
+--lips: recordings with measured lips (real_lips.py). Licences and talkers are named in engines/speech/weights/README.md.
+Files that exist are kept.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
-import xml.etree.ElementTree as ElementTree
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
 from scripts.training.speech.align import STATES, STEP, Aligned, Spoken, align
 from scripts.training.speech.espeak import Espeak
+from scripts.training.speech.lip_track import LipTrack
 from scripts.training.speech.phones import SILENCE
+from scripts.training.speech.real_lips import MeasuredClip, read_audio, read_clips, tracks
 from scripts.training.speech.utterance import PERSON, SAMPLE_RATE, Segment, Utterance, save
 
 TEACHERS = ("f2", "m3")  # variants of espeak-ng whose speech is the aligner's first teacher
-MISFITS = 0.08  # of a talker's recordings, those that fit worst: another text, noises, singing
-LONGEST = 12.0  # s: paths through longer ones take long to find
+MISFITS = 0.08  # of a group's recordings, those that fit worst: another text, noises, singing
+LONGEST = 30.0  # s; paths through longer ones take long to find
+LONGEST_WITH_LIPS = 60.0  # s: of these there are few
 SLOWEST = 0.45  # s a phone, on the mean
 BREAK = 0.25  # s of a pause at which a long recording is cut in two
 PIECE = 3.0  # s after which it is
 EDGE = 0.15  # s of silence kept at either end
-LEAD, FAINT = 0.25, 0.02  # s kept before and after a spoken letter's first and last sample above a share of its peak
+UNTOLD_PIECE = 6.0  # s of a recording whose text is not known, about
+QUIET_SEARCH = 1.5  # s around a cut within which the quietest moment is looked for
+MEASURED = "lips-"  # begins the voice of whom lips were measured
+LANGUAGES = {"en": "en-us", "es": "es-419"}  # ISO 639-1 to a voice of espeak-ng, where it is not the same
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """One recording: voice in the corpus, ISO 639-1 language, text ("" where it is not known) and measured lips."""
+
+    name: str
+    voice: str
+    language: str
+    text: str
+    samples: NDArray[np.float32]
+    lips: LipTrack | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Talker:
-    """One speaker of one package: voice in the corpus, language of espeak-ng, folder below the root."""
+class Source:
+    """Recordings of one kind, which are aligned together and share a file of the corpus."""
 
-    voice: str
-    language: str
-    folder: str
-    texts: str  # a list of texts below the root, or the tag of a language in the texts beside the recordings
+    name: str
+    folder: Path
 
-    @property
-    def spells(self) -> bool:
-        """Whether these are letters and syllables by themselves."""
-        return self.texts.endswith(".xml")
-
-    @property
-    def packages(self) -> dict[str, str]:
-        """Where each of its Debian packages has what is needed, below the root."""
-        if self.spells:
-            return {"klettres-data": self.folder}
-        if not self.texts.endswith(".gz"):
-            return {"tuxpaint-stamps-default": self.folder}
-        name = Path(self.texts).parent.name
-        return {f"{name}-g722": self.folder, name: self.texts}
+    def recordings(self) -> Iterator[Recording]:
+        for line in (self.folder / "transcripts.jsonl").read_text(encoding="utf-8").splitlines():
+            told = json.loads(line)
+            samples = read_audio(self.folder / f"{told['name']}.flac")
+            yield Recording(told["name"], told["talker"], told["language"], told["text"], samples)
 
 
-def _asterisk(tag: str, language: str, folder: str) -> Talker:
-    texts = f"usr/share/doc/asterisk-core-sounds-{tag}/core-sounds-{tag}.txt.gz"
-    return Talker(f"asterisk-{tag}", language, f"usr/share/asterisk/sounds/{folder}", texts)
-
-
-def _tuxpaint(tag: str) -> Talker:
-    return Talker(f"tuxpaint-{tag}", tag, "usr/share/tuxpaint/stamps", tag)
-
-
-def _klettres(tag: str, language: str) -> Talker:
-    folder = "usr/share/klettres"
-    return Talker(f"klettres-{tag}", language, folder, f"{folder}/{tag}/sounds.xml")
-
-
-TALKERS = (
-    _asterisk("en", "en-us", "en_US_f_Allison"),
-    _asterisk("es", "es-419", "es_MX_f_Allison"),
-    _asterisk("fr", "fr", "fr_CA_f_June"),
-    _asterisk("it", "it", "it_IT_m_Carlo"),
-    _asterisk("ru", "ru", "ru_RU_f_IvrvoiceRU"),
-    *(_tuxpaint(tag) for tag in "fr ru ro ca bg es be el da".split()),
-    *(_klettres(tag, tag) for tag in "cs da de es hu it lt nb nl ru uk".split()),
-    _klettres("en", "en-us"),
-    _klettres("en_GB", "en"),
-    _klettres("fr", "fr"),
-    _klettres("pt_BR", "pt-br"),
-)
-
-
-def refuse_missing(root: Path) -> None:
+def sources(folder: Path) -> list[Source]:
     """
     Raises:
-        SystemExit: packages of recordings are not there; the message says which, and how to get them.
+        SystemExit: the folder has none; the message says what was expected.
     """
-    places = {name: place for talker in TALKERS for name, place in talker.packages.items()}
-    missing = sorted(name for name, place in places.items() if not (root / place).exists())
-    if missing:
-        raise SystemExit(
-            f"expected recordings and their texts below {root}, and do not find those of: {' '.join(missing)};"
-            " install these Debian packages, or, where an installation leaves out /usr/share/doc, unpack them with"
-            " dpkg-deb -x FILE FOLDER and give --root FOLDER"
+    found = [Source(path.parent.name, path.parent) for path in sorted(folder.glob("*/transcripts.jsonl"))]
+    if not found:
+        raise SystemExit(f"expected {folder}/SOURCE/transcripts.jsonl with NAME.flac beside it, and found none")
+    return found
+
+
+def measured(folder: Path) -> dict[str, list[Recording]]:
+    """Recordings with their lips, by talker.
+
+    Raises:
+        SystemExit: the folder has none.
+    """
+    try:
+        clips = read_clips(folder)
+    except FileNotFoundError as error:
+        raise SystemExit(str(error)) from error
+    lips = tracks(clips)
+    found: dict[str, list[Recording]] = {}
+    for clip in clips:
+        found.setdefault(voice_of(clip), []).append(
+            Recording(clip.name, voice_of(clip), "en", clip.text, clip.samples, lips[clip.name])
         )
+    return found
 
 
-def recordings(talker: Talker, root: Path) -> Iterator[tuple[Path, str]]:
-    """Files of a talker and what is said in them."""
-    folder = root / talker.folder
-    if talker.spells:
-        return _spelt(folder, root / talker.texts)
-    if talker.texts.endswith(".gz"):
-        return _listed(folder, root / talker.texts)
-    return _described(folder, talker.texts)
+def voice_of(clip: MeasuredClip) -> str:
+    """Of a talker; of a captured take, since one take is held out and its talker is not."""
+    take = clip.name if clip.group == "mandarin" else clip.talker
+    return MEASURED + take.lower().replace(" ", "-")
 
 
-def _spelt(folder: Path, texts: Path) -> Iterator[tuple[Path, str]]:
-    """Letters and syllables, in small letters: espeak-ng spells what is in capitals."""
-    for sound in ElementTree.parse(texts).iter("sound"):
-        if (path := folder / sound.get("file", "")).is_file():
-            yield path, sound.get("name", "").lower()
+def speak(recordings: Sequence[Recording], speaker: Espeak) -> Iterator[Utterance]:
+    """Utterances with their phone times, one language after another; what fits its text badly is left out."""
+    for language in sorted({r.language for r in recordings}):
+        yield from _speak_one(language, [r for r in recordings if r.language == language], speaker)
 
 
-def _listed(folder: Path, texts: Path) -> Iterator[tuple[Path, str]]:
-    """Lines of key: text. A text that describes a sound is left out."""
-    for line in gzip.open(texts, "rt", encoding="utf-8-sig"):
-        key, _, text = line.partition(":")
-        if (path := folder / f"{key.strip()}.g722").exists() and text.strip() and not set("[]<>") & set(text):
-            yield path, text.strip()
-
-
-def _described(folder: Path, language: str) -> Iterator[tuple[Path, str]]:
-    """Recordings with a text file beside them that has a line for each language."""
-    ending, tag = f"_desc_{language}.ogg", f"{language}.utf8="
-    for path in sorted(folder.rglob(f"*{ending}")):
-        beside = path.with_name(path.name.removesuffix(ending) + ".txt")
-        lines = beside.read_text(encoding="utf-8").splitlines() if beside.exists() else []
-        if text := next((line.removeprefix(tag).strip() for line in lines if line.startswith(tag)), ""):
-            yield path, text
-
-
-def read(path: Path) -> NDArray[np.float32]:
-    """A sound file to (n,) float32 mono 16 kHz."""
-    resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
-    with av.open(str(path)) as file:
-        decoded = [*file.decode(audio=0), None]
-        parts = [part.to_ndarray()[0] for frame in decoded for part in resampler.resample(frame)]
-    return np.concatenate(parts).astype(np.float32)
-
-
-def trimmed(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Without the silence before and after it, but for LEAD."""
-    loud = np.flatnonzero(np.abs(samples) > FAINT * np.abs(samples).max())
-    lead = round(LEAD * SAMPLE_RATE)
-    return samples[max(loud[0] - lead, 0) : loud[-1] + lead] if len(loud) else samples
-
-
-def speak(talker: Talker, root: Path, speaker: Espeak) -> Iterator[Utterance]:
-    """The talker's utterances with their phone times; what fits its text badly is left out."""
+def _speak_one(language: str, recordings: Sequence[Recording], speaker: Espeak) -> Iterator[Utterance]:
+    kept: list[Recording] = []
     spoken: list[Spoken] = []
     taught: list[Utterance] = []
-    for path, text in recordings(talker, root):
-        try:
-            samples = trimmed(read(path)) if talker.spells else read(path)
-            lessons = [speaker.say(text, f"{talker.language}+{variant}", 150, 50, 50) for variant in TEACHERS]
-        except (ValueError, av.FFmpegError) as error:
-            print(f"{path.name} is left out: {error}")
+    for recording in recordings:
+        if not recording.text:
+            yield from untold_pieces(recording)
             continue
-        phones = sum(len(word) for word in speaker.words())
-        length = len(samples) / SAMPLE_RATE
-        if phones and 1.2 * STATES * STEP * phones < length < min(LONGEST, 1.0 + SLOWEST * phones):
-            spoken.append(Spoken(samples, speaker.words()))
+        voice = LANGUAGES.get(language, language)
+        lessons = [speaker.say(recording.text, f"{voice}+{variant}", 150, 50, 50) for variant in TEACHERS]
+        words = speaker.words()
+        if _plausible(recording, sum(len(word) for word in words)):
+            kept.append(recording)
+            spoken.append(Spoken(recording.samples, words, recording.voice))
             taught += lessons
-    if not spoken:
-        raise FileNotFoundError(f"{talker.voice}: no recordings in {root / talker.folder}: install its package")
+    if not kept:
+        return
     aligned = align(spoken, taught)
-    worst = np.quantile([a.fit for a in aligned], MISFITS)
-    for recording, found in zip(spoken, aligned, strict=True):
-        if found.fit > worst:
-            yield from pieces(recording.samples, found, talker.voice)
+    worst = np.quantile([a.fit for a in aligned], MISFITS) if len(aligned) > 1 / MISFITS else -np.inf
+    for recording, found in zip(kept, aligned, strict=True):
+        if found.fit > worst or recording.lips:
+            yield from pieces(recording, found)
 
 
-def pieces(samples: NDArray[np.float32], found: Aligned, voice: str) -> Iterator[Utterance]:
+def _plausible(recording: Recording, phones: int) -> bool:
+    """Whether so many phones can be what is said in it, and it is not too long."""
+    length = len(recording.samples) / SAMPLE_RATE
+    longest = LONGEST_WITH_LIPS if recording.lips else LONGEST
+    return bool(phones) and 1.2 * STATES * STEP * phones < length < min(longest, 2.0 + SLOWEST * phones)
+
+
+def pieces(recording: Recording, found: Aligned) -> Iterator[Utterance]:
     """A recording cut at long pauses into utterances of a few seconds, with little silence at either end."""
+    samples = recording.samples
     part: list[Segment] = []
     for i, segment in enumerate(found.segments):
         if segment.phone != SILENCE:
@@ -192,33 +151,51 @@ def pieces(samples: NDArray[np.float32], found: Aligned, voice: str) -> Iterator
             start = max(part[0].start - EDGE, 0.0)
             end = min(part[-1].end + EDGE, len(samples) / SAMPLE_RATE)
             moved = tuple(Segment(s.start - start, s.end - start, s.phone, s.release - start) for s in part)
-            heard = samples[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
-            yield Utterance(heard, moved, PERSON, voice)
+            yield Utterance(_cut(samples, start, end), moved, PERSON, recording.voice, _lips(recording, start, end))
             part = []
         elif part and segment.phone == SILENCE:
             part.append(segment)
 
 
-def shard_path(folder: Path, talkers: Sequence[Talker], talker: Talker) -> Path:
-    return folder / f"people{talkers.index(talker):03d}.npz"
+def untold_pieces(recording: Recording) -> Iterator[Utterance]:
+    """A recording whose phones are not known, cut at quiet moments."""
+    samples, edges = recording.samples, [0.0]
+    length = len(samples) / SAMPLE_RATE
+    power = np.convolve(samples**2, np.ones(SAMPLE_RATE // 20), "same")
+    while length - edges[-1] > UNTOLD_PIECE + QUIET_SEARCH:
+        first = round((edges[-1] + UNTOLD_PIECE - QUIET_SEARCH) * SAMPLE_RATE)
+        edges.append((first + int(power[first : first + int(2 * QUIET_SEARCH * SAMPLE_RATE)].argmin())) / SAMPLE_RATE)
+    for start, end in zip(edges, [*edges[1:], length], strict=True):
+        yield Utterance(_cut(samples, start, end), (), PERSON, recording.voice, _lips(recording, start, end))
+
+
+def _cut(samples: NDArray[np.float32], start: float, end: float) -> NDArray[np.float32]:
+    return samples[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
+
+
+def _lips(recording: Recording, start: float, end: float) -> LipTrack | None:
+    return recording.lips.between(start, end) if recording.lips else None
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(allow_abbrev=False, description="add people's speech to the corpus")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--root", type=Path, default=Path("/"), help="where the packages are, if not installed")
+    parser.add_argument("--speech", type=Path, required=True, help="sources with transcripts.jsonl")
+    parser.add_argument("--lips", type=Path, required=True, help="recordings with measured lips")
     args = parser.parse_args()
-    refuse_missing(args.root)
     args.folder.mkdir(parents=True, exist_ok=True)
+    groups = {f"people-{source.name}": source for source in sources(args.speech)}
+    with_lips = {f"people-{voice}": found for voice, found in measured(args.lips).items()}
     speaker = Espeak({})
     try:
-        for talker in TALKERS:
-            if (path := shard_path(args.folder, TALKERS, talker)).exists():
+        for name in (*groups, *with_lips):
+            if (path := args.folder / f"{name}.npz").exists():
                 continue
-            utterances = list(speak(talker, args.root, speaker))
+            recordings = list(groups[name].recordings()) if name in groups else with_lips[name]
+            utterances = list(speak(recordings, speaker))
             save(path, utterances)
             minutes = sum(len(u.samples) for u in utterances) / SAMPLE_RATE / 60
-            print(f"{talker.voice}: {len(utterances)} utterances, {minutes:.1f} minutes", flush=True)
+            print(f"{name}: {len(utterances)} utterances, {minutes:.1f} minutes", flush=True)
     finally:
         speaker.close()
 
