@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from engines.motion import VISEMES
 from scripts.training.speech.lip_track import RATE as RATE
+from scripts.training.speech.phone_targets import phone_targets
 from scripts.training.speech.phones import BILABIALS, LABIODENTALS, PHONES, SILENCE, STOPS, VOWELS, Phone
 from scripts.training.speech.utterance import Segment
 
@@ -22,24 +23,28 @@ Track = NDArray[np.float32]
 
 NEGLIGIBLE = 1e-3  # weight of rest, so that the blend is defined everywhere
 
+BLEND = phone_targets().blend  # fitted on measured lips
+
 # Reach of a phone beyond its core, in seconds: before it, after it.
-OPENING_REACH = (0.050, 0.055)
+OPENING_REACH = (BLEND.reach_before, BLEND.reach_after)
 JAW_REACH = (0.065, 0.070)
-ROUNDING_REACH = (0.100, 0.075)  # lips round longest ahead (Schwartz and Savariaux 2014)
+ROUNDING_REACH = (BLEND.width_reach_before, BLEND.width_reach_after)
 ONSET_REACH = 0.050  # of the first phone after a pause: the preparatory gesture
-OFFSET_REACH = 0.085  # of the last phone before one: lips close at leisure
+OFFSET_REACH = BLEND.reach_after_last  # of the last phone before one: lips close at leisure
 EDGE, LONGEST_EDGE = 0.25, 0.050  # of a phone's length, and s: what at either end is not at full weight
 PREPARATION = 0.080  # s before the first phone after a pause is heard that rest gives way: lips are half open some
 # 30 ms ahead of the voice, as in running speech (Schwartz and Savariaux: -20 to 70 ms), for a look-ahead shows no more
 CLOSING = 0.110  # s of a pause until rest is at full weight again
 
 GLOTTAL_STOP = 0.09  # s: a shorter silence inside speech does not reach the lips
-SHORT_PAUSE = 0.35  # s: lips stay ajar
-AJAR = 2.0  # mm
-CLOSED_SPEED = 0.16  # mm of opening per ms away from a closure: full opening after some 80 ms
-TUCK_OPENING = 1.6  # mm, f and v
+GLOTTAL_WEIGHT = 0.02  # its weight
+SHORT_PAUSE = BLEND.short_pause  # s: lips stay ajar
+AJAR = BLEND.ajar  # mm
+CLOSED_SPEED = BLEND.closing_speed  # mm of opening per s away from a closure: full opening after some 80 ms
+TUCK_OPENING = BLEND.tuck  # mm, f and v
 SHORTEST_CLOSURE = 0.06  # s
-UNDERSHOOT = 0.11  # s: a vowel shorter than this does not reach its target
+UNDERSHOOT = BLEND.undershoot  # s: a vowel shorter than this does not reach its target
+LEAST_REACHED = 0.55  # of the target of the shortest vowel
 SMOOTHING = 0.014  # s, deviation: lips are a smooth mass
 
 
@@ -63,26 +68,27 @@ def articulate(segments: Sequence[Segment], frames: int, effort: Track) -> Artic
     effort: (frames,) about 1; how widely the talker opens, from loudness. Times outside the segments are silence.
     """
     t: Track = np.arange(frames, dtype=np.float32) / np.float32(RATE)
-    spoken = _fill(segments, frames / RATE)
+    spoken = fill(segments, frames / RATE)
     lip = _Blend(spoken, t, OPENING_REACH)
+    rest = {i: BLEND.silence_after if i else BLEND.silence_before for i, s in enumerate(spoken) if s.phone == SILENCE}
     strength = np.array([_strength(s, effort) for s in spoken], np.float32)
-    opening = lip(lambda p: p.opening, lambda p: p.weight, strength, _ajar(spoken))
+    opening = lip(lambda p: p.opening, lambda p: p.weight, strength, ajar(spoken), rest)
     jaw = _Blend(spoken, t, JAW_REACH)(lambda p: p.jaw, lambda p: p.jaw_weight, strength)
     wide = _Blend(spoken, t, ROUNDING_REACH)
     rounding = wide(lambda p: p.rounding, lambda p: p.rounding_weight)
     spreading = wide(lambda p: p.spreading, lambda p: p.rounding_weight)
-    tongue = lip(lambda p: p.tongue, lambda p: p.weight)
-    shut = _distance(spoken, t, BILABIALS)
-    tuck = _distance(spoken, t, LABIODENTALS)
+    tongue = lip(lambda p: p.tongue, lambda p: p.weight, rest=rest)
+    shut = distance(spoken, t, BILABIALS)
+    tuck = distance(spoken, t, LABIODENTALS)
     ceiling = np.minimum(_ceiling(shut, 0.0), _ceiling(tuck, TUCK_OPENING))
     return Articulation(
-        _smooth(np.minimum(opening, ceiling)),
-        _smooth(jaw),
-        _smooth(rounding),
-        _smooth(spreading),
-        _smooth(tongue),
-        _smooth(_near(shut)),
-        _smooth(_near(tuck)),
+        smooth(np.minimum(opening, ceiling)),
+        smooth(jaw),
+        smooth(rounding),
+        smooth(spreading),
+        smooth(tongue),
+        smooth(_near(shut)),
+        smooth(_near(tuck)),
         _visemes(spoken, t),
     )
 
@@ -105,11 +111,10 @@ class _Blend:
 
     def __init__(self, segments: Sequence[Segment], t: Track, reach: tuple[float, float]) -> None:
         self._phones = [PHONES[s.phone] for s in segments]
-        cores = np.array([_core(segments, i) for i in range(len(segments))], np.float32).reshape(-1, 2)
+        cores = cores_of(segments)
         before = np.array([_reach_before(segments, i, reach[0]) for i in range(len(segments))], np.float32)[:, None]
         after = np.array([_reach_after(segments, i, reach[1]) for i in range(len(segments))], np.float32)[:, None]
-        early = np.maximum(cores[:, :1] - t[None], 0)
-        late = np.maximum(t[None] - cores[:, 1:], 0)
+        early, late = apart(cores, t)
         self._dominance = np.exp(-early / before - late / after)
         self._length = np.array([s.end - s.start for s in segments], np.float32)
 
@@ -119,20 +124,25 @@ class _Blend:
         weight: Callable[[Phone], float],
         scale: Track | None = None,
         instead: dict[int, float] | None = None,
+        rest: dict[int, float] | None = None,
     ) -> Track:
+        """scale: (segments,) of the targets; instead: targets, rest: weights of some segments, by their index."""
         targets = np.array([target(p) for p in self._phones], np.float32)
         for i, value in (instead or {}).items():
             targets[i] = value
         if scale is not None:
             targets = targets * scale
-        quiet = np.array([p.viseme == "sil" for p in self._phones]) & (self._length < GLOTTAL_STOP)
-        weights = np.where(quiet, 0.02, [weight(p) for p in self._phones]).astype(np.float32)
+        quiet = np.array([p.viseme == "sil" for p in self._phones], bool) & (self._length < GLOTTAL_STOP)
+        insisting = np.array([weight(p) for p in self._phones], np.float32)
+        for i, value in (rest or {}).items():
+            insisting[i] = value
+        weights = np.where(quiet, GLOTTAL_WEIGHT, insisting).astype(np.float32)
         total = weights @ self._dominance + NEGLIGIBLE
         blended: Track = (weights * targets) @ self._dominance / total
         return blended
 
 
-def _fill(segments: Sequence[Segment], length: float) -> list[Segment]:
+def fill(segments: Sequence[Segment], length: float) -> list[Segment]:
     """The segments with silence before, between and after them, and silences that touch made one."""
     filled: list[Segment] = []
     now = 0.0
@@ -146,6 +156,16 @@ def _fill(segments: Sequence[Segment], length: float) -> list[Segment]:
                 filled.append(s)
         now = max(now, segment.end)
     return [s for s in filled if s.end > s.start]
+
+
+def cores_of(segments: Sequence[Segment]) -> Track:
+    """(segments, 2): from when to when, in s, each is at full weight."""
+    return np.array([_core(segments, i) for i in range(len(segments))], np.float32).reshape(-1, 2)
+
+
+def apart(cores: Track, t: Track) -> tuple[Track, Track]:
+    """(segments, frames) each: by how many seconds a frame is before a core, and after it; 0 inside."""
+    return np.maximum(cores[:, :1] - t[None], 0), np.maximum(t[None] - cores[:, 1:], 0)
 
 
 def _core(segments: Sequence[Segment], i: int) -> tuple[float, float]:
@@ -168,45 +188,56 @@ def _sounds(segment: Segment) -> float:
 
 
 def _reach_before(segments: Sequence[Segment], i: int, usual: float) -> float:
-    after_pause = i > 0 and segments[i - 1].phone == SILENCE
-    return max(usual, ONSET_REACH) if after_pause else usual
+    return max(usual, ONSET_REACH) if after_pause(segments, i) else usual
 
 
 def _reach_after(segments: Sequence[Segment], i: int, usual: float) -> float:
-    before_pause = i + 1 < len(segments) and segments[i + 1].phone == SILENCE
-    return max(usual, OFFSET_REACH) if before_pause else usual
+    return max(usual, OFFSET_REACH) if before_pause(segments, i) else usual
+
+
+def after_pause(segments: Sequence[Segment], i: int) -> bool:
+    return i > 0 and segments[i - 1].phone == SILENCE
+
+
+def before_pause(segments: Sequence[Segment], i: int) -> bool:
+    return i + 1 < len(segments) and segments[i + 1].phone == SILENCE
 
 
 def _strength(segment: Segment, effort: Track) -> float:
     """How much of its opening a phone reaches: louder and longer vowels more."""
     if segment.phone not in VOWELS:
         return 1.0
+    reached = min(1.0, LEAST_REACHED + (1 - LEAST_REACHED) * (segment.end - segment.start) / UNDERSHOOT)
+    return loudest(segment, effort) * reached
+
+
+def loudest(segment: Segment, effort: Track) -> float:
+    """The widest effort within a segment."""
     first = min(int(segment.start * RATE), len(effort) - 1)
     last = max(first + 1, int(segment.end * RATE))
-    reached = min(1.0, 0.55 + 0.45 * (segment.end - segment.start) / UNDERSHOOT)
-    return float(effort[first:last].max()) * reached
+    return float(effort[first:last].max())
 
 
-def _ajar(segments: Sequence[Segment]) -> dict[int, float]:
-    """Short pauses between words leave the lips ajar."""
+def ajar(segments: Sequence[Segment]) -> dict[int, float]:
+    """Openings of short pauses between words, which leave the lips ajar, by index."""
     inner = range(1, len(segments) - 1)
     return {
         i: AJAR for i in inner if segments[i].phone == SILENCE and segments[i].end - segments[i].start < SHORT_PAUSE
     }
 
 
-def _distance(segments: Sequence[Segment], t: Track, phones: frozenset[str]) -> Track:
+def distance(segments: Sequence[Segment], t: Track, phones: frozenset[str]) -> Track:
     """Seconds from every frame to the nearest constriction of one of the phones; 0 inside."""
-    distance = np.full(len(t), 9.0, np.float32)
+    nearest = np.full(len(t), 9.0, np.float32)
     for segment in segments:
         if segment.phone in phones:
             end = max(segment.release, segment.start + SHORTEST_CLOSURE)
-            distance = np.minimum(distance, np.maximum(np.maximum(segment.start - t, t - end), 0))
-    return distance
+            nearest = np.minimum(nearest, np.maximum(np.maximum(segment.start - t, t - end), 0))
+    return nearest
 
 
 def _ceiling(distance: Track, least: float) -> Track:
-    ceiling: Track = least + CLOSED_SPEED * 1000 * np.maximum(distance - 0.005, 0)
+    ceiling: Track = least + CLOSED_SPEED * np.maximum(distance - 0.005, 0)
     return ceiling
 
 
@@ -216,11 +247,11 @@ def _near(distance: Track) -> Track:
     return near
 
 
-def _smooth(track: Track) -> Track:
+def smooth(track: Track) -> Track:
     width = SMOOTHING * RATE
     kernel = np.exp(-0.5 * (np.arange(-4, 5) / width) ** 2)
-    smooth: Track = np.convolve(np.pad(track, 4, "edge"), kernel / kernel.sum(), "valid").astype(np.float32)
-    return smooth
+    smoothed: Track = np.convolve(np.pad(track, 4, "edge"), kernel / kernel.sum(), "valid").astype(np.float32)
+    return smoothed
 
 
 def _visemes(segments: Sequence[Segment], t: Track) -> NDArray[np.uint8]:

@@ -1,14 +1,17 @@
 """The phones that the corpus knows, what each asks of the lips, and its viseme. Knows no synthesiser and no time.
 
-Openings are inner-lip distances in millimetres at the middle of a stressed phone, as X-ray and motion-capture studies
+PUBLISHED: inner-lip distances in millimetres at the middle of a stressed phone, as X-ray and motion-capture studies
 report them for English (open vowels 12-14, close vowels 4-7, alveolars about 5, rest 0); weights say how
-strongly a phone insists (Cohen and Massaro 1993; Edwards et al., JALI, 2016): /k/ and /h/ leave the lips to their
-neighbours.
+strongly a phone insists (Cohen and Massaro 1993; Edwards et al., JALI, 2016). PHONES: the same with opening, weight,
+rounding and spreading as fitted on people's measured lips (phone_targets.json). The jaw, the tongue and silence are
+not measured and stay as published.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from scripts.training.speech.phone_targets import PhoneTargets, phone_targets
 
 SILENCE = "_"
 
@@ -44,7 +47,7 @@ _DENTAL = Phone("TH", 5.0, 0.6, 3.0, 0.5, tongue=0.6)
 _SIBILANT = Phone("SS", 4.5, 0.8, 1.2, 1.2, spreading=0.4)
 _PALATAL_SIBILANT = Phone("CH", 5.5, 0.8, 1.5, 1.2, 0.65, 1.2)
 
-PHONES: dict[str, Phone] = {
+PUBLISHED: dict[str, Phone] = {
     SILENCE: Phone("sil", 0.0, 1.2, 0.0, 1.0, 0.0, 0.2),
     "i": _vowel("ih", 6.0, 3.0, 0.0, 1.0),
     "ɪ": _vowel("ih", 7.2, 4.5, 0.0, 0.5),
@@ -92,6 +95,33 @@ PHONES: dict[str, Phone] = {
     "ɾ": _consonant("DD", 5.8, 0.35, 3.5, 0.3),
     "ʔ": Phone("kk", 6.0, 0.05, 4.0, 0.05, 0.0, 0.02),
 }
+
+
+def fitted(targets: PhoneTargets) -> dict[str, Phone]:
+    """The published phones with what was fitted on measured lips.
+
+    Raises:
+        ValueError: a phone has no fitted value; the message names it.
+    """
+    if missing := set(PUBLISHED) - set(targets.phones) - {SILENCE}:
+        raise ValueError(
+            f"expected fitted values of all phones, missing: {sorted(missing)}; "
+            "copy their published values into phone_targets.json, then run scripts.training.speech.fit_phones"
+        )
+    found = {SILENCE: PUBLISHED[SILENCE]}
+    for name, target in targets.phones.items():
+        found[name] = replace(
+            PUBLISHED[name],
+            opening=target.opening,
+            weight=target.weight,
+            rounding=target.rounding,
+            rounding_weight=target.width_weight,
+            spreading=target.spreading,
+        )
+    return found
+
+
+PHONES: dict[str, Phone] = fitted(phone_targets())
 
 VOWELS = frozenset("iɪeɛæaɑɒɔoʊuʌəɜyøœɨ")
 STOPS = frozenset("pbtdkg")
