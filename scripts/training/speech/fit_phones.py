@@ -14,6 +14,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +26,20 @@ from torch import Tensor
 from scripts.training.speech.lip_blend import PHONE_NAMES, Plan, Values, blended_opening, blended_width, plan, values_of
 from scripts.training.speech.lip_track import WIDE_MM
 from scripts.training.speech.phone_targets import PATH, BlendValues, PhoneTarget
-from scripts.training.speech.phones import BILABIALS, PUBLISHED, ROUNDED, SILENCE
+from scripts.training.speech.phones import PUBLISHED, ROUNDED, SILENCE
 from scripts.training.speech.utterance import SAMPLE_RATE, Utterance, load
 
 TALKERS = ("s1", "s2", "s3", "s4")  # fitted on
 LEFT_OUT = ("s5", "s30", "s32", "s33", "barack-obama")  # compared only
 LEAD, TAIL = 0.08, 0.2  # s before the first and after the last phone that count as speech
-CLASSES = ("ieɪjɨ", "ɛæaɑʌɒ", "ɔoʊuyøœwβ", "əɜ", "pbm", "fv", "tdɾnl", "kgŋxhʔ", "θð", "sz", "ʃʒ", "r")
+CLASSES = ("ieɪjɨ", "ɛæaɑʌɒ", "ɔoʊuyøœwβ", "ə", "pbm", "fv", "tdɾnl", "kgŋxhʔ", "θð", "sz", "ʃʒ", "rɜ")
 LEAST_OPENING = 1.3  # mm: a narrower slit can't be told from closed lips in video, and only p b m are closed
 WIDEST_OPENING = 14.0  # mm
 # Deviations that are likely before any lips are seen: of the logarithm of a target or weight, and of a width.
-# A phone's own, 0.35, is as strong as some 20 phones seen in NOISE.
-PHONE_OPENING, PHONE_WEIGHT, PHONE_WIDTH = 0.35, 0.5, 0.6
-CLASS_OPENING, CLASS_WEIGHT, CLASS_WIDTH = 1.0, 1.0, 1.5
+# A phone's own of an opening is as strong as some 60 phones seen in NOISE.
+PHONE_OPENING, PHONE_WEIGHT, PHONE_WIDTH = 0.2, 0.5, 0.3
+CLASS_OPENING, CLASS_WEIGHT, CLASS_WIDTH = 0.15, 0.7, 0.6
+VARIED, OFTEN = 6, 5  # neighbours on either side, each met so often, that a phone needs to be known apart from its words
 BLEND_DEVIATION = 1.0  # of the logarithm of a reach, a speed or the weight of silence
 NOISE = 2.5  # mm, deviation of lips from any blend
 WIDTH_NOISE = 0.8  # likewise of width
@@ -49,16 +51,16 @@ WIDTH_FITTED = ("width_reach_before", "width_reach_after")
 BOUNDS = {
     "reach_before": (0.02, 0.12),
     "reach_after": (0.02, 0.12),
-    "reach_after_last": (0.03, 0.12),
-    "closing_speed": (100.0, 300.0),
-    "tuck": (1.3, 2.4),
-    "undershoot": (0.05, 0.2),
+    "reach_after_last": (0.03, 0.09),
+    "closing_speed": (140.0, 200.0),
+    "tuck": (1.3, 1.9),
+    "undershoot": (0.07, 0.2),
     "silence_after": (0.5, 8.0),
     "width_reach_before": (0.03, 0.2),
     "width_reach_after": (0.03, 0.2),
 }  # s, s, s, mm/s, mm, s, weight, s, s: what lips can do
 PUBLISHED_BLEND = BlendValues(0.050, 0.055, 0.085, 0.100, 0.075, 160.0, 1.6, 0.11, 1.2, 1.2, 2.0, 0.35)
-SHORT_PAUSE, AJAR = 0.6, 2.5  # s, mm: lips of fluent talkers stay so far apart in pauses up to that length
+SHORT_PAUSE, AJAR = 0.6, 3.0  # s, mm: lips of fluent talkers stay at least so far apart in pauses up to that length
 LEAST_ROUNDING = 0.65  # of ROUNDED: rounding that is seen beside any neighbour
 NARROWEST, WIDEST = 10, 90  # percentiles of the fitted widths of rounded and of other phones that are full gestures
 
@@ -68,7 +70,7 @@ class Lips:
     """Utterances of some talkers with what was measured of them.
 
     opening, width: (u, f) mm and the talker's deviations, 0 where unknown; known: (u, f), 1 where they count, and
-    talker: (u,) index.
+    talker: (u,) index. counts: how often each phone was said; variety: how many phones it stood beside (_variety).
     """
 
     plan: Plan
@@ -77,6 +79,7 @@ class Lips:
     known: Tensor
     talker: Tensor
     counts: dict[str, int]
+    variety: dict[str, int]
 
     @property
     def weight(self) -> Tensor:
@@ -95,6 +98,7 @@ def published() -> dict[str, PhoneTarget]:
             phone.spreading - 1.5 * phone.rounding,
             phone.rounding_weight,
             phone.rounding,
+            phone.rounding_weight,
             phone.spreading,
         )
         for name, phone in ((name, PUBLISHED[name]) for name in PHONE_NAMES)
@@ -122,7 +126,24 @@ def lips_of(talkers: Sequence[Sequence[Utterance]]) -> Lips:
     columns = (torch.from_numpy(np.where(known > 0, x, 0).astype(np.float32)) for x in (opening, width, known))
     counts = Counter(s.phone for u in utterances for s in u.segments if s.phone != SILENCE)
     talker = torch.tensor([i for i, _ in said])
-    return Lips(plan(utterances, [track.time for track in tracks]), *columns, talker, dict(counts))
+    return Lips(plan(utterances, [track.time for track in tracks]), *columns, talker, dict(counts), _variety(utterances))
+
+
+def _variety(utterances: Sequence[Utterance]) -> dict[str, int]:
+    """Of each phone, how many others stand OFTEN before it, or after it where these are fewer."""
+    before, after = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for utterance in utterances:
+        for one, other in pairwise(s.phone for s in utterance.segments):
+            after[one, other] += 1
+            before[other, one] += 1
+    sides = [Counter(phone for (phone, _), n in side.items() if n >= OFTEN) for side in (before, after)]
+    return {name: min(side[name] for side in sides) for name in PHONE_NAMES}
+
+
+def _with_weak_forms(utterance: Utterance) -> Utterance:
+    """The commands' only word with æ is an unstressed "at", whose vowel is said as ə."""
+    weak = tuple(replace(s, phone="ə") if s.phone == "æ" else s for s in utterance.segments)
+    return replace(utterance, segments=weak)
 
 
 def fit(lips: Lips, steps: int = STEPS) -> tuple[dict[str, PhoneTarget], BlendValues]:
@@ -130,8 +151,8 @@ def fit(lips: Lips, steps: int = STEPS) -> tuple[dict[str, PhoneTarget], BlendVa
     prior = values_of(published(), PUBLISHED_BLEND)
     pauses = {"ajar": torch.tensor(AJAR), "short_pause": torch.tensor(SHORT_PAUSE)}
     prior = replace(prior, blend=prior.blend | pauses)
-    openings = _descend(lips, _OpeningModel(prior), steps)
-    both = _descend(lips, _WidthModel(openings), steps)
+    openings = _descend(lips, _OpeningModel(prior, lips), steps)
+    both = _descend(lips, _WidthModel(openings, lips), steps)
     return _targets(both), BlendValues(**{name: round(float(value), 4) for name, value in both.blend.items()})
 
 
@@ -140,8 +161,11 @@ class _Model:
 
     shared: tuple[str, ...]
 
-    def __init__(self, prior: Values) -> None:
+    def __init__(self, prior: Values, lips: Lips) -> None:
         self.prior = prior
+        # A phone that stands beside few others can't be told from its words, however often it was said.
+        known = [min(1.0, max(lips.variety[name], 1) / VARIED) ** 0.5 for name in PHONE_NAMES]
+        self._known = torch.tensor(known)
         of_class = torch.tensor([next(i for i, c in enumerate(CLASSES) if name in c) for name in PHONE_NAMES])
         self._of_class = of_class
         self.phone_target, self.phone_weight = (torch.zeros(len(PHONE_NAMES), requires_grad=True) for _ in range(2))
@@ -152,7 +176,7 @@ class _Model:
         return [self.phone_target, self.phone_weight, self.class_target, self.class_weight, self.common]
 
     def _deviation(self, phone: Tensor, group: Tensor) -> Tensor:
-        return phone + group[self._of_class]
+        return phone * self._known + group[self._of_class]
 
     def _blend(self) -> dict[str, Tensor]:
         moved = {
@@ -242,16 +266,24 @@ def _targets(values: Values) -> dict[str, PhoneTarget]:
     most_narrow = float(np.percentile(narrow, 100 - NARROWEST)) if narrow else 1.0
     most_wide = float(np.percentile(wide, WIDEST)) if wide else 1.0
     return {
-        name: PhoneTarget(*rows[name], *_gestures(name, widths[name], most_narrow, most_wide)) for name in PHONE_NAMES
+        name: PhoneTarget(*rows[name], *_gestures(name, *rows[name][2:], most_narrow, most_wide)) for name in PHONE_NAMES
     }
 
 
-def _gestures(name: str, width: float, most_narrow: float, most_wide: float) -> tuple[float, float]:
-    """Rounding and spreading: only phones that are said to be rounded round, and those keep what makes it visible."""
-    if not PUBLISHED[name].rounding:
-        return 0.0, round(min(max(width / most_wide, 0.0), 1.0), 3) if name not in BILABIALS else 0.0
-    least = LEAST_ROUNDING if name in ROUNDED else 0.0
-    return round(min(max(-width / most_narrow, least), 1.0), 3), 0.0
+def _gestures(
+    name: str, width: float, weight: float, most_narrow: float, most_wide: float
+) -> tuple[float, float, float]:
+    """Rounding, its weight and spreading.
+
+    Only phones that are said to be rounded round, and those keep what makes it visible. Others whose lips are narrow
+    (p b m f v press or draw them in) leave rounding to their neighbours as much as published.
+    """
+    if PUBLISHED[name].rounding:
+        least = LEAST_ROUNDING if name in ROUNDED else 0.0
+        return round(min(max(-width / most_narrow, least), 1.0), 3), weight, 0.0
+    if width <= 0:
+        return 0.0, min(weight, PUBLISHED[name].rounding_weight), 0.0
+    return 0.0, weight, round(min(width / most_wide, 1.0), 3)
 
 
 def correlations(lips: Lips, values: Values) -> tuple[float, float]:
@@ -324,7 +356,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     spoken = {name: list(load(args.corpus / f"people-lips-{name}.npz")) for name in (*TALKERS, *LEFT_OUT)}
-    lips = lips_of([spoken[name] for name in TALKERS])
+    lips = lips_of([[_with_weak_forms(u) for u in spoken[name]] for name in TALKERS])
     phones, blend = fit(lips)
     talkers = {name: lips_of([utterances]) for name, utterances in spoken.items()}
     compared = report(talkers, values_of(published(), PUBLISHED_BLEND), values_of(phones, blend))

@@ -24,6 +24,7 @@ class PhoneTarget:
     width: float
     width_weight: float
     rounding: float
+    rounding_weight: float
     spreading: float
 
 

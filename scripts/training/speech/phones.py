@@ -115,7 +115,7 @@ def fitted(targets: PhoneTargets) -> dict[str, Phone]:
             opening=target.opening,
             weight=target.weight,
             rounding=target.rounding,
-            rounding_weight=target.width_weight,
+            rounding_weight=target.rounding_weight,
             spreading=target.spreading,
         )
     return found
