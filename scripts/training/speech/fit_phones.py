@@ -27,7 +27,7 @@ from scripts.training.speech.lip_blend import PHONE_NAMES, Plan, Values, blended
 from scripts.training.speech.lip_track import WIDE_MM
 from scripts.training.speech.phone_targets import PATH, BlendValues, PhoneTarget
 from scripts.training.speech.phones import PUBLISHED, ROUNDED, SILENCE
-from scripts.training.speech.utterance import SAMPLE_RATE, Utterance, load
+from scripts.training.speech.utterance import Utterance, load
 
 TALKERS = ("s1", "s2", "s3", "s4")  # fitted on
 LEFT_OUT = ("s5", "s30", "s32", "s33", "barack-obama")  # compared only
@@ -39,7 +39,10 @@ WIDEST_OPENING = 14.0  # mm
 # A phone's own of an opening is as strong as some 60 phones seen in NOISE.
 PHONE_OPENING, PHONE_WEIGHT, PHONE_WIDTH = 0.2, 0.5, 0.3
 CLASS_OPENING, CLASS_WEIGHT, CLASS_WIDTH = 0.15, 0.7, 0.6
-VARIED, OFTEN = 6, 5  # neighbours on either side, each met so often, that a phone needs to be known apart from its words
+VARIED, OFTEN = (
+    6,
+    5,
+)  # neighbours on either side, each met so often, that a phone needs to be known apart from its words
 BLEND_DEVIATION = 1.0  # of the logarithm of a reach, a speed or the weight of silence
 NOISE = 2.5  # mm, deviation of lips from any blend
 WIDTH_NOISE = 0.8  # likewise of width
@@ -123,10 +126,20 @@ def lips_of(talkers: Sequence[Sequence[Utterance]]) -> Lips:
         opening[row, :n], width[row, :n] = WIDE_MM * track.opening, track.width
         during = (track.time > utterance.segments[0].start - LEAD) & (track.time < utterance.segments[-1].end + TAIL)
         known[row, :n] = during & np.isfinite(track.opening) & np.isfinite(track.width)
-    columns = (torch.from_numpy(np.where(known > 0, x, 0).astype(np.float32)) for x in (opening, width, known))
+    heights, widths, counted = (
+        torch.from_numpy(np.where(known > 0, x, 0).astype(np.float32)) for x in (opening, width, known)
+    )
     counts = Counter(s.phone for u in utterances for s in u.segments if s.phone != SILENCE)
     talker = torch.tensor([i for i, _ in said])
-    return Lips(plan(utterances, [track.time for track in tracks]), *columns, talker, dict(counts), _variety(utterances))
+    return Lips(
+        plan(utterances, [track.time for track in tracks]),
+        heights,
+        widths,
+        counted,
+        talker,
+        dict(counts),
+        _variety(utterances),
+    )
 
 
 def _variety(utterances: Sequence[Utterance]) -> dict[str, int]:
@@ -237,7 +250,7 @@ def _descend(lips: Lips, model: _Model, steps: int) -> Values:
     for _ in range(steps):
         optimiser.zero_grad()
         loss = model.loss(lips)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         slower.step()
     with torch.no_grad():
@@ -258,16 +271,19 @@ def _phones_worth(lips: Lips) -> float:
 def _targets(values: Values) -> dict[str, PhoneTarget]:
     columns = (values.opening, values.weight, values.width, values.width_weight)
     rows = {
-        name: [round(float(v), 3) for v in row] for name, row in zip(PHONE_NAMES, zip(*columns, strict=True), strict=True)
+        name: [round(float(v), 3) for v in row]
+        for name, row in zip(PHONE_NAMES, zip(*columns, strict=True), strict=True)
     }
     widths = {name: row[2] for name, row in rows.items()}
     narrow = [-widths[name] for name in PHONE_NAMES if PUBLISHED[name].rounding and widths[name] < 0]
     wide = [widths[name] for name in PHONE_NAMES if not PUBLISHED[name].rounding and widths[name] > 0]
     most_narrow = float(np.percentile(narrow, 100 - NARROWEST)) if narrow else 1.0
     most_wide = float(np.percentile(wide, WIDEST)) if wide else 1.0
-    return {
-        name: PhoneTarget(*rows[name], *_gestures(name, *rows[name][2:], most_narrow, most_wide)) for name in PHONE_NAMES
-    }
+    found = {}
+    for name, (opening, weight, width, width_weight) in rows.items():
+        gestures = _gestures(name, width, width_weight, most_narrow, most_wide)
+        found[name] = PhoneTarget(opening, weight, width, width_weight, *gestures)
+    return found
 
 
 def _gestures(
@@ -287,17 +303,14 @@ def _gestures(
 
 
 def correlations(lips: Lips, values: Values) -> tuple[float, float]:
-    """Mean over clips of Pearson's correlation of opening and of width with the measured ones."""
+    """Pearson's correlation of opening and of width with the measured ones, over all frames of speech."""
     with torch.no_grad():
         found = ((blended_opening(lips.plan, values), lips.opening), (blended_width(lips.plan, values), lips.width))
-    opening, width = (_mean_correlation(one.numpy(), other.numpy(), lips.known.numpy() > 0) for one, other in found)
+    opening, width = (_correlation(one.numpy(), other.numpy(), lips.known.numpy() > 0) for one, other in found)
     return opening, width
 
 
-def _mean_correlation(
-    one: NDArray[np.float32], other: NDArray[np.float32], known: NDArray[np.bool_]
-) -> float:
-    """Over all frames of the talker, whose clips are short."""
+def _correlation(one: NDArray[np.float32], other: NDArray[np.float32], known: NDArray[np.bool_]) -> float:
     return float(np.corrcoef(one[known], other[known])[0, 1])
 
 
@@ -322,8 +335,8 @@ def document(
     return {
         "provenance": {
             "written_by": "python -m scripts.training.speech.fit_phones",
-            "corpus": "Cooke, M., Barker, J., Cunningham, S., Shao, X. (2006): The Grid Audio-Visual Speech Corpus (1.0), "
-            "Zenodo, https://doi.org/10.5281/zenodo.3625687",
+            "corpus": "Cooke, M., Barker, J., Cunningham, S., Shao, X. (2006): The Grid Audio-Visual Speech Corpus "
+            "(1.0), Zenodo, https://doi.org/10.5281/zenodo.3625687",
             "licence": "CC BY 4.0, https://creativecommons.org/licenses/by/4.0/",
             "changed": "lips measured on the video, phones aligned with the audio, values fitted on both",
             "talkers": list(TALKERS),

@@ -23,7 +23,7 @@ SILENCE_WIDTH = PUBLISHED[SILENCE].rounding_weight  # weight of silence in the b
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Values:
-    """What is blended. (phones,) each, in the order of PHONE_NAMES; blend: the fields of BlendValues, one number each."""
+    """What is blended: (phones,) each, in the order of PHONE_NAMES; blend: BlendValues by name, a number each."""
 
     opening: Tensor
     weight: Tensor
@@ -34,12 +34,12 @@ class Values:
 
 def values_of(phones: dict[str, PhoneTarget], blend: BlendValues) -> Values:
     """Fitted values as tensors."""
-    columns = (
+    opening, weight, width, width_weight = (
         torch.tensor([getattr(phones[name], field) for name in PHONE_NAMES], dtype=torch.float32)
         for field in ("opening", "weight", "width", "width_weight")
     )
     shared = {f.name: torch.tensor(getattr(blend, f.name), dtype=torch.float32) for f in fields(BlendValues)}
-    return Values(*columns, shared)
+    return Values(opening, weight, width, width_weight, shared)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,9 +132,7 @@ def blended_opening(plan: Plan, values: Values) -> Tensor:
     target = torch.where(plan.ajar > 0, blend["ajar"], target)
     rest = torch.where(plan.first > 0, blend["silence_before"], blend["silence_after"])
     weight = torch.where(silent, rest, _of_phones(values.weight, plan))
-    open_blend = _blend(
-        plan, target, weight, blend["reach_before"], blend["reach_after"], blend["reach_after_last"]
-    )
+    open_blend = _blend(plan, target, weight, blend["reach_before"], blend["reach_after"], blend["reach_after_last"])
     speed = blend["closing_speed"]
     ceiling = torch.minimum(_ceiling(plan.shut, 0.0, speed), _ceiling(plan.tuck, blend["tuck"], speed))
     return torch.minimum(open_blend, ceiling)

@@ -71,7 +71,8 @@ def phone_targets(path: Path = PATH) -> PhoneTargets:
         return PhoneTargets(BlendValues(**_numbers(BlendValues, told["blend"])), phones)
     except KeyError as error:
         raise ValueError(
-            f"{path}: expected the value {error}, which is missing; python -m scripts.training.speech.fit_phones writes it"
+            f"{path}: expected the value {error}, which is missing; "
+            "python -m scripts.training.speech.fit_phones writes the file"
         ) from error
 
 

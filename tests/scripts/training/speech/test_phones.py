@@ -45,14 +45,15 @@ def test_classes_do_not_contradict_each_other() -> None:
 def test_bilabials_shut_labiodentals_nearly_and_open_vowels_open() -> None:
     assert max(PHONES[phone].opening for phone in BILABIALS) == 0
     assert max(PHONES[phone].opening for phone in LABIODENTALS) < 2
-    assert min(PHONES[phone].opening for phone in ("a", "ɑ", "æ")) > 12
+    assert min(PHONES[phone].opening for phone in ("a", "ɑ", "æ")) > 9
     assert PHONES[SILENCE].opening == PHONES[SILENCE].jaw == 0
 
 
 def test_rounded_phones_round_and_spread_ones_do_not() -> None:
     assert min(PHONES[phone].rounding for phone in ROUNDED) > 0.5
     assert all(PHONES[phone].rounding == 0 for phone in ("i", "e", "s"))
-    assert PHONES["i"].spreading == max(PHONES[vowel].spreading for vowel in VOWELS)
+    assert min(PHONES[vowel].spreading for vowel in "ieɛ") > 0.5
+    assert max(PHONES[vowel].spreading for vowel in "uoʊɔ") == 0
 
 
 def test_sounds_that_leave_the_lips_to_their_neighbours_insist_least() -> None:
