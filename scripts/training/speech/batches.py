@@ -15,27 +15,29 @@ from torch import Tensor
 
 from engines.motion import VISEMES
 from engines.speech.features import MELS
-from scripts.training.speech.network import DELAYS, HOPS, PHASES, STRIDE
+from scripts.training.speech.dataset import HELD_PREFIX, KINDS
+from scripts.training.speech.labels import ALL
+from scripts.training.speech.network import DELAYS, HOPS
 
 TUCK_SHARE = 0.5  # of the clips are drawn by how much f and v they hold: the rarest gesture that is seen
-PEOPLE_SHARE = 0.5  # of the clips are of people, where there are any
-SYNTHESISER = -1  # the talker's number of synthesised clips
+KIND_SHARES = {"shard": 0.45, "people": 0.25, "lips": 0.30}  # of the clips drawn are of each kind, where there are any
 TRACT = 0.05  # deviation of the logarithm of a further warp of the mel axis
 TILT = 0.15  # deviation of a further colour, in units of the features
 TEMPO, LARGEST_TEMPO = 0.08, 0.16  # deviation of the logarithm of a further tempo, and the most
-CHUNKS = 168  # of a clip that are heard at once: 8 s at the quickest tempo
+CHUNKS = 168  # of a clip that are heard at once: 8 s at the fastest tempo
 FROM_THE_START = 0.5  # of the clips are heard from their first frame, the others from a later one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """features: (batch, chunks, 168); delay: (batch,); of every 20 ms, two steps a chunk, coefficients:
-    (batch, steps, 14) and viseme: (batch, steps)."""
+    """features: (batch, chunks, 168); delay: (batch,); coefficients: (batch, chunks, 14); viseme and known, the bits
+    of labels.py: (batch, chunks)."""
 
     features: Tensor
     delay: Tensor
     coefficients: Tensor
     viseme: Tensor
+    known: Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,29 +54,29 @@ class Cut:
         return self._frames(np.arange(HOPS * self.chunks)[None])
 
     def shown(self) -> np.ndarray:
-        """Frames of the labels, (batch, steps); -1: before anything was heard."""
-        when = STRIDE * np.arange(1, PHASES * self.chunks + 1) - 2 - 2 * self.delay[:, None]
+        """Frames of the labels, (batch, chunks); -1: before anything was heard."""
+        when = HOPS * np.arange(1, self.chunks + 1) - 2 - 2 * self.delay[:, None]
         return np.where(when >= 0, self._frames(when), -1)
 
     def _frames(self, when: np.ndarray) -> np.ndarray:
         return np.asarray(self.start[:, None] + (self.rate[:, None] * when).astype(int))
 
 
-def _shares(talker: np.ndarray, tucks: np.ndarray) -> np.ndarray:
-    """How likely each clip is drawn, (clips,): people's and the others' have each a share, and tucks draw.
+def _shares(kind: np.ndarray, talker: np.ndarray, tucks: np.ndarray) -> np.ndarray:
+    """How likely each clip is drawn, (clips,): each kind has its share, and tucks draw.
 
-    talker: (clips,) a number for each person, SYNTHESISER for synthesised clips. A talker's clips are drawn by the
-    square root of their count: talkers with few clips are heard more often than their share.
+    kind: (clips,) index into KINDS. talker: (clips,) a number for each file of recordings or measured talker. Their
+    clips are drawn by the square root of their count: few clips are heard more often than their share.
     """
     drawn = np.zeros(len(tucks))
-    people = talker != SYNTHESISER
     _, which, clips = np.unique(talker, return_inverse=True, return_counts=True)
-    weight = np.where(people, clips[which] ** -0.5, 1.0)
-    for group, share in ((people, PEOPLE_SHARE), (~people, 1 - PEOPLE_SHARE)):
+    weight = np.where(kind == KINDS.index("shard"), 1.0, clips[which] ** -0.5)
+    for number, name in enumerate(KINDS):
+        group = kind == number
         if group.any():
             even, tucking = group * weight, group * weight * tucks
             here = (1 - TUCK_SHARE) * even / even.sum() + TUCK_SHARE * tucking / max(tucking.sum(), 1e-9)
-            drawn += share * here / here.sum()
+            drawn += KIND_SHARES[name] * here / here.sum()
     return drawn
 
 
@@ -89,10 +91,13 @@ class Clips:
         self.features = np.concatenate([p["features"] for p in packs])
         self.coefficients = np.concatenate([p["coefficients"] for p in packs])
         self.viseme = np.concatenate([p["viseme"] for p in packs])
-        talker = np.repeat([_talker(path) for path in paths], [len(p["viseme"]) for p in packs])
-        self.people = talker != SYNTHESISER
+        self.known = np.concatenate([p["known"] for p in packs])
+        clips = [len(p["viseme"]) for p in packs]
+        talkers = sorted({_talker(path) for path in paths})
+        talker = np.repeat([talkers.index(_talker(path)) for path in paths], clips)
+        self.kind = np.repeat([KINDS.index(_kind(path)) for path in paths], clips)
         tucks = (self.viseme == VISEMES.index("FF")).mean(axis=1)
-        self._bounds = np.cumsum(_shares(talker, tucks))
+        self._bounds = np.cumsum(_shares(self.kind, talker, tucks))
 
     def share_of(self, rows: np.ndarray) -> float:
         """How likely a drawn clip is one of rows, (clips,) of bool."""
@@ -123,18 +128,25 @@ class Clips:
         when = np.maximum(shown, 0)
         coefficients = self.coefficients[rows[:, None], when].astype(np.float32) * spoken[..., None]
         viseme = np.where(spoken, self.viseme[rows[:, None], when], VISEMES.index("sil"))
+        known = np.where(spoken, self.known[rows[:, None], when], ALL)
         return Batch(
             torch.from_numpy(features.reshape(len(rows), cut.chunks, -1)),
             torch.from_numpy(cut.delay),
             torch.from_numpy(coefficients),
             torch.from_numpy(viseme.astype(np.int64)),
+            torch.from_numpy(known.astype(np.int64)),
         )
 
 
-def _talker(path: Path) -> int:
-    """The number of the person whose clips a file holds: each has a file of the corpus to themselves."""
-    found = re.search(r"people(\d+)", path.name)
-    return int(found[1]) if found else SYNTHESISER
+def _talker(path: Path) -> str:
+    """Whose clips a file holds, as far as files tell: takes of one talker (lips-NAME_TAKE) count together."""
+    stem = re.sub(r"-pass\d+-\d+$", "", path.stem)
+    return stem.split("_")[0] if _kind(path) == "lips" else stem
+
+
+def _kind(path: Path) -> str:
+    stem = path.stem.removeprefix(HELD_PREFIX)
+    return next(kind for kind in KINDS if stem.startswith(kind))
 
 
 def _another_voice(features: np.ndarray, draw: np.random.Generator) -> np.ndarray:

@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scripts.training.speech import acoustics
 from scripts.training.speech.acoustics import RATE, Draw, Samples
-from scripts.training.speech.coefficients import coefficients
-from scripts.training.speech.curves import articulate, loudness_effort
+from scripts.training.speech.excerpt import excerpt
+from scripts.training.speech.labels import Labels, Spoken, label
 from scripts.training.speech.sustained_vowels import sustained_vowel
 from scripts.training.speech.time_stretch import time_stretch
 from scripts.training.speech.utterance import PERSON, Segment, Utterance
@@ -25,60 +24,64 @@ HELD_VOWELS = 8  # in such a clip, at most
 EMPHASIS = 6.0  # dB, of syllable groups over their neighbours
 SPEED, UNLIKE = 0.09, 0.02  # deviations of the logarithm of a clip's speed, and of its utterances'
 PERSONS_SPEED, PERSONS_TEMPO = 0.14, 0.18  # likewise of a person's, of whom there are few; tempo leaves the pitch
+MEASURED_TEMPO = 0.08  # the same where lips were measured: how they move is to stay true
+EXCERPT_SHARE = 0.5  # of the clips with measured lips hold excerpts that follow one another without a pause
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """samples: (128000,) as the microphone hears them; coefficients: (800, 14); viseme: (800,) index."""
+    """samples: (128000,) as the microphone hears them; labels: what the lips do in 800 frames."""
 
     samples: Samples
-    coefficients: NDArray[np.float32]
-    viseme: NDArray[np.uint8]
+    labels: Labels
 
 
 def make_clip(utterances: Sequence[Utterance], draw: Draw) -> Clip:
     """A clip of some of the utterances, in their order until the clip is full, degraded at random."""
-    segments: tuple[Segment, ...] = ()
     if draw.random() < NOT_SPEECH_SHARE:
         clean = np.zeros(int(SECONDS * RATE), np.float32)
-        heard = _not_speech(draw)
-    else:
-        held = draw.random() < HELD_SHARE
-        spoken = [sustained_vowel(draw) for _ in range(draw.integers(3, HELD_VOWELS + 1))] if held else utterances
-        clean, segments = string_together(spoken, draw)
+        return Clip(_not_speech(draw), label([], clean, FRAMES))
+    held = draw.random() < HELD_SHARE
+    said = [sustained_vowel(draw) for _ in range(draw.integers(3, HELD_VOWELS + 1))] if held else utterances
+    clean, spoken = string_together(said, draw)
+    if not any(s.lips for s in spoken):  # a measured talker's lips do not follow a loudness that is made here
         clean = _emphasise(clean, draw)
-        heard = good_microphone(clean, draw) if draw.random() < WELL_SHARE else degrade(clean, draw)
-    motion = articulate(segments, FRAMES, loudness_effort(clean, FRAMES))
-    return Clip(heard, coefficients(motion), motion.viseme)
+    heard = good_microphone(clean, draw) if draw.random() < WELL_SHARE else degrade(clean, draw)
+    return Clip(heard, label(spoken, clean, FRAMES))
 
 
 def plain_clip(utterances: Sequence[Utterance]) -> Clip:
     """The utterances as they are, half a second apart: for testing."""
     clean = np.zeros(int(SECONDS * RATE), np.float32)
-    segments = _place(clean, utterances, lambda: 0.5)
-    motion = articulate(segments, FRAMES, loudness_effort(clean, FRAMES))
-    return Clip(clean, coefficients(motion), motion.viseme)
+    spoken = _place(clean, utterances, lambda: 0.5)
+    return Clip(clean, label(spoken, clean, FRAMES))
 
 
-def string_together(utterances: Sequence[Utterance], draw: Draw) -> tuple[Samples, tuple[Segment, ...]]:
+def string_together(utterances: Sequence[Utterance], draw: Draw) -> tuple[Samples, list[Spoken]]:
     """Utterances at random speed (pitch, formants and tempo together) and random distances, level 0.1 or so."""
     person = any(u.synthesiser == PERSON for u in utterances)
+    measured = any(u.lips for u in utterances)
+    joined = measured and draw.random() < EXCERPT_SHARE
+    if joined:
+        utterances = [excerpt(u, draw) for u in utterances]
     if person:
-        tempo = float(np.exp(np.clip(draw.normal(0.05, PERSONS_TEMPO), -0.4, 0.4)))
+        spread = MEASURED_TEMPO if measured else PERSONS_TEMPO
+        tempo = float(np.exp(np.clip(draw.normal(0.0 if measured else 0.05, spread), -0.4, 0.4)))
         utterances = [time_stretch(u, tempo) for u in utterances]
     speed = float(np.exp(draw.normal(0, PERSONS_SPEED if person else SPEED)))
-    spoken = [respeed(u, speed * float(np.exp(draw.normal(0, UNLIKE)))) for u in utterances]
+    voiced = [respeed(u, speed * float(np.exp(draw.normal(0, UNLIKE)))) for u in utterances]
     clean = np.zeros(int(SECONDS * RATE), np.float32)
     first = [draw.uniform(0.0, 1.2)]
-    segments = _place(clean, spoken, lambda: first.pop() if first else float(draw.gamma(1.5, 0.35)))
-    return clean, segments
+    return clean, _place(
+        clean, voiced, lambda: first.pop() if first else 0.0 if joined else float(draw.gamma(1.5, 0.35))
+    )
 
 
-def _place(clean: Samples, spoken: Sequence[Utterance], pause: Callable[[], float]) -> tuple[Segment, ...]:
-    """Lay the utterances into clean, each a pause after the last, as loud as one another; where their phones are."""
-    segments: list[Segment] = []
+def _place(clean: Samples, utterances: Sequence[Utterance], pause: Callable[[], float]) -> list[Spoken]:
+    """Lay the utterances into clean, each a pause after the last, as loud as one another; what is said where."""
+    spoken: list[Spoken] = []
     at = 0
-    for utterance in spoken:
+    for utterance in utterances:
         at += int(pause() * RATE)
         room = len(clean) - at
         if room < RATE // 4:
@@ -87,9 +90,10 @@ def _place(clean: Samples, spoken: Sequence[Utterance], pause: Callable[[], floa
         clean[at : at + len(x)] += x * np.float32(0.1 / (np.sqrt(np.mean(utterance.samples**2)) + 1e-6))
         shift = at / RATE
         moved = (Segment(s.start + shift, s.end + shift, s.phone, s.release + shift) for s in utterance.segments)
-        segments += [s for s in moved if s.start < SECONDS]
+        segments = tuple(s for s in moved if s.start < SECONDS)
+        spoken.append(Spoken(shift, shift + len(x) / RATE, segments, utterance.lips))
         at += len(x)
-    return tuple(segments)
+    return spoken
 
 
 def respeed(utterance: Utterance, speed: float) -> Utterance:
@@ -98,7 +102,8 @@ def respeed(utterance: Utterance, speed: float) -> Utterance:
     where = np.arange(n) * speed
     samples = np.interp(where, np.arange(len(utterance.samples)), utterance.samples).astype(np.float32)
     segments = tuple(Segment(s.start / speed, s.end / speed, s.phone, s.release / speed) for s in utterance.segments)
-    return Utterance(samples, segments, utterance.synthesiser, utterance.voice)
+    lips = utterance.lips.stretched(speed) if utterance.lips else None
+    return Utterance(samples, segments, utterance.synthesiser, utterance.voice, lips)
 
 
 def _emphasise(clean: Samples, draw: Draw) -> Samples:

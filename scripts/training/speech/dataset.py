@@ -1,6 +1,6 @@
 """Features and labels of clips, in files of 64 clips; files that exist are kept. Knows no network.
 
-Usage: python -m scripts.training.speech.dataset CORPUS FOLDER [--passes 3] [--people 5] [--workers 2]
+Usage: python -m scripts.training.speech.dataset CORPUS FOLDER [--passes 2] [--people 6] [--lips 12] [--workers 2]
 
 What is held out becomes files of its own, held-*.npz: training looks at them but does not learn from them.
 """
@@ -8,7 +8,7 @@ What is held out becomes files of its own, held-*.npz: training looks at them bu
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,9 @@ from scripts.training.speech.voices import HELD_OUT_SYNTHESISERS, is_held_out_vo
 CLIPS = 64  # of a file
 HELD_PREFIX = "held-"
 FILLED = (3.0, 9.0)  # s of speech from which on a clip counts as full
-HELD_OUT_CLIPS = {"shard": 3, "people": 150}  # of a file of the corpus, at most
+KINDS = ("shard", "people", "lips")  # begin the names of the corpus's files
+HELD_OUT_CLIPS = {"shard": 3, "people": 40, "lips": 40}  # of a file of the corpus, at most
+EXCERPTS_FILL = 1.5  # times as much speech is laid out for clips of excerpts
 TRACT = 0.07  # deviation of the logarithm of the warp of the mel axis (Jaitly and Hinton 2013: 0.9 to 1.1)
 
 
@@ -52,7 +54,7 @@ def write(work: Work) -> int:
     utterances = [u for u in load(work.shard) if is_for_training(u) != work.held]
     order = draw.permutation(len(utterances))
     groups = _group([utterances[i] for i in order], draw)
-    groups = groups[: HELD_OUT_CLIPS[work.shard.stem[:-3]]] if work.held else groups
+    groups = groups[: HELD_OUT_CLIPS[kind_of(work.shard)]] if work.held else groups
     for part, start in enumerate(range(0, len(groups), CLIPS)):
         clips = [make_clip(group, draw) for group in groups[start : start + CLIPS]]
         path = work.file(part)
@@ -62,14 +64,20 @@ def write(work: Work) -> int:
     return len(groups)
 
 
+def kind_of(shard: Path) -> str:
+    """shard: synthesised; people: recordings; lips: recordings of people whose lips were measured."""
+    return next(kind for kind in KINDS if shard.stem.startswith(kind))
+
+
 def _group(utterances: Sequence[Utterance], draw: np.random.Generator) -> list[list[Utterance]]:
     """Utterances that one clip strings together: about as many as fill it."""
     groups: list[list[Utterance]] = []
+    more = EXCERPTS_FILL if any(u.lips for u in utterances) else 1.0
     full, length = 0.0, np.inf
     for utterance in utterances:
         if length >= full:
             groups.append([])
-            full, length = draw.uniform(*FILLED), 0.0
+            full, length = more * draw.uniform(*FILLED), 0.0
         groups[-1].append(utterance)
         length += len(utterance.samples) / SAMPLE_RATE
     return groups
@@ -83,8 +91,9 @@ def pack(clips: Sequence[Clip], tract: NDArray[np.float64] | None = None) -> dic
         bands = np.stack([warped(b, w) for b, w in zip(bands, tract, strict=True)])
     return {
         "features": Normaliser(batch).step(bands).astype(np.float16),
-        "coefficients": np.stack([c.coefficients for c in clips]).astype(np.float16),
-        "viseme": np.stack([c.viseme for c in clips]),
+        "coefficients": np.stack([c.labels.coefficients for c in clips]).astype(np.float16),
+        "viseme": np.stack([c.labels.viseme for c in clips]),
+        "known": np.stack([c.labels.known for c in clips]),
     }
 
 
@@ -97,14 +106,13 @@ def warped(bands: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
     return moved
 
 
-def plan(corpus: Path, folder: Path, passes: int, people: int) -> Iterator[Work]:
-    """All work on a corpus; what is for testing first."""
-    shards = [(path, passes) for path in sorted(corpus.glob("shard[0-9][0-9][0-9].npz"))]
-    shards += [(path, people) for path in sorted(corpus.glob("people[0-9][0-9][0-9].npz"))]
+def plan(corpus: Path, folder: Path, passes: Mapping[str, int]) -> Iterator[Work]:
+    """All work on a corpus; what is for testing first. passes: over each kind of file."""
+    shards = [(path, passes[kind_of(path)]) for path in sorted(corpus.glob("*.npz")) if ".part" not in path.name]
     for path, _ in shards:
         if not all(is_for_training(u) for u in load(path)):
             yield Work(path, folder, 0, held=True)
-    for number in range(max(passes, people)):
+    for number in range(max(passes.values())):
         for path, times in shards:
             if number < times and any(is_for_training(u) for u in load(path)):
                 yield Work(path, folder, number)
@@ -114,12 +122,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(allow_abbrev=False, description="features and labels of clips")
     parser.add_argument("corpus", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--passes", type=int, default=3, help="over synthesised speech")
-    parser.add_argument("--people", type=int, default=5, help="passes over recordings")
+    parser.add_argument("--passes", type=int, default=2, help="over synthesised speech")
+    parser.add_argument("--people", type=int, default=6, help="passes over recordings")
+    parser.add_argument("--lips", type=int, default=12, help="passes over recordings with measured lips")
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
-    work = list(plan(args.corpus, args.folder, args.passes, args.people))
+    passes = {"shard": args.passes, "people": args.people, "lips": args.lips}
+    work = list(plan(args.corpus, args.folder, passes))
     missing = [w for w in work if not w.file(0).exists()]
     print(f"{len(work) - len(missing)} of {len(work)} exist")
     clips = 0

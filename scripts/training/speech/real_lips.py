@@ -21,7 +21,7 @@ from scripts.training.speech.utterance import SAMPLE_RATE
 
 Array = NDArray[np.float32]
 
-CAPTURE_DELAY = 0.01  # s by which a captured frame is later than k / fps: the frame's coefficients fit the audio best so
+CAPTURE_DELAY = 0.01  # s by which a captured frame is later than k / fps: its coefficients fit the audio best so
 SPEAKING_LEAD, SPEAKING_TAIL = 0.1, 0.1  # s before the first and after the last word that still count as speaking
 UNKNOWN_REST = 0.3  # s before the first word: earlier, audio does not tell whether the lips are closed
 ROUNDING = ("mouth_funnel_dl", "mouth_funnel_ul", "mouth_oh_c", "mouth_oo_c", "mouth_pucker_l")
@@ -77,7 +77,7 @@ def read_clips(folder: Path, groups: Sequence[str] = ("grid", "fluent", "mandari
     """
     paths = [path for group in groups for path in sorted((folder / group).glob("*.json"))]
     if not paths:
-        raise FileNotFoundError(f"expected clips in {folder}/{{{','.join(groups)}}}: NAME.flac and NAME.json; found none")
+        raise FileNotFoundError(f"expected NAME.flac and NAME.json in {' or '.join(groups)} of {folder}; found none")
     return [read_clip(path) for path in paths]
 
 
@@ -148,7 +148,9 @@ def tracks(clips: Iterable[MeasuredClip]) -> dict[str, LipTrack]:
 
 def _seen(told: dict[str, Any]) -> tuple[Array, Array, Array]:
     """Opening, width and rounding of lips measured in video; rounding is not measured there."""
-    opening, width = (np.array([np.nan if v is None else v for v in told[key]], np.float32) for key in ("aperture", "width"))
+    opening, width = (
+        np.array([np.nan if v is None else v for v in told[key]], np.float32) for key in ("aperture", "width")
+    )
     return opening, width, np.full(len(opening), np.nan, np.float32)
 
 

@@ -3,7 +3,7 @@
 Usage: python -m scripts.training.speech.recordings CORPUS --speech FOLDER --lips FOLDER
 
 --speech: a folder of sources, each with a transcripts.jsonl (name, text, language, talker) and NAME.flac.
---lips: recordings with measured lips (real_lips.py). Licences and talkers are named in engines/speech/weights/README.md.
+--lips: recordings with measured lips (real_lips.py). Talkers and licences: engines/speech/weights/README.md.
 Files that exist are kept.
 """
 
@@ -185,7 +185,7 @@ def main() -> None:
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     groups = {f"people-{source.name}": source for source in sources(args.speech)}
-    with_lips = {f"people-{voice}": found for voice, found in measured(args.lips).items()}
+    with_lips = measured(args.lips)
     speaker = Espeak({})
     try:
         for name in (*groups, *with_lips):

@@ -17,7 +17,8 @@ def time_stretch(utterance: Utterance, speed: float) -> Utterance:
     """The utterance spoken at another speed, 1 as it was; about 0.6 to 1.6 sound right."""
     samples = _stretched(utterance.samples, speed)
     segments = tuple(Segment(s.start / speed, s.end / speed, s.phone, s.release / speed) for s in utterance.segments)
-    return Utterance(samples, segments, utterance.synthesiser, utterance.voice)
+    lips = utterance.lips.stretched(speed) if utterance.lips else None
+    return Utterance(samples, segments, utterance.synthesiser, utterance.voice, lips)
 
 
 def _stretched(x: Samples, speed: float) -> Samples:

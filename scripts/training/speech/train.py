@@ -19,15 +19,17 @@ from torch import Tensor, nn
 from engines.motion import VISEMES
 from engines.speech.mouth import canonical_mouth
 from scripts.training.speech.batches import Batch, Clips
-from scripts.training.speech.dataset import HELD_PREFIX
-from scripts.training.speech.network import PHASES, LipNetwork
+from scripts.training.speech.dataset import HELD_PREFIX, KINDS
+from scripts.training.speech.labels import OPENING, SHAPE, VISEME, WIDTH
+from scripts.training.speech.network import LipNetwork
 
 PEAK_RATE = 2e-3  # learning rate
 WARM_UP = 200  # steps
 DECAY_SHARE, LEAST_RATE = 0.6, 0.02  # of the steps, at the end; and of the peak rate, at the very end
 MEMORY_OF_MEAN = 400  # steps over which the weights that are exported are a running mean
 CENTIMETRES = 8.92  # of one unit of aperture: losses are about 1 then
-OPENING_LOSS, SPEED_LOSS, SHAPE_LOSS, VISEME_LOSS, CLOSURE_LOSS = 4.0, 2.0, 30.0, 1.0, 12.0
+OPENING_LOSS, SPEED_LOSS, WIDTH_LOSS = 4.0, 2.0, 3.0
+SHAPE_LOSS, VISEME_LOSS, CLOSURE_LOSS = 30.0, 1.0, 12.0
 ONSET_LOSS = 8.0  # more, of lips that are late to open after a pause: the mean of what may come opens them late
 ONSET_CHUNKS, ONSET_RISE = 2, 0.05  # after silence, and cm: what counts as opening after a pause
 SHUT = 0.004  # aperture, in distances between the eyes (0.4 mm)
@@ -36,42 +38,49 @@ SAVE_EVERY, EVALUATE_EVERY, KEEP_EVERY = 100, 500, 1000  # steps: saved; held-ou
 
 
 class Loss(nn.Module):
-    """Opening first, for it is what is seen; then its speed, all coefficients, closures and visemes."""
+    """Opening first, for it is what is seen; then its speed, width, all coefficients, closures and visemes.
+
+    What is not known of a frame costs nothing.
+    """
 
     change: Tensor
     rare: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("change", torch.from_numpy(canonical_mouth().change[:, :1].copy()))
+        self.register_buffer("change", torch.from_numpy(canonical_mouth().change.copy()))
         self.register_buffer("rare", torch.tensor([RARE.get(viseme, 1.0) for viseme in VISEMES]))
 
     def forward(self, coefficients: Tensor, logits: Tensor, batch: Batch) -> Tensor:
-        opening = CENTIMETRES * (coefficients @ self.change)[..., 0]
-        wanted = CENTIMETRES * (batch.coefficients @ self.change)[..., 0]
+        opening, width = (CENTIMETRES * (coefficients @ self.change)).unbind(dim=-1)
+        wanted, wanted_width = (CENTIMETRES * (batch.coefficients @ self.change)).unbind(dim=-1)
+        seen, wide, shape, said = (((batch.known & bit) > 0).float() for bit in (OPENING, WIDTH, SHAPE, VISEME))
         viseme = batch.viseme
-        lips_shut = ((viseme == VISEMES.index("PP")) & (wanted < CENTIMETRES * SHUT)).float()
+        lips_shut = ((viseme == VISEMES.index("PP")) & (wanted < CENTIMETRES * SHUT)).float() * seen
         parted = torch.relu(opening - CENTIMETRES * SHUT)
-        loss = OPENING_LOSS * (opening - wanted).square().mean()
-        loss = loss + SPEED_LOSS * (_speed(opening) - _speed(wanted)).square().mean()
-        late = torch.relu(wanted - opening).square()
-        loss = loss + ONSET_LOSS * (_onsets(wanted, viseme == VISEMES.index("sil")) * late).mean()
-        error = coefficients - batch.coefficients
-        loss = loss + SHAPE_LOSS * error.square().mean()
+        loss = OPENING_LOSS * (seen * (opening - wanted).square()).mean()
+        both = seen[:, 1:] * seen[:, :-1]
+        loss = loss + SPEED_LOSS * (both * (_speed(opening) - _speed(wanted)).square()).mean()
+        loss = loss + WIDTH_LOSS * (wide * (width - wanted_width).square()).mean()
+        late = seen * torch.relu(wanted - opening).square()
+        loss = loss + ONSET_LOSS * (_onsets(wanted, (viseme == VISEMES.index("sil")) & (said > 0)) * late).mean()
+        error = (coefficients - batch.coefficients).square().mean(dim=-1)
+        loss = loss + SHAPE_LOSS * (shape * error).mean()
         loss = loss + CLOSURE_LOSS * (lips_shut * parted.square()).mean()
-        unlikely = nn.functional.cross_entropy(logits.flatten(0, 1), viseme.flatten(), self.rare)
-        return loss + VISEME_LOSS * unlikely
+        unlikely = nn.functional.cross_entropy(logits.flatten(0, 1), viseme.flatten(), self.rare, reduction="none")
+        weight = said.flatten() * self.rare[viseme.flatten()]
+        return loss + VISEME_LOSS * (said.flatten() * unlikely).sum() / weight.sum().clamp(min=1)
 
 
 def _speed(opening: Tensor) -> Tensor:
-    """How much an opening (batch, steps) changes in a chunk."""
-    return opening[:, PHASES:] - opening[:, :-PHASES]
+    """How much an opening (batch, chunks) changes in a chunk."""
+    return opening[:, 1:] - opening[:, :-1]
 
 
 def _onsets(wanted: Tensor, silent: Tensor) -> Tensor:
-    """1 where the wanted opening (batch, steps) rises in silence or just after it, else 0."""
-    rises = nn.functional.pad(_speed(wanted) > ONSET_RISE, (PHASES, 0))
-    lately = [nn.functional.pad(silent, (k, 0))[:, : silent.shape[1]] for k in range(PHASES * ONSET_CHUNKS + 1)]
+    """1 where the wanted opening (batch, chunks) rises in silence or just after it, else 0."""
+    rises = nn.functional.pad(_speed(wanted) > ONSET_RISE, (1, 0))
+    lately = [nn.functional.pad(silent, (k, 0))[:, : silent.shape[1]] for k in range(ONSET_CHUNKS + 1)]
     return (rises & torch.stack(lately).any(dim=0)).float()
 
 
@@ -124,11 +133,12 @@ def evaluate(network: LipNetwork, batch: Batch) -> str:
     with torch.no_grad():
         coefficients, logits = network(batch.features, batch.delay)
     change = torch.from_numpy(canonical_mouth().change[:, 0].copy())
-    pair = torch.stack([(c @ change).flatten() for c in (coefficients, batch.coefficients)])
+    seen, heard = (batch.known & OPENING) > 0, (batch.known & VISEME) > 0
+    pair = torch.stack([(c @ change)[seen] for c in (coefficients, batch.coefficients)])
     said = f"opening {torch.corrcoef(pair)[0, 1]:.3f}"
     guess = logits.argmax(dim=-1)
     for viseme in ("PP", "FF"):
-        found, there = guess == VISEMES.index(viseme), batch.viseme == VISEMES.index(viseme)
+        found, there = (heard & (v == VISEMES.index(viseme)) for v in (guess, batch.viseme))
         both = float((found & there).sum())
         said += f", {viseme} {both / max(float(there.sum()), 1):.2f} of {both / max(float(found.sum()), 1):.2f}"
     return said
@@ -190,7 +200,7 @@ def main() -> None:
     clips = Clips(args.dataset)
     parameters = sum(p.numel() for p in network.parameters())
     print(f"{len(clips.features)} clips, {parameters} parameters")
-    held = {name: Clips(args.dataset, f"{HELD_PREFIX}{name}*.npz").all() for name in ("shard", "people")}
+    held = {name: Clips(args.dataset, f"{HELD_PREFIX}{name}*.npz").all() for name in KINDS}
     train(clips, run, args.checkpoint, args.steps, args.batch, held)
 
 
