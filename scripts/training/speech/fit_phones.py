@@ -2,7 +2,7 @@
 
 Usage: python -m scripts.training.speech.fit_phones CORPUS [--out FILE]
 
-CORPUS: a folder with people-lips-TALKER.npz (recordings.py). All talkers count alike, whatever was recorded of them;
+CORPUS: a folder with lips-TALKER.npz (recordings.py). All talkers count alike, whatever was recorded of them;
 talkers who are held out (voices.py) are only compared. A phone's logarithmic deviation from its published value is
 the sum of its class's and its own; both are pulled to 0, so that phones that were seldom said follow their class.
 """
@@ -364,11 +364,11 @@ def document(
 
 def main() -> None:
     parser = argparse.ArgumentParser(allow_abbrev=False, description="fit the phones' targets on measured lips")
-    parser.add_argument("corpus", type=Path, help="folder with people-lips-TALKER.npz")
+    parser.add_argument("corpus", type=Path, help="folder with lips-TALKER.npz")
     parser.add_argument("--out", type=Path, default=PATH)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    spoken = {name: list(load(args.corpus / f"people-lips-{name}.npz")) for name in (*TALKERS, *LEFT_OUT)}
+    spoken = {name: list(load(args.corpus / f"lips-{name}.npz")) for name in (*TALKERS, *LEFT_OUT)}
     lips = lips_of([[_with_weak_forms(u) for u in spoken[name]] for name in TALKERS])
     phones, blend = fit(lips)
     talkers = {name: lips_of([utterances]) for name, utterances in spoken.items()}

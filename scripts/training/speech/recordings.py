@@ -76,6 +76,16 @@ def sources(folder: Path) -> list[Source]:
     return found
 
 
+def refuse_missing(speech: Path, lips: Path) -> None:
+    """
+    Raises:
+        SystemExit: one of the folders has nothing of what is expected; the message says what that is.
+    """
+    sources(speech)
+    if not any(lips.glob("*/*.json")):
+        raise SystemExit(f"expected recordings with measured lips, {lips}/GROUP/NAME.json and .flac, and found none")
+
+
 def measured(folder: Path) -> dict[str, list[Recording]]:
     """Recordings with their lips, by talker.
 

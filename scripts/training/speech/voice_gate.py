@@ -22,7 +22,7 @@ from engines.speech.voice_gate import CHUNK, INPUTS, WEIGHTS, Tonality, pooled
 from scripts.training.speech import acoustics
 from scripts.training.speech.espeak import Espeak
 from scripts.training.speech.music import music
-from scripts.training.speech.recordings import read
+from scripts.training.speech.real_lips import read_audio
 
 Array = NDArray[np.float32]
 
@@ -209,7 +209,7 @@ def main() -> None:
     args = parser.parse_args()
     folders = [folder for folder in sorted(args.speech.iterdir()) if folder.is_dir() and folder.name not in HELD_OUT]
     draw = np.random.default_rng(0)
-    speech = [read(path) for folder in folders for path in sorted(folder.glob("*.flac"))]
+    speech = [read_audio(path) for folder in folders for path in sorted(folder.glob("*.flac"))]
     speech += synthetic_speech(draw, len(speech) // 2)
     print(f"{len(speech)} utterances", flush=True)
     parts = []

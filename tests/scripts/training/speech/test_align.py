@@ -54,7 +54,7 @@ def test_louder_speech_differs_in_the_first_cepstrum_alone() -> None:
 def test_normalised_frames_are_of_mean_0_and_deviation_1_and_see_their_context() -> None:
     draw = np.random.default_rng(0)
     recordings = [draw.normal(3, 2, (50, CEPSTRA)).astype(np.float32) for _ in range(4)]
-    stacked = _normalised(recordings)
+    stacked = _normalised(recordings, ["one"] * len(recordings))
     assert stacked[0].shape == (50, len(CONTEXT) * CEPSTRA)
     middle = np.concatenate([x[:, 3 * CEPSTRA : 4 * CEPSTRA] for x in stacked])
     np.testing.assert_allclose(middle.mean(axis=0), 0, atol=1e-4)
@@ -120,3 +120,12 @@ def test_a_pause_too_short_to_be_one_belongs_to_its_neighbours() -> None:
     segments = _segments(states, path)
     assert [s.phone for s in segments] == [SILENCE, "a", "i", SILENCE]
     assert segments[1].end == segments[2].start == pytest.approx(52 * STEP)
+
+
+def test_each_talker_is_relative_to_their_own_mean() -> None:
+    draw = np.random.default_rng(0)
+    frames = draw.standard_normal((200, CEPSTRA)).astype(np.float32)
+    alike = _normalised([frames, 3 * frames + 5], ["one", "other"])
+    np.testing.assert_allclose(alike[0], alike[1], atol=1e-3)
+    together = _normalised([frames, 3 * frames + 5], ["one", "one"])
+    assert np.abs(together[0] - together[1]).max() > 1

@@ -13,17 +13,18 @@ from engines.motion import VISEMES
 from engines.speech.features import FEATURES, MELS
 from scripts.training.speech.batches import (
     CHUNKS,
-    PEOPLE_SHARE,
-    SYNTHESISER,
+    KIND_SHARES,
     TUCK_SHARE,
     Clips,
     Cut,
     _another_voice,
+    _kind,
     _mask,
     _shares,
     _talker,
 )
-from scripts.training.speech.network import PHASES
+from scripts.training.speech.dataset import KINDS
+from scripts.training.speech.labels import ALL
 
 TUCK = VISEMES.index("FF")
 
@@ -33,7 +34,13 @@ def file_of(folder: Path, name: str, clips: int, tucks: float = 0.0) -> None:
     frames = np.broadcast_to(np.arange(800, dtype=np.float16)[None, :, None] / 800, (clips, 800, FEATURES))
     viseme = np.zeros((clips, 800), np.uint8)
     viseme[:, : int(800 * tucks)] = TUCK
-    np.savez(folder / name, features=frames, coefficients=np.zeros((clips, 800, 14), np.float16), viseme=viseme)
+    known = np.full((clips, 800), ALL, np.uint8)
+    lips = np.zeros((clips, 800, 14), np.float16)
+    np.savez(folder / name, features=frames, coefficients=lips, viseme=viseme, known=known)
+
+
+def kinds(*names: str) -> np.ndarray:
+    return np.array([KINDS.index(name) for name in names])
 
 
 def test_clips_of_a_folder_without_any_are_refused(tmp_path: Path) -> None:
@@ -50,27 +57,37 @@ def test_held_out_and_unfinished_files_are_not_trained_on(tmp_path: Path) -> Non
 
 
 def test_without_people_and_tucks_every_clip_is_as_likely() -> None:
-    shares = _shares(np.full(4, SYNTHESISER), np.zeros(4))
+    shares = _shares(kinds(*["shard"] * 4), np.zeros(4, int), np.zeros(4))
     np.testing.assert_allclose(shares / shares.sum(), 0.25)
 
 
-def test_people_have_their_share_and_tucks_are_drawn_more_often() -> None:
-    talker = np.array([SYNTHESISER] * 6 + [1] * 2)
-    tucks = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.0, 0.1])
-    shares = _shares(talker, tucks)
+def test_each_kind_has_its_share_and_tucks_are_drawn_more_often() -> None:
+    kind = kinds(*["shard"] * 6, "people", "people", "lips")
+    tucks = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.0, 0.1, 0.2])
+    shares = _shares(kind, np.array([0] * 6 + [1, 1, 2]), tucks)
     assert shares.sum() == pytest.approx(1)
-    assert shares[6:].sum() == pytest.approx(PEOPLE_SHARE)
-    assert shares[5] == pytest.approx((1 - PEOPLE_SHARE) * (TUCK_SHARE + (1 - TUCK_SHARE) / 6))
+    for name in KINDS:
+        assert shares[kind == KINDS.index(name)].sum() == pytest.approx(KIND_SHARES[name])
+    assert shares[5] == pytest.approx(KIND_SHARES["shard"] * (TUCK_SHARE + (1 - TUCK_SHARE) / 6))
 
 
 def test_a_talker_of_four_times_the_clips_is_heard_twice_as_often() -> None:
-    shares = _shares(np.array([1] * 4 + [2]), np.ones(5))
+    shares = _shares(kinds(*["lips"] * 5), np.array([1] * 4 + [2]), np.ones(5))
     assert shares[:4].sum() / shares[4] == pytest.approx(2.0)
 
 
-@pytest.mark.parametrize(("name", "number"), [("people003-pass0-0.npz", 3), ("shard003-pass0-0.npz", SYNTHESISER)])
-def test_talkers_are_known_by_the_file_s_name(name: str, number: int) -> None:
-    assert _talker(Path(name)) == number
+@pytest.mark.parametrize(
+    ("name", "kind", "talker"),
+    [
+        ("people-vctk-pass0-0.npz", "people", "people-vctk"),
+        ("lips-shirley_2_01-pass11-0.npz", "lips", "lips-shirley"),
+        ("held-lips-s30-pass0-0.npz", "lips", "held-lips-s30"),
+        ("shard003-pass0-0.npz", "shard", "shard003"),
+    ],
+)
+def test_kinds_and_talkers_are_known_by_the_file_s_name(name: str, kind: str, talker: str) -> None:
+    assert _kind(Path(name)) == kind
+    assert _talker(Path(name)) == talker
 
 
 def test_at_another_rate_frames_are_left_out_or_come_twice() -> None:
@@ -84,9 +101,9 @@ def test_labels_are_of_what_was_heard_as_long_before_as_asked(tmp_path: Path) ->
     file_of(tmp_path, "shard000-pass0-0.npz", 2)
     batch = Clips(tmp_path).all()
     assert batch.features.shape == (2, 199, 4 * FEATURES)
-    assert batch.coefficients.shape == (2, PHASES * 199, 14)
+    assert batch.coefficients.shape == (2, 199, 14)
     assert (batch.delay == 4).all()
-    assert (batch.viseme[:, :4] == VISEMES.index("sil")).all()
+    assert (batch.viseme[:, :2] == VISEMES.index("sil")).all()
 
 
 def test_batches_repeat_with_their_seed(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from engines.speech.lips import motions
 from engines.speech.trained import load_trained
-from scripts.training.speech.dataset import Work, plan, write
+from scripts.training.speech.dataset import KINDS, Work, plan, write
 from scripts.training.speech.utterance import PERSON, Utterance, load, save
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install -e .[train]")
@@ -19,11 +19,11 @@ pytest.importorskip("onnx", reason="export needs onnx: pip install -e .[train]")
 if ctypes.util.find_library("espeak-ng") is None:
     pytest.skip("the corpus needs espeak-ng: apt-get install espeak-ng", allow_module_level=True)
 
-from scripts.training.speech.batches import CHUNKS, PEOPLE_SHARE, TUCK_SHARE, Clips, Cut  # noqa: E402
+from scripts.training.speech.batches import CHUNKS, KIND_SHARES, TUCK_SHARE, Clips, Cut  # noqa: E402
 from scripts.training.speech.espeak import Espeak  # noqa: E402
 from scripts.training.speech.export import build, export, parity  # noqa: E402
 from scripts.training.speech.export import load as load_network  # noqa: E402
-from scripts.training.speech.network import COEFFICIENT_SHARES, PHASES, VISEME_SHARES, LipNetwork, served  # noqa: E402
+from scripts.training.speech.network import LipNetwork  # noqa: E402
 from scripts.training.speech.texts import Writer  # noqa: E402
 from scripts.training.speech.train import Run, evaluate, train  # noqa: E402
 from scripts.training.speech.voices import own_variant  # noqa: E402
@@ -83,7 +83,7 @@ def test_shards_keep_what_was_saved(utterances: list[Utterance], tmp_path: Path)
 def test_batches_are_cut_from_within_their_clips(dataset: Path) -> None:
     batch = Clips(dataset).batch(16, np.random.default_rng(0))
     assert batch.features.shape == (16, CHUNKS, 168)
-    assert batch.coefficients.shape == (16, PHASES * CHUNKS, 14)
+    assert batch.coefficients.shape == (16, CHUNKS, 14)
     assert torch.isfinite(batch.features).all()
 
 
@@ -100,54 +100,53 @@ def test_training_goes_on_from_a_checkpoint(dataset: Path, trained: Run, tmp_pat
 def test_the_mean_of_the_last_weights_is_exported(dataset: Path, tmp_path: Path) -> None:
     checkpoint, run = tmp_path / "lips.pt", new_run()
     train(Clips(dataset), run, checkpoint, steps=3, batch_size=4)
-    exported = load_network([checkpoint]).narrow.bias
+    exported = load_network(checkpoint).narrow.bias
     torch.testing.assert_close(exported, run.mean.narrow.bias)
     assert not torch.equal(exported, run.network.narrow.bias)
 
 
 def test_held_out_clips_are_looked_at_and_not_learnt_from(dataset: Path, utterances: list[Utterance]) -> None:
-    save(dataset / "people000.npz", [Utterance(u.samples, u.segments, PERSON, "tuxpaint-ro") for u in utterances])
-    for work in plan(dataset, dataset, passes=1, people=1):
+    corpus, folder = dataset / "corpus-of-people", dataset / "clips-of-people"
+    for made in (corpus, folder):
+        made.mkdir()
+    save(corpus / "people-vctk.npz", [Utterance(u.samples, u.segments, PERSON, "vctk-p225") for u in utterances])
+    for work in plan(corpus, folder, {"shard": 1, "people": 1, "lips": 1}):
         write(work)
-    held = Clips(dataset, "held-people*.npz")
+    held = Clips(folder, "held-people*.npz")
     assert len(held.features) >= 1
-    assert not list(dataset.glob("people000-pass*"))
+    assert not list(folder.glob("people-vctk-pass*"))
     assert evaluate(LipNetwork().eval(), held.all()).startswith("opening ")
 
 
-def test_people_are_heard_as_often_as_asked(dataset: Path, utterances: list[Utterance], tmp_path: Path) -> None:
-    save(tmp_path / "people000.npz", [Utterance(u.samples, u.segments, PERSON, "someone") for u in utterances[:4]])
-    write(Work(tmp_path / "people000.npz", tmp_path, 0))
-    shutil.copy(next(dataset.glob("shard000-pass*")), tmp_path)
-    (tmp_path / "people000.npz").unlink()
-    clips = Clips(tmp_path)
-    assert clips.share_of(clips.people) == pytest.approx(PEOPLE_SHARE)
-
-
-def test_who_said_little_is_heard_more_often_than_that(
+def test_fewer_recordings_are_heard_more_often_than_that(
     dataset: Path, utterances: list[Utterance], tmp_path: Path
 ) -> None:
-    for number, said in ((0, utterances), (1, utterances[:2])):
-        shard = tmp_path / f"people{number:03d}.npz"
+    for name, said in (("a", utterances), ("b", utterances[:2])):
+        shard = tmp_path / f"people-{name}.npz"
         save(shard, [Utterance(u.samples, u.segments, PERSON, "someone") for u in said])
         write(Work(shard, tmp_path, 0))
         shard.unlink()
+    shutil.copy(next(dataset.glob("shard000-pass*")), tmp_path)
     clips = Clips(tmp_path)
-    counts = [len(np.load(tmp_path / f"people{number:03d}-pass0-0.npz")["viseme"]) for number in (0, 1)]
-    little = np.arange(sum(counts)) >= counts[0]
+    people = clips.kind == KINDS.index("people")
+    share = KIND_SHARES["people"] / (KIND_SHARES["people"] + KIND_SHARES["shard"])
+    assert clips.share_of(people) == pytest.approx(share * (KIND_SHARES["people"] + KIND_SHARES["shard"]))
+    counts = [len(np.load(tmp_path / f"people-{name}-pass0-0.npz")["viseme"]) for name in "ab"]
+    little = np.arange(len(people)) >= counts[0]
+    little &= np.arange(len(people)) < sum(counts)
     even = counts[1] ** 0.5 / (counts[0] ** 0.5 + counts[1] ** 0.5)
     assert counts[1] / sum(counts) < even
-    assert clips.share_of(little) > 0.99 * PEOPLE_SHARE * (1 - TUCK_SHARE) * even
+    assert clips.share_of(little) > 0.99 * KIND_SHARES["people"] * (1 - TUCK_SHARE) * even
 
 
-def test_a_cut_shows_the_lips_of_a_moment_before_the_end_of_each_step() -> None:
+def test_a_cut_shows_the_lips_of_a_moment_before_the_end_of_each_chunk() -> None:
     cut = Cut(np.array([0, 100]), np.array([1.0, 1.1]), np.array([0, 4]), chunks=5)
     np.testing.assert_array_equal(cut.heard()[0], np.arange(20))
-    np.testing.assert_array_equal(cut.shown()[0], [0, 2, 4, 6, 8, 10, 12, 14, 16, 18])
+    np.testing.assert_array_equal(cut.shown()[0], [2, 6, 10, 14, 18])
     assert cut.heard()[1, 0] == 100
     assert cut.heard()[1, -1] == 100 + int(1.1 * 19)
-    # 80 ms and 20 ms before steps end
-    np.testing.assert_array_equal(cut.shown()[1], [-1, -1, -1, -1, 100, 102, 104, 106, 108, 111])
+    # 80 ms and 20 ms before chunks end
+    np.testing.assert_array_equal(cut.shown()[1], [-1, -1, 102, 106, 111])
 
 
 def test_onnx_runtime_agrees_with_torch(trained: Run) -> None:
@@ -160,42 +159,6 @@ def test_onnx_runtime_agrees_with_torch_where_every_weight_counts() -> None:
     for weight in network.parameters():
         torch.nn.init.normal_(weight, 0, 0.08)
     assert parity(network, build(network), chunks=20) < 1e-4
-
-
-def network_that_shares(seed: int) -> LipNetwork:
-    """A new one has nothing of the step between; this one does."""
-    torch.manual_seed(seed)
-    network = LipNetwork()
-    network.eval()
-    for share in (network.between0, network.between1):
-        torch.nn.init.normal_(share)
-    return network
-
-
-def test_both_steps_of_a_chunk_are_one_network_half_a_chunk_apart() -> None:
-    network = network_that_shares(2)
-    sound = torch.randn(1, 4 * 40, 42)
-    later = torch.nn.functional.pad(sound, (0, 0, 2, 0))[:, : sound.shape[1]]
-    with torch.no_grad():
-        here, there = (network(x.reshape(1, 40, 168), torch.tensor([3]))[1] for x in (sound, later))
-    torch.testing.assert_close(here[:, 60:-1], there[:, 61:])  # by then the beginning is forgotten
-
-
-def test_chunks_give_a_mean_of_what_is_heard_after_each_frame() -> None:
-    network = network_that_shares(3)
-    sound = torch.randn(1, 4 * 40, 42)
-    delay = torch.tensor([2])
-    with torch.no_grad():
-        coefficients, visemes = served(network, sound.reshape(1, 40, 168), delay)
-        steps = []
-        for frames_less in (3, 2, 1, 0):  # a pass of its own for each: its last step ends that much earlier
-            heard = torch.nn.functional.pad(sound, (0, 0, frames_less, 0))[:, : sound.shape[1]]
-            steps.append([x[0, -1] for x in network(heard.reshape(1, 40, 168), delay)])
-    wanted = sum(share * c for share, (c, _) in zip(COEFFICIENT_SHARES, steps, strict=True))
-    torch.testing.assert_close(coefficients[0, -1], wanted)
-    wanted = sum(share * torch.softmax(v, dim=-1) for share, (_, v) in zip(VISEME_SHARES, steps, strict=True))
-    torch.testing.assert_close(visemes[0, -1], wanted)
-    assert sum(COEFFICIENT_SHARES) == pytest.approx(1) == sum(VISEME_SHARES)
 
 
 def test_network_has_at_most_a_million_parameters() -> None:
@@ -218,5 +181,5 @@ def test_network_is_causal() -> None:
     delay = torch.tensor([0])
     with torch.no_grad():
         heard, other = (network(x, delay)[0] for x in (features, changed))
-    torch.testing.assert_close(heard[:, : PHASES * 8], other[:, : PHASES * 8])
-    assert not torch.equal(heard[:, PHASES * 8], other[:, PHASES * 8])
+    torch.testing.assert_close(heard[:, :8], other[:, :8])
+    assert not torch.equal(heard[:, 8], other[:, 8])

@@ -21,7 +21,7 @@ from scripts.training.speech.clips import (
     string_together,
 )
 from scripts.training.speech.utterance import PERSON
-from tests.scripts.training.speech.utterances import invented
+from tests.scripts.training.speech.utterances import invented, measured
 
 SILENT = VISEMES.index("sil")
 MANY = [invented(1.2, level=level) for level in (0.02, 0.1, 0.4)] * 4
@@ -43,13 +43,13 @@ def test_plain_clips_lay_utterances_half_a_second_apart_and_equally_loud() -> No
 
 def test_labels_have_a_row_every_10_ms_and_go_with_the_sound() -> None:
     clip = plain_clip(MANY)
-    assert clip.coefficients.shape == (FRAMES, len(COEFFICIENTS))
-    assert clip.coefficients.min() >= 0
-    assert clip.coefficients.max() <= 1
-    assert (clip.viseme[:40] == SILENT).all()
-    vowel, closure = clip.viseme[58], clip.viseme[78]  # the first "a" from 0.5 s, "p" from 0.7 s
+    assert clip.labels.coefficients.shape == (FRAMES, len(COEFFICIENTS))
+    assert clip.labels.coefficients.min() >= 0
+    assert clip.labels.coefficients.max() <= 1
+    assert (clip.labels.viseme[:40] == SILENT).all()
+    vowel, closure = clip.labels.viseme[58], clip.labels.viseme[78]  # the first "a" from 0.5 s, "p" from 0.7 s
     assert (VISEMES[vowel], VISEMES[closure]) == ("aa", "PP")
-    opened = clip.coefficients[:, COEFFICIENTS.index("jawOpen")]
+    opened = clip.labels.coefficients[:, COEFFICIENTS.index("jawOpen")]
     assert opened[58] > opened[:40].max() + 0.1
 
 
@@ -63,7 +63,8 @@ def test_speed_moves_samples_and_times_together_and_the_pitch_with_them() -> Non
 
 
 def test_utterances_are_strung_together_in_their_order_without_overlap() -> None:
-    _, segments = string_together(MANY, np.random.default_rng(0))
+    _, spoken = string_together(MANY, np.random.default_rng(0))
+    segments = [segment for utterance in spoken for segment in utterance.segments]
     starts = [segment.start for segment in segments]
     assert starts == sorted(starts)
     assert all(a.end <= b.start + 1e-6 for a, b in pairwise(segments))
@@ -72,7 +73,8 @@ def test_utterances_are_strung_together_in_their_order_without_overlap() -> None
 
 
 def test_what_does_not_fit_is_left_out() -> None:
-    clean, segments = string_together([invented(7.0), invented(7.0)], np.random.default_rng(1))
+    clean, spoken = string_together([invented(7.0), invented(7.0)], np.random.default_rng(1))
+    segments = [segment for utterance in spoken for segment in utterance.segments]
     assert len(clean) == int(SECONDS * RATE)
     assert max(s.start for s in segments) < SECONDS
 
@@ -80,10 +82,8 @@ def test_what_does_not_fit_is_left_out() -> None:
 def test_people_are_stretched_without_another_pitch_more_than_synthesisers() -> None:
     def lengths(synthesiser: str) -> float:
         spoken = [invented(1.2, synthesiser=synthesiser)]
-        return float(
-            np.std([string_together(spoken, np.random.default_rng(seed))[1][0].end for seed in range(30)])
-            - np.std([string_together(spoken, np.random.default_rng(seed))[1][0].start for seed in range(30)])
-        )
+        first = [string_together(spoken, np.random.default_rng(seed))[1][0].segments[0] for seed in range(30)]
+        return float(np.std([s.end for s in first]) - np.std([s.start for s in first]))
 
     assert lengths(PERSON) > lengths("flite")
 
@@ -105,13 +105,32 @@ def test_clips_without_speech_have_a_closed_mouth() -> None:
     assert shut
     for seed in shut[:3]:
         clip = make_clip(MANY, np.random.default_rng(seed))
-        assert (clip.viseme == SILENT).all()
-        assert clip.coefficients[:, COEFFICIENTS.index("jawOpen")].max() < 0.02
+        assert (clip.labels.viseme == SILENT).all()
+        assert clip.labels.coefficients[:, COEFFICIENTS.index("jawOpen")].max() < 0.02
         assert np.abs(clip.samples).max() <= 1
 
 
 def test_the_same_seed_makes_the_same_clip() -> None:
     one, again, other = (make_clip(MANY, np.random.default_rng(seed)) for seed in (3, 3, 4))
     np.testing.assert_array_equal(one.samples, again.samples)
-    np.testing.assert_array_equal(one.coefficients, again.coefficients)
+    np.testing.assert_array_equal(one.labels.coefficients, again.labels.coefficients)
     assert not np.array_equal(one.samples, other.samples)
+
+
+def test_excerpts_of_measured_lips_follow_one_another_without_a_pause() -> None:
+    joined = 0
+    for seed in range(12):
+        _, spoken = string_together([measured(2.4)] * 4, np.random.default_rng(seed))
+        gaps = [b.start - a.end for a, b in pairwise(spoken)]
+        assert all(u.lips is not None for u in spoken)
+        joined += max(gaps) < 1e-6
+    assert 0 < joined < 12
+
+
+def test_lips_are_stretched_with_their_speech() -> None:
+    utterance = measured(1.2)
+    assert utterance.lips is not None
+    fast = respeed(utterance, 1.25)
+    assert fast.lips is not None
+    np.testing.assert_allclose(fast.lips.time, utterance.lips.time / 1.25)
+    np.testing.assert_array_equal(fast.lips.opening, utterance.lips.opening)

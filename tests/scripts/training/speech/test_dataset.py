@@ -10,9 +10,10 @@ import pytest
 from engines.speech.features import FEATURES, MELS
 from scripts.training.speech.clips import FRAMES, plain_clip
 from scripts.training.speech.dataset import FILLED, Work, _group, is_for_training, pack, plan, warped, write
+from scripts.training.speech.labels import ALL
 from scripts.training.speech.utterance import PERSON, Utterance, save
 from scripts.training.speech.voices import HELD_OUT_SYNTHESISERS
-from tests.scripts.training.speech.utterances import invented
+from tests.scripts.training.speech.utterances import invented, measured
 
 HELD = invented(1.0, "espeak", "en+klatt3")
 
@@ -32,8 +33,10 @@ def corpus(folder: Path, **shards: list[Utterance]) -> Path:
         ("espeak", "sv+f2", False),
         ("festival", "pc_diphone", False),
         (next(iter(HELD_OUT_SYNTHESISERS)), "cmu_us_slt_arctic_hts", False),
-        (PERSON, "tuxpaint-ro", False),
-        (PERSON, "tuxpaint-fr", True),
+        (PERSON, "vctk-p225", False),
+        (PERSON, "librispeech-103", True),
+        (PERSON, "lips-s30", False),
+        (PERSON, "lips-s1", True),
     ],
 )
 def test_held_out_voices_are_not_trained_on(synthesiser: str, voice: str, trained: bool) -> None:
@@ -41,15 +44,17 @@ def test_held_out_voices_are_not_trained_on(synthesiser: str, voice: str, traine
 
 
 def test_a_plan_passes_often_over_people_and_takes_held_out_voices_apart(tmp_path: Path) -> None:
-    folder = corpus(tmp_path / "corpus", shard000=[invented(), HELD], people000=[invented(voice="x")], people001=[HELD])
-    work = list(plan(folder, tmp_path, passes=1, people=2))
+    shards = {"shard000": [invented(), HELD], "people-x": [invented(voice="x")], "people-y": [HELD]}
+    folder = corpus(tmp_path / "corpus", **shards, **{"lips-s1": [measured(voice="lips-s1")]})
+    work = list(plan(folder, tmp_path, {"shard": 1, "people": 2, "lips": 1}))
     names = [w.file(0).name for w in work]
     assert names == [
+        "held-people-y-pass0-0.npz",
         "held-shard000-pass0-0.npz",
-        "held-people001-pass0-0.npz",
+        "lips-s1-pass0-0.npz",
+        "people-x-pass0-0.npz",
         "shard000-pass0-0.npz",
-        "people000-pass0-0.npz",
-        "people000-pass1-0.npz",
+        "people-x-pass1-0.npz",
     ]
 
 
@@ -68,6 +73,7 @@ def test_arrays_have_features_and_labels_of_every_10_ms() -> None:
     assert arrays["features"].dtype == np.float16
     assert arrays["coefficients"].shape[:2] == (2, FRAMES)
     assert arrays["viseme"].shape == (2, FRAMES)
+    assert (arrays["known"] == ALL).all()
     assert np.isfinite(arrays["features"].astype(np.float32)).all()
 
 
@@ -89,7 +95,7 @@ def test_writing_a_pass_leaves_whole_files_and_the_same_ones_again(tmp_path: Pat
         assert write(work) >= 1
         assert [path.name for path in out.iterdir()] == [work.file(0).name]
         arrays.append(dict(np.load(work.file(0))))
-    for key in ("features", "coefficients", "viseme"):
+    for key in ("features", "coefficients", "viseme", "known"):
         np.testing.assert_array_equal(arrays[0][key], arrays[1][key])
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ctypes.util
-import gzip
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -17,18 +17,10 @@ if ctypes.util.find_library("espeak-ng") is None:
 
 from scripts.training.speech.align import Aligned, Spoken, align
 from scripts.training.speech.espeak import Espeak
-from scripts.training.speech.recordings import (
-    PIECE,
-    TALKERS,
-    Talker,
-    pieces,
-    read,
-    recordings,
-    refuse_missing,
-    speak,
-    trimmed,
-)
+from scripts.training.speech.real_lips import read_audio
+from scripts.training.speech.recordings import PIECE, Recording, pieces, refuse_missing, sources, speak
 from scripts.training.speech.utterance import PERSON, SAMPLE_RATE, Segment, Utterance
+from tests.scripts.training.speech.utterances import measured as measured_lips
 
 TEXTS = (
     "una rana verde", "la mamma prepara la pappa", "il bambino beve", "dieci mele mature", "un lupo nel bosco",
@@ -45,13 +37,14 @@ def speaker() -> Iterator[Espeak]:
 
 
 def write_sound(path: Path, samples: np.ndarray) -> None:
-    """As the recordings are: Ogg at 48 kHz."""
+    """At 48 kHz, so that reading has something to resample."""
     with av.open(str(path), "w") as file:
-        stream = file.add_stream("libopus", rate=48_000, layout="mono")
+        stream = file.add_stream("flac", rate=48_000, layout="mono")
         assert isinstance(stream, av.AudioStream)
         frame = av.AudioFrame.from_ndarray(np.repeat(samples, 3)[None].astype(np.float32), "flt", "mono")
         frame.sample_rate = 48_000
-        for part in [*av.AudioResampler("flt", "mono", 48_000, 960).resample(frame), None]:
+        resampler = av.AudioResampler("s16", "mono", 48_000, 960)
+        for part in [*resampler.resample(frame), *resampler.resample(None), None]:
             file.mux(stream.encode(part))
 
 
@@ -72,75 +65,71 @@ def test_phones_are_found_where_they_are(speaker: Espeak) -> None:
     assert np.median(np.abs(errors)) < 0.02
 
 
-def test_a_package_becomes_utterances(speaker: Espeak, tmp_path: Path) -> None:
-    for i, text in enumerate(TEXTS):
-        write_sound(tmp_path / f"{i}_desc_it.ogg", speaker.say(text, "it+m7", 150, 40, 50).samples)
-        (tmp_path / f"{i}.txt").write_text(f"A thing.\nit.utf8={text}\n", encoding="utf-8")
-    write_sound(tmp_path / "untold_desc_it.ogg", np.zeros(SAMPLE_RATE, np.float32))
-    talker = Talker("someone", "it", ".", "it")
-    assert {text for _, text in recordings(talker, tmp_path)} == set(TEXTS)
-    utterances = list(speak(talker, tmp_path, speaker))
+def write_source(folder: Path, speaker: Espeak, texts: Sequence[str], talker: str = "someone") -> None:
+    """As recordings are laid out: transcripts beside FLAC files."""
+    folder.mkdir(parents=True)
+    lines = []
+    for i, text in enumerate(texts):
+        write_sound(folder / f"{i}.flac", speaker.say(text, "it+m7", 150, 40, 50).samples)
+        lines.append(json.dumps({"name": str(i), "text": text, "language": "it", "talker": talker}))
+    (folder / "transcripts.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def test_a_source_becomes_utterances(speaker: Espeak, tmp_path: Path) -> None:
+    write_source(tmp_path / "books", speaker, TEXTS)
+    (source,) = sources(tmp_path)
+    assert [r.text for r in source.recordings()] == list(TEXTS)
+    utterances = list(speak(list(source.recordings()), speaker))
     assert len(TEXTS) // 2 < len(utterances) < len(TEXTS)  # those that fit worst are left out
     for utterance in utterances:
-        assert (utterance.synthesiser, utterance.voice) == (PERSON, "someone")
+        assert (utterance.synthesiser, utterance.voice, utterance.lips) == (PERSON, "someone", None)
         times = [t for s in utterance.segments for t in (s.start, s.release, s.end)]
         assert np.diff(times).min() > -1e-9
         assert times[-1] <= len(utterance.samples) / SAMPLE_RATE + 1e-9
 
 
-def test_a_missing_package_is_named(speaker: Espeak, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="install its package"):
-        list(speak(Talker("someone", "it", ".", "it"), tmp_path, speaker))
+def test_folders_without_recordings_are_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"transcripts\.jsonl with NAME\.flac beside it, and found none"):
+        refuse_missing(tmp_path, tmp_path)
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books/transcripts.jsonl").touch()
+    with pytest.raises(SystemExit, match="expected recordings with measured lips"):
+        refuse_missing(tmp_path, tmp_path)
 
 
-def test_descriptions_of_sounds_are_no_speech(tmp_path: Path) -> None:
-    for name in ("hello", "beep"):
-        (tmp_path / f"{name}.g722").write_bytes(b"\0" * 80)
-    with gzip.open(tmp_path / "texts.txt.gz", "wt", encoding="utf-8") as file:
-        file.write("; comment\nhello: Hello there.\nbeep: [a beep]\nmissing: Not recorded.\n")
-    found = list(recordings(Talker("someone", "en-us", ".", "texts.txt.gz"), tmp_path))
-    assert found == [(tmp_path / "hello.g722", "Hello there.")]
+def test_recordings_that_are_too_long_for_their_text_are_left_out(speaker: Espeak) -> None:
+    long = Recording("a", "someone", "it", "una rana", np.zeros(10 * SAMPLE_RATE, np.float32))
+    assert list(speak([long], speaker)) == []
 
 
-def test_letters_are_read_from_their_list(speaker: Espeak, tmp_path: Path) -> None:
-    names = ("BA", "DO", "FE", "MI", "PU", "TA")
-    listed = "".join(f'<sound name="{name}" file="it/{name}.ogg"/>' for name in (*names, "ZO"))
-    (tmp_path / "it").mkdir()
-    (tmp_path / "it/sounds.xml").write_text(
-        f"<klettres><language><syllables>{listed}</syllables></language></klettres>"
-    )
-    for name in names:  # all but the last, each after two seconds of silence
-        spoken = speaker.say(name.lower(), "it+m7", 150, 40, 50).samples
-        write_sound(tmp_path / f"it/{name}.ogg", np.concatenate([np.zeros(2 * SAMPLE_RATE, np.float32), spoken]))
-    talker = Talker("someone", "it", ".", "it/sounds.xml")
-    assert [text for _, text in recordings(talker, tmp_path)] == ["ba", "do", "fe", "mi", "pu", "ta"]
-    utterances = list(speak(talker, tmp_path, speaker))
-    assert len(utterances) == len(names) - 1  # the one that fits worst is left out
-    assert all(len(u.segments) == 2 and len(u.samples) < 1.5 * SAMPLE_RATE for u in utterances)
+def test_measured_recordings_are_all_kept_with_their_lips(speaker: Espeak) -> None:
+    lips = measured_lips(1.0).lips
+    recordings = [
+        Recording(str(i), "lips-x", "it", text, speaker.say(text, "it+m7", 150, 40, 50).samples, lips)
+        for i, text in enumerate(TEXTS)
+    ]
+    utterances = list(speak(recordings, speaker))
+    assert len(utterances) == len(TEXTS)
+    for utterance in utterances:
+        assert utterance.lips is not None
+        assert utterance.lips.time.min() >= 0
 
 
-def test_files_that_cannot_be_read_are_named_and_left_out(
-    speaker: Espeak, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for i, text in enumerate(TEXTS[:3]):
-        write_sound(tmp_path / f"{i}_desc_it.ogg", speaker.say(text, "it+m7", 150, 40, 50).samples)
-        (tmp_path / f"{i}.txt").write_text(f"A thing.\nit.utf8={text}\n", encoding="utf-8")
-    (tmp_path / "1_desc_it.ogg").write_bytes(b"OggS" + bytes(200))
-    assert len(list(speak(Talker("someone", "it", ".", "it"), tmp_path, speaker))) == 1
-    assert "1_desc_it.ogg is left out" in capsys.readouterr().out
-
-
-def test_silence_around_a_letter_is_cut_but_for_a_little() -> None:
-    sound = np.zeros(3 * SAMPLE_RATE, np.float32)
-    sound[SAMPLE_RATE : SAMPLE_RATE + 1600] = 0.5
-    assert len(trimmed(sound)) == pytest.approx(SAMPLE_RATE * (0.25 + 0.1 + 0.25), abs=2)
-    np.testing.assert_array_equal(trimmed(np.zeros(100, np.float32)), np.zeros(100))
+def test_a_recording_whose_text_is_not_known_is_cut_at_quiet_moments(speaker: Espeak) -> None:
+    samples = (0.1 * np.random.default_rng(0).standard_normal(14 * SAMPLE_RATE)).astype(np.float32)
+    samples[int(6.5 * SAMPLE_RATE) : int(6.8 * SAMPLE_RATE)] = 0
+    first, second = speak([Recording("a", "lips-x", "en", "", samples, measured_lips(14.0).lips)], speaker)
+    assert 6.5 <= len(first.samples) / SAMPLE_RATE <= 6.8
+    assert first.segments == second.segments == ()
+    assert first.lips is not None
+    assert second.lips is not None
+    assert len(first.lips.time) + len(second.lips.time) == 14 * 25
 
 
 def test_sound_files_become_mono_at_16_khz(tmp_path: Path) -> None:
     t = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
-    write_sound(tmp_path / "tone.ogg", (0.3 * np.sin(2 * np.pi * 500 * t)).astype(np.float32))
-    samples = read(tmp_path / "tone.ogg")
+    write_sound(tmp_path / "tone.flac", (0.3 * np.sin(2 * np.pi * 500 * t)).astype(np.float32))
+    samples = read_audio(tmp_path / "tone.flac")
     assert len(samples) == pytest.approx(2 * SAMPLE_RATE, rel=0.02)
     assert np.abs(np.fft.rfft(samples)).argmax() * SAMPLE_RATE / len(samples) == pytest.approx(500, abs=2)
 
@@ -149,21 +138,9 @@ def test_long_recordings_are_cut_at_pauses() -> None:
     spans = [(0.5, 4.0, "a"), (4.0, 4.5, "_"), (4.5, 5.5, "o"), (5.5, 6.0, "_")]
     segments = tuple(Segment(a, b, phone, b) for a, b, phone in spans)
     samples = np.zeros(6 * SAMPLE_RATE, np.float32)
-    first, second = pieces(samples, Aligned(segments, 0.0), "someone")
+    first, second = pieces(Recording("a", "someone", "en", "ao", samples), Aligned(segments, 0.0))
     assert isinstance(first, Utterance)
     assert first.segments[0].start == pytest.approx(0.15)
     assert [s.phone for s in first.segments] == ["a"]
     assert [s.phone for s in second.segments] == ["o"]
     assert 4.0 - 0.5 >= PIECE
-
-
-def test_packages_that_are_missing_are_named_before_anything_is_made(tmp_path: Path) -> None:
-    for talker in TALKERS:
-        for place in talker.packages.values():
-            path = tmp_path / place
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.mkdir(exist_ok=True)
-    refuse_missing(tmp_path)
-    (tmp_path / "usr/share/doc/asterisk-core-sounds-it/core-sounds-it.txt.gz").rmdir()
-    with pytest.raises(SystemExit, match=r"those of: asterisk-core-sounds-it; install these Debian packages"):
-        refuse_missing(tmp_path)

@@ -31,5 +31,5 @@ def test_some_clips_are_of_held_vowels() -> None:
     def clip(seed: int) -> Clip:
         return make_clip([], np.random.default_rng(seed))  # without utterances, only held vowels sound
 
-    opened = sum(bool(clip(seed).coefficients[:, 0].max() > 0.1) for seed in range(60))
+    opened = sum(bool(clip(seed).labels.coefficients[:, 0].max() > 0.1) for seed in range(60))
     assert 1 <= opened <= 12

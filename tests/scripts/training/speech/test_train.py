@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install -
 
 from engines.motion import COEFFICIENTS, VISEMES  # noqa: E402
 from scripts.training.speech.batches import Batch  # noqa: E402
+from scripts.training.speech.labels import ALL, OPENING, SHAPE, VISEME, WIDTH  # noqa: E402
 from scripts.training.speech.network import LipNetwork  # noqa: E402
 from scripts.training.speech.train import (  # noqa: E402
     LEAST_RATE,
@@ -33,7 +34,8 @@ def batch_of(jaw: np.ndarray, viseme: str = "aa") -> Batch:
     coefficients = torch.zeros(1, STEPS, len(COEFFICIENTS))
     coefficients[0, :, JAW] = torch.from_numpy(jaw.astype(np.float32))
     visemes = torch.full((1, STEPS), VISEMES.index(viseme))
-    return Batch(torch.zeros(1, STEPS // 2, 168), torch.zeros(1, dtype=torch.long), coefficients, visemes)
+    known = torch.full((1, STEPS), ALL)
+    return Batch(torch.zeros(1, STEPS, 168), torch.zeros(1, dtype=torch.long), coefficients, visemes, known)
 
 
 def sure(batch: Batch) -> Any:
@@ -79,7 +81,7 @@ def test_lips_that_rise_out_of_silence_are_an_onset_and_later_ones_are_not() -> 
     wanted[0, 30:] = 2.0
     silent = torch.zeros(1, STEPS, dtype=torch.bool)
     silent[0, :10] = True
-    assert _onsets(wanted, silent).nonzero()[:, 1].tolist() == [10, 11]
+    assert _onsets(wanted, silent).nonzero()[:, 1].tolist() == [10]
 
 
 def test_the_learning_rate_warms_up_stays_and_falls() -> None:
@@ -127,3 +129,28 @@ def test_progress_says_how_right_the_opening_and_the_gestures_are() -> None:
     assert told.startswith("opening ")
     assert ", PP " in told
     assert ", FF " in told
+
+
+@pytest.mark.parametrize("unknown", [0, 10])
+def test_what_is_not_known_costs_nothing(unknown: int) -> None:
+    batch, loss = batch_of(np.full(STEPS, 0.3), "aa"), Loss()
+    batch.known[0, :unknown] = 0
+    wrong, logits = batch.coefficients.clone(), sure(batch)
+    wrong[0, : unknown or 1, JAW] = 0.9
+    logits[0, : unknown or 1] = 0.0
+    cost, right = float(loss(wrong, logits, batch)), float(loss(batch.coefficients, sure(batch), batch))
+    if unknown:
+        wrong[0, unknown - 1, JAW] = 0.3  # the speed from the last unknown frame to the first known one is unknown, too
+        assert cost == pytest.approx(right, abs=1e-5)
+    else:
+        assert cost > right + 0.01
+
+
+def test_each_bit_of_what_is_known_counts_by_itself() -> None:
+    loss = Loss()
+    costs = []
+    for bits in (OPENING, WIDTH, SHAPE, VISEME):
+        batch = batch_of(np.full(STEPS, 0.3))
+        batch.known[:] = bits
+        costs.append(float(loss(batch.coefficients + 0.1, torch.zeros(1, STEPS, len(VISEMES)), batch)))
+    assert min(costs) > 0.01

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scripts.training.speech.utterance import SAMPLE_RATE, fast_length, load, resample, save
-from tests.scripts.training.speech.utterances import invented
+from tests.scripts.training.speech.utterances import invented, measured
 
 
 def test_a_shard_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -54,3 +54,15 @@ def test_resampling_is_linear() -> None:
     one, other = (draw.standard_normal(4410).astype(np.float32) for _ in range(2))
     together = resample(one + 2 * other, 44_100)
     np.testing.assert_allclose(together, resample(one, 44_100) + 2 * resample(other, 44_100), atol=1e-4)
+
+
+def test_measured_lips_are_kept_beside_utterances_that_have_none(tmp_path: Path) -> None:
+    written = [invented(0.6), measured(1.2), invented(0.4), measured(0.8)]
+    save(tmp_path / "a.npz", written)
+    found = list(load(tmp_path / "a.npz"))
+    assert [u.lips is None for u in found] == [True, False, True, False]
+    for one, other in zip(found, written, strict=True):
+        if one.lips and other.lips:
+            np.testing.assert_array_equal(one.lips.time, other.lips.time)
+            np.testing.assert_array_equal(one.lips.opening, other.lips.opening)
+            assert np.isnan(one.lips.rounding).all()
