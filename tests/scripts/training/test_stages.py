@@ -37,7 +37,7 @@ def test_speech_goes_from_a_corpus_to_weights(tmp_path: Path) -> None:
     pytest.importorskip("scipy", reason="alignment needs scipy: pip install -e .[train]")
     from scripts.training.speech.build import stages
 
-    found = stages(tmp_path, 5800, Path("/"))
+    found = stages(tmp_path, Path("speech"), Path("lips"), 5800)
     assert check(found) == ["corpus", "recordings", "dataset", "train", "export"]
     assert found[-1][-1] == str(tmp_path / "lips.onnx")
     assert str(5800) in found[3]
