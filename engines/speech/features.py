@@ -109,21 +109,54 @@ class Normaliser:
         """(..., n, MELS) log powers to (..., n, FEATURES), each about in [-4, 2]."""
         out = np.empty((*bands.shape[:-1], FEATURES), np.float32)
         energy = np.log(np.mean(np.exp(bands), axis=-1, keepdims=True))
+        if not self.batch:
+            self._step_stream(bands, energy, out)
+            return out
         for hop in range(bands.shape[-2]):
             self._step_one(bands[..., hop, :], energy[..., hop, :], out[..., hop, :])
         return out
 
+    def _step_stream(self, bands: Array, energy: Array, out: Array) -> None:
+        """All hops of a single stream as _step_one takes them, with Python's numbers where NumPy's cost more."""
+        level, peak, floor, heard = (float(a[0]) for a in (self._level, self._peak, self._floor, self._heard))
+        for hop, now in enumerate(energy[:, 0].tolist()):
+            level += SMOOTHING * (now - level)
+            peak, floor = max(peak - PEAK_RELEASE, level), min(floor + FLOOR_RISE, level)
+            weight = min(max((now - peak + SPEECH_RANGE) / SPEECH_SLOPE, 0.0), 1.0)
+            heard = min(heard + weight, CHANNEL_MEMORY)
+            relative = bands[hop] - np.float32(peak)
+            if weight:
+                self._channel += np.float32(weight / heard) * (relative - self._channel)
+            np.subtract(relative, self._channel, out=out[hop, :MELS])
+            out[hop, MELS], out[hop, MELS + 1] = (now - peak) / SCALE, (now - floor) / SCALE - 2
+        out[:, :MELS] *= np.float32(1 / SCALE)
+        np.maximum(out[:, :-1], np.float32(-5), out=out[:, :-1])
+        np.minimum(out[:, :MELS], np.float32(4), out=out[:, :MELS])
+        np.minimum(out[:, -1], np.float32(3), out=out[:, -1])
+        for state, value in zip(
+            (self._level, self._peak, self._floor, self._heard), (level, peak, floor, heard), strict=True
+        ):
+            state[0] = value
+
     def _step_one(self, bands: Array, energy: Array, out: Array) -> None:
+        """One hop of every stream of a batch."""
         self._level += np.float32(SMOOTHING) * (energy - self._level)
         self._peak = np.maximum(self._peak - np.float32(PEAK_RELEASE), self._level)
         self._floor = np.minimum(self._floor + np.float32(FLOOR_RISE), self._level)
-        weight = np.clip((energy - self._peak + SPEECH_RANGE) / SPEECH_SLOPE, 0, 1).astype(np.float32)
+        under_peak = energy - self._peak
+        weight = _within((under_peak + np.float32(SPEECH_RANGE)) / np.float32(SPEECH_SLOPE), 0.0, 1.0)
         relative = bands - self._peak
         self._heard = np.minimum(self._heard + weight, np.float32(CHANNEL_MEMORY))
         self._channel += weight / self._heard * (relative - self._channel)
-        out[..., :MELS] = np.clip((relative - self._channel) / SCALE, -5, 4)
-        out[..., MELS:-1] = np.maximum((energy - self._peak) / SCALE, -5)
-        out[..., -1:] = np.minimum((energy - self._floor) / SCALE, 5) - 2
+        out[..., :MELS] = _within((relative - self._channel) / np.float32(SCALE), -5.0, 4.0)
+        out[..., MELS:-1] = np.maximum(under_peak / np.float32(SCALE), np.float32(-5))
+        out[..., -1:] = np.minimum((energy - self._floor) / np.float32(SCALE), np.float32(5)) - np.float32(2)
+
+
+def _within(values: Array, least: float, most: float) -> Array:
+    """What np.clip gives, in a third of its time for a handful of values."""
+    bounded: Array = np.minimum(np.maximum(values, np.float32(least)), np.float32(most))
+    return bounded
 
 
 def silence_invalid(samples: Array) -> tuple[Array, int]:
