@@ -1,10 +1,13 @@
 """How right are the lips? Table for people, then one line of JSON. Knows no pictures.
 
-Usage: python -m benchmarks.lips [--speech FOLDER] [--corpus FOLDER] [--clips 240] [--weights FILE] [--json FILE]
+Usage: python -m benchmarks.lips [--real FOLDER [--picture FILE]] [--speech FOLDER] [--corpus FOLDER] [--clips 240]
+    [--weights FILE] [--json FILE]
 
+--real: recordings of people with their lips as measured, grid, fluent and mandarin (scripts.training.speech.real_lips).
+--picture: writes a PNG of predicted over measured opening.
 --speech: recordings with phone times (*.wav and *.phone.json, as published with pocketsphinx).
---corpus: a folder written by scripts.training.speech.corpus; its held-out voices and synthesiser
-    are the synthetic truth.
+--corpus: a folder written by scripts.training.speech.corpus and recordings; its held-out voices, synthesiser and people
+    are the truth by labels, its lips-*.npz say where p b m are in the recordings of --real.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 import argparse
 import time
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +37,9 @@ from benchmarks.lip_events import (
     tucked_rows,
     tucks,
 )
+from benchmarks.measuring import real_lips
 from benchmarks.measuring.audio_signal import VOWEL_S, make_test_audio
+from benchmarks.measuring.lip_drawing import save_drawing
 from benchmarks.measuring.music import voiceless
 from benchmarks.measuring.report import publish, surroundings
 from engines.motion import LipMotion
@@ -68,7 +73,7 @@ BARS = {
     "core_share": "≤ 0.03",
 }
 DEFAULT_LOOKAHEAD = 80  # ms
-SAID_IN_A_CLIP = {"voices": 2, "synthesiser": 2, "people": 4}  # utterances; people's are short
+SAID_IN_A_CLIP = 2  # utterances
 OPEN = 0.02  # aperture above which a mouth that should rest is seen to be open
 FULL_OPENING = 0.14  # aperture of a wide vowel: the range that silence is measured against
 
@@ -137,10 +142,15 @@ def held_out(corpus: Path, clips: int) -> dict[str, list[Clip]]:
                 groups["voices"].append(utterance)
         if min(len(group) for group in groups.values()) >= 2 * clips:
             break
-    people = [u for path in sorted(corpus.glob("people[0-9][0-9][0-9].npz")) for u in load(path)]
-    if heard := [u for u in people if is_held_out_voice(u.voice)]:
-        groups["people"] = heard
-    return {name: _clips(group, SAID_IN_A_CLIP[name])[:clips] for name, group in groups.items()}
+    if people := list(_held_out_people(corpus)):
+        groups["people"] = people
+    return {name: _clips(group, SAID_IN_A_CLIP)[:clips] for name, group in groups.items()}
+
+
+def _held_out_people(corpus: Path) -> Iterator[Utterance]:
+    """Those whose phones are known. With measured lips (lips-*.npz) benchmarks.measuring.real_lips has the truth."""
+    for path in sorted(corpus.glob("people-*.npz")):
+        yield from (u for u in load(path) if u.segments and not u.lips and is_held_out_voice(u.voice))
 
 
 def _clips(utterances: list[Utterance], said: int) -> list[Clip]:
@@ -155,7 +165,7 @@ def agreement(
     values, lags = [], []
     for clip in clips:
         rows = motions(encoder, spoil(clip.samples) if spoil else clip.samples)
-        truth = canonical_mouth().measure(clip.coefficients)[2::4, 0].astype(float)
+        truth = canonical_mouth().measure(clip.labels.coefficients)[2::4, 0].astype(float)
         values.append(correlation(track(rows, "aperture"), truth))
         lags.append(best_lag(track(rows, "aperture"), truth))
     return float(np.mean(values)), float(np.mean(lags))
@@ -165,7 +175,7 @@ def gestures(encoder: TrainedEncoder, clips: list[Clip], prefix: str) -> Results
     """Closures, tucks and rounding on speech whose phone times the corpus knows, of which there is more."""
     seen = Gestures()
     for clip in clips:
-        seen.count(motions(encoder, clip.samples), events_of(clip.viseme, RATE), clip.coefficients[2::4])
+        seen.count(motions(encoder, clip.samples), events_of(clip.labels.viseme, RATE), clip.labels.coefficients[2::4])
     return {f"{prefix}_{name}": value for name, value in seen.results().items()}
 
 
@@ -277,7 +287,39 @@ def table(results: Results) -> list[tuple[str, str, str]]:
 
 
 def main() -> None:
+    args = parse_arguments()
+    encoder = load_trained(DEFAULT_LOOKAHEAD, args.weights)
+    results: Results = {"lookahead_ms": DEFAULT_LOOKAHEAD}
+    real: real_lips.Result = {}
+    rows: list[tuple[str, str, str]] = []
+    if args.real:
+        real, followed = real_lips.measure(args.real, args.weights, DEFAULT_LOOKAHEAD, args.corpus)
+        rows = real_lips.table(real)
+        if args.picture:
+            save_drawing(args.picture, followed)
+    if args.speech.is_dir():
+        results |= real_speech(args.speech, encoder) | over_music(args.speech, encoder)
+    else:
+        print(f"{args.speech} does not exist: no sounds are counted on recordings whose phone times are known")
+    if args.corpus:
+        results |= synthetic(args.corpus, args.clips, args.weights)
+    else:
+        print("no --corpus: nothing is measured on held-out voices")
+    results |= onset(encoder) | quiet(encoder) | voiceless_sound(encoder) | cost(encoder)
+    saved = results | ({"real_lips": real} if real else {}) | {"clips": args.clips} | surroundings()
+    publish(saved, rows + table(results), args.json)
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """
+    Raises:
+        SystemExit: a folder does not exist, or there is nothing to draw; the message says so.
+    """
     parser = argparse.ArgumentParser(allow_abbrev=False, description="how right are the lips?")
+    parser.add_argument("--real", type=Path, metavar="FOLDER", help="recordings of people with measured lips")
+    parser.add_argument(
+        "--picture", type=Path, metavar="FILE", help="PNG of predicted over measured opening (with --real)"
+    )
     parser.add_argument(
         "--speech",
         type=Path,
@@ -288,19 +330,13 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="of the lip encoder (default: those that ship)")
     parser.add_argument("--clips", type=int, default=240, help="of each held-out group")
     parser.add_argument("--json", type=Path)
-    args = parser.parse_args()
-    encoder = load_trained(DEFAULT_LOOKAHEAD, args.weights)
-    results: Results = {"lookahead_ms": DEFAULT_LOOKAHEAD}
-    if args.speech.is_dir():
-        results |= real_speech(args.speech, encoder) | over_music(args.speech, encoder)
-    else:
-        print(f"{args.speech} does not exist: nothing is measured on real speech")
-    if args.corpus:
-        results |= synthetic(args.corpus, args.clips, args.weights)
-    else:
-        print("no --corpus: nothing is measured on held-out synthetic voices")
-    results |= onset(encoder) | quiet(encoder) | voiceless_sound(encoder) | cost(encoder)
-    publish(results | {"clips": args.clips} | surroundings(), table(results), args.json)
+    args = parser.parse_args(arguments)
+    if args.picture and not args.real:
+        parser.error("--picture draws what was measured on real lips: give --real FOLDER, too")
+    for name, folder in (("--real", args.real), ("--corpus", args.corpus)):
+        if folder and not folder.is_dir():
+            parser.error(f"{name}: expected a folder, and {folder} is none")
+    return args
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ def test_held_out_speech_is_sorted_by_whose_it_is(tmp_path: Path) -> None:
         + [invented(0.6, "espeak", "en+klatt3")] * 4
         + [invented(0.6, "espeak", "en-us+f2")] * 4,
     )
-    save(tmp_path / "people000.npz", [invented(0.6, PERSON, "tuxpaint-ro")] * 8)
+    save(tmp_path / "people-vctk.npz", [invented(0.6, PERSON, "vctk-p226")] * 4)
     groups = held_out(tmp_path, 10)
     assert {name: len(clips) for name, clips in groups.items()} == {"voices": 2, "synthesiser": 2, "people": 2}
     assert {name: len(clips) for name, clips in held_out(tmp_path, 1).items()} == dict.fromkeys(groups, 1)
@@ -66,7 +67,14 @@ def test_held_out_speech_is_sorted_by_whose_it_is(tmp_path: Path) -> None:
 
 def test_without_held_out_people_there_is_no_such_group(tmp_path: Path) -> None:
     save(tmp_path / "shard000.npz", [invented(0.6, "hts", "a"), invented(0.6, "espeak", "sv")] * 2)
-    save(tmp_path / "people000.npz", [invented(0.6, PERSON, "tuxpaint-fr")] * 4)
+    save(tmp_path / "people-ljspeech.npz", [invented(0.6, PERSON, "ljspeech")] * 4)
+    assert set(held_out(tmp_path, 4)) == {"voices", "synthesiser"}
+
+
+def test_people_with_measured_lips_and_those_without_phones_are_not_in_the_group(tmp_path: Path) -> None:
+    save(tmp_path / "shard000.npz", [invented(0.6, "hts", "a"), invented(0.6, "espeak", "sv")] * 2)
+    save(tmp_path / "lips-s30.npz", [invented(0.6, PERSON, "lips-s30")] * 4)
+    save(tmp_path / "people-mls.npz", [replace(invented(0.6, PERSON, "mls-es"), segments=())] * 4)
     assert set(held_out(tmp_path, 4)) == {"voices", "synthesiser"}
 
 

@@ -24,6 +24,7 @@ Array = NDArray[np.float32]
 CAPTURE_DELAY = 0.01  # s by which a captured frame is later than k / fps: its coefficients fit the audio best so
 SPEAKING_LEAD, SPEAKING_TAIL = 0.1, 0.1  # s before the first and after the last word that still count as speaking
 UNKNOWN_REST = 0.3  # s before the first word: earlier, audio does not tell whether the lips are closed
+MEASURED = "lips-"  # begins the voice of whom lips were measured
 ROUNDING = ("mouth_funnel_dl", "mouth_funnel_ul", "mouth_oh_c", "mouth_oo_c", "mouth_pucker_l")
 PARTING = ("mouth_lowerLipDepress_l", "mouth_upperLipRaise_l")
 FUNNEL = ("mouth_funnel_dl", "mouth_funnel_ul")
@@ -66,6 +67,12 @@ class MeasuredClip:
             return np.isfinite(self.opening)
         known: NDArray[np.bool_] = np.isfinite(self.opening) & (self.time > self.words[0][1] - UNKNOWN_REST)
         return known
+
+
+def voice_of(clip: MeasuredClip) -> str:
+    """Of a talker; of a captured take, since one take is held out and its talker is not."""
+    take = clip.name if clip.group == "mandarin" else clip.talker
+    return MEASURED + take.lower().replace(" ", "-")
 
 
 def read_clips(folder: Path, groups: Sequence[str] = ("grid", "fluent", "mandarin")) -> list[MeasuredClip]:

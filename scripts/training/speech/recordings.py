@@ -22,7 +22,7 @@ from scripts.training.speech.align import STATES, STEP, Aligned, Spoken, align
 from scripts.training.speech.espeak import Espeak
 from scripts.training.speech.lip_track import LipTrack
 from scripts.training.speech.phones import SILENCE
-from scripts.training.speech.real_lips import MeasuredClip, read_audio, read_clips, tracks
+from scripts.training.speech.real_lips import read_audio, read_clips, tracks, voice_of
 from scripts.training.speech.utterance import PERSON, SAMPLE_RATE, Segment, Utterance, save
 
 TEACHERS = ("f2", "m3")  # variants of espeak-ng whose speech is the aligner's first teacher
@@ -35,7 +35,6 @@ PIECE = 3.0  # s after which it is
 EDGE = 0.15  # s of silence kept at either end
 UNTOLD_PIECE = 6.0  # s of a recording whose text is not known, about
 QUIET_SEARCH = 1.5  # s around a cut within which the quietest moment is looked for
-MEASURED = "lips-"  # begins the voice of whom lips were measured
 LANGUAGES = {"en": "en-us", "es": "es-419"}  # ISO 639-1 to a voice of espeak-ng, where it is not the same
 
 
@@ -103,12 +102,6 @@ def measured(folder: Path) -> dict[str, list[Recording]]:
             Recording(clip.name, voice_of(clip), "en", clip.text, clip.samples, lips[clip.name])
         )
     return found
-
-
-def voice_of(clip: MeasuredClip) -> str:
-    """Of a talker; of a captured take, since one take is held out and its talker is not."""
-    take = clip.name if clip.group == "mandarin" else clip.talker
-    return MEASURED + take.lower().replace(" ", "-")
 
 
 def speak(recordings: Sequence[Recording], speaker: Espeak) -> Iterator[Utterance]:
