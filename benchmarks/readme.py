@@ -74,7 +74,7 @@ def first_screen() -> str:
     ]
     where = (
         f"On two cores ({one.calm['cpu']}) without a GPU, the browser on the same machine. {MISSED.strip()} misses its "
-        f"aim, {MOST_APART_MS} ms. All results: [docs/results.md](docs/results.md)."
+        "aim. All results and aims: [docs/results.md](docs/results.md)."
     )
     return f"{table(['', f'engine `{engine}`', 'run'], rows)}\n{where}\n"
 
