@@ -83,7 +83,7 @@ def test_the_saved_result_has_every_row() -> None:
 def test_each_number_of_the_first_screen_names_its_engine_and_how_long_it_was_measured() -> None:
     head, _, *rows = (line.strip("| ").split(" | ") for line in first_screen().splitlines() if line.startswith("|"))
     assert head[-2:] == ["engine `diffusion`", "run"]
-    assert [row[-1] for row in rows] == ["60 s", "60 s; 1 h", "30 s", "30 s"]
+    assert [row[-1] for row in rows] == ["60 s", "60 s; 1 h", "saved clips", "30 s", "30 s"]
     assert rows[1][1] == "26.0 ms; 58.6 ms †", "a short run does not stand for a long one"
 
 
