@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="fitting needs torch: pip install -e .[train]")
+
 from scripts.training.speech.curves import RATE, articulate, loudness_effort, smooth
 from scripts.training.speech.fit_phones import (
     LEAST_OPENING,
