@@ -18,7 +18,7 @@ from pathlib import Path
 
 from streamer.clock import Clock
 from streamer.config import RecordingConfig
-from streamer.errors import Conflict, NotFound, NotStored
+from streamer.errors import Conflict, Gone, NotFound, NotStored
 from streamer.metrics import Metrics
 from streamer.recording.recorder import Recorder, fix_of
 from streamer.recording.signing import Signer
@@ -91,7 +91,11 @@ class Recordings:
             await asyncio.to_thread(self._check_room, folder)
             recorder = self._new_recorder(name)
             await open_file(recorder, live)
-            self._sessions.find(session_id)  # it may have ended meanwhile
+            try:
+                self._sessions.find(session_id)  # it may have ended meanwhile
+            except (Gone, NotFound):
+                await self._discard(name, recorder)
+                raise
         except BaseException:
             live.recording = ""
             raise
@@ -185,6 +189,12 @@ class Recordings:
             self._metrics.recordings.dec()
             self._metrics.recording_ends.labels(recorder.reason or "error").inc()
         log.info("recording ends", extra={"recording": name[:6], "reason": recorder.reason, "bytes": recorder.bytes})
+
+    async def _discard(self, name: str, recorder: Recorder) -> None:
+        """End a recording of which nothing was taken: its thread, its file and the file's handle."""
+        recorder.stop("session-ended")
+        await recorder.run()
+        await asyncio.to_thread(self._path(name).unlink, missing_ok=True)
 
     def _new_recorder(self, name: str) -> Recorder:
         limit = self._config.max_mb * MB

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import pytest
 from lipcast.commands.verify import VALID, verify
 from streamer.config import Config, RecordingConfig, ServerConfig
 from streamer.recording import recordings as module
-from streamer.recording.recorder import CAPACITY
+from streamer.recording.recorder import CAPACITY, Recorder
+from streamer.recording.recordings import open_file
 from streamer.recording.signing import NotSigned, Signer
+from streamer.server.live_session import LiveSession
 from tests.c2pa_certificate import write_certificate
 from tests.streamer.server_harness import AVATAR, ServerHarness
 
@@ -103,6 +106,25 @@ async def test_it_ends_with_its_session_and_is_found_after_it(folder: Path, tmp_
         assert (ended["state"], ended["reason"]) == ("finished", "session-ended")
         assert (await harness.get(recording["file"])).status_code == 200
         assert (await harness.post(f"{url}/recordings")).status_code == 410
+
+
+async def test_a_session_that_ends_while_the_file_is_made_leaves_none(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    async with ServerHarness(folder, config_of(tmp_path)) as harness:
+        url = await session_of(harness)
+
+        async def open_late(recorder: Recorder, live: LiveSession) -> None:
+            await open_file(recorder, live)
+            opened.append(recorder)
+            assert (await harness.delete(url)).status_code == 204
+            await harness.clock.advance(1)  # type: ignore[attr-defined]
+
+        monkeypatch.setattr(module, "open_file", open_late)
+        assert (await harness.post(f"{url}/recordings")).status_code == 410
+    assert opened[0].ended.is_set()
+    assert not os.listdir(tmp_path)
 
 
 async def test_it_is_found_after_the_server_was_started_again(folder: Path, tmp_path: Path) -> None:
