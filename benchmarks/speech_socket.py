@@ -25,12 +25,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from aiortc import RTCRtpReceiver, RTCSessionDescription
 from numpy.typing import NDArray
 
 from benchmarks.latency import add_engine_arguments, engine_label, server_arguments
 from benchmarks.measuring.audio_signal import RAMP_S, SAMPLE_RATE, VOWEL_S, TestAudio, vowel
-from benchmarks.measuring.client import VIDEO_CODEC, Client, tap
+from benchmarks.measuring.client import Client
 from benchmarks.measuring.report import publish, surroundings
 from benchmarks.measuring.traces import Trace, delays, fall_time, percentiles
 from engines.loader import SHIPPED, Presenters
@@ -56,19 +55,8 @@ class Viewer(Client):
         self._watch_path = "/api" + watch_url.removeprefix(url)
 
     async def join(self, avatar: str) -> None:
-        audio = self.connection.addTransceiver("audio", "recvonly")
-        video = self.connection.addTransceiver("video", "recvonly")
-        tap(audio.receiver, self.audio)
-        tap(video.receiver, self._pictures)
-        capabilities = RTCRtpReceiver.getCapabilities("video")
-        assert capabilities is not None
-        video.setCodecPreferences([codec for codec in capabilities.codecs if codec.mimeType == VIDEO_CODEC])
-        await self.connection.setLocalDescription()
-        self._asked = time.perf_counter()
-        body = {"type": "offer", "sdp": self.connection.localDescription.sdp}
-        answer = await asyncio.to_thread(self.request, "POST", self._watch_path, body)
-        self.session = answer["url"]
-        await self.connection.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
+        """As a viewer: the session has its avatar already."""
+        await self._negotiate(self.connection.addTransceiver("audio", "recvonly"), self._watch_path, {})
 
     @property
     def lip_trace(self) -> Trace:

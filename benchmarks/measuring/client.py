@@ -17,7 +17,14 @@ from typing import Any
 
 import av
 import numpy as np
-from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
+from aiortc import (
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCRtpTransceiver,
+    RTCSessionDescription,
+)
 from aiortc.codecs import get_decoder
 from aiortc.codecs.base import Decoder
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
@@ -107,6 +114,10 @@ class Client:
 
     async def join(self, avatar: str) -> None:
         audio = self.connection.addTransceiver(self.track, "sendrecv")
+        await self._negotiate(audio, "/api/sessions", {"avatar": avatar})
+
+    async def _negotiate(self, audio: RTCRtpTransceiver, path: str, body: dict[str, str]) -> None:
+        """Offer to send or receive audio and to receive video. body: what the request says beside the offer."""
         video = self.connection.addTransceiver("video", "recvonly")
         tap(audio.receiver, self.audio)
         tap(video.receiver, self._pictures)
@@ -115,8 +126,8 @@ class Client:
         video.setCodecPreferences([codec for codec in capabilities.codecs if codec.mimeType == VIDEO_CODEC])
         await self.connection.setLocalDescription()
         self._asked = time.perf_counter()
-        body = {"type": "offer", "sdp": self.connection.localDescription.sdp, "avatar": avatar}
-        answer = await asyncio.to_thread(self.request, "POST", "/api/sessions", body)
+        offer = {"type": "offer", "sdp": self.connection.localDescription.sdp}
+        answer = await asyncio.to_thread(self.request, "POST", path, offer | body)
         self.session = answer["url"]
         sdp = await self._relay.rewrite(answer["sdp"]) if self._relay else answer["sdp"]
         await self.connection.setRemoteDescription(RTCSessionDescription(sdp, "answer"))

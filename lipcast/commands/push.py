@@ -166,9 +166,9 @@ async def send(viewer: Viewer, job: PushJob, frame_rate: int, executor: Executor
 
 def write(output: RtmpOutput, media: Media) -> None:
     if isinstance(media.frame, av.VideoFrame):
-        output.picture(media.frame, media.time_s)
+        output.add_frame(media.frame, media.time_s)
     else:
-        output.sound(media.frame, media.time_s)
+        output.add_audio(media.frame, media.time_s)
 
 
 async def leave(job: PushJob, address: str) -> None:

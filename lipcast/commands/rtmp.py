@@ -94,7 +94,7 @@ class RtmpOutput:
     ) -> None:
         self._close()
 
-    def picture(self, frame: av.VideoFrame, time_s: float) -> None:
+    def add_frame(self, frame: av.VideoFrame, time_s: float) -> None:
         """A frame to be shown at time_s; frames come in order. The first begins the stream.
 
         Raises:
@@ -110,7 +110,7 @@ class RtmpOutput:
         fitting.pts, fitting.time_base = shown, Fraction(1, MS)
         self._send(self._video.encode(fitting))
 
-    def sound(self, frame: av.AudioFrame, time_s: float) -> None:
+    def add_audio(self, frame: av.AudioFrame, time_s: float) -> None:
         """Audio to be heard at time_s. What is lost becomes silence.
 
         Raises:

@@ -172,7 +172,7 @@ class Broadcast:
         for receiver in self.receivers.values():
             receiver.send(Packet("audio", data, pts))
         for recorder in self.raw_receivers.values():
-            recorder.sound(samples, pts)
+            recorder.add_audio(samples, pts)
 
     async def picture(self, unit: Unit, frame: Frame) -> bool:
         """Encode the frame in every rendition that somebody takes, and send it at unit.due. See Sink."""
@@ -188,7 +188,7 @@ class Broadcast:
         for each in encoded:
             self._send_frame(each)
         for recorder in self.raw_receivers.values():
-            recorder.picture(frame.rgb, unit.index)
+            recorder.add_frame(frame.rgb, unit.index)
         return bool(encoded or self.raw_receivers)
 
     async def _encode(self, rendition: Rendition, image: NDArray[np.uint8], index: int) -> EncodedFrame:

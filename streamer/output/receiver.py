@@ -64,10 +64,10 @@ class RawReceiver(Protocol):
     event loop; none of it may block or raise.
     """
 
-    def sound(self, samples: NDArray[np.float32], pts: int) -> None:
+    def add_audio(self, samples: NDArray[np.float32], pts: int) -> None:
         """20 ms of audio, 48 kHz mono; pts: presentation time in 1/48000 s since the session began."""
 
-    def picture(self, image: NDArray[np.uint8], index: int) -> None:
+    def add_frame(self, image: NDArray[np.uint8], index: int) -> None:
         """(height, width, 3) RGB, not to be changed; index: of the frame since the session began."""
 
     async def close(self) -> None:

@@ -95,7 +95,7 @@ class FragmentedMp4:
         """From the first frame to the end of the last, of which some between may be missing."""
         return 0.0 if self._first is None else (self._next - self._first) / self._frame_rate
 
-    def picture(self, image: NDArray[np.uint8], index: int) -> None:
+    def add_frame(self, image: NDArray[np.uint8], index: int) -> None:
         """(height, width, 3) RGB: frame `index` of the session. Frames come in order; some may be missing.
 
         Raises:
@@ -113,7 +113,7 @@ class FragmentedMp4:
         self._container.mux(self._video.encode(frame))
         self.check()
 
-    def sound(self, samples: Samples, pts: int) -> None:
+    def add_audio(self, samples: Samples, pts: int) -> None:
         """(n,) float32 in [-1, 1] at 48 kHz; pts: of its first sample since the session began. What is older than the
         first frame is left out, what is missing becomes silence.
 

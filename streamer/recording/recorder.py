@@ -48,7 +48,7 @@ NOT_SIGNED = "the file is whole, but it could not be signed; the server's log sa
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class AudioBlock:
     """20 ms of audio, 48 kHz mono; pts in 1/48000 s."""
 
     samples: Samples
@@ -56,7 +56,7 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class VideoFrame:
     """A frame, (height, width, 3) RGB."""
 
     image: NDArray[np.uint8]
@@ -76,7 +76,7 @@ class Recorder:
         self._executor = executor
         self._clock = clock
         self._signer = signer
-        self._waiting: deque[Sound | Picture] = deque(maxlen=CAPACITY)
+        self._waiting: deque[AudioBlock | VideoFrame] = deque(maxlen=CAPACITY)
         self._file: FragmentedMp4 | None = None
         self._closing = False
         self.ended = asyncio.Event()  # the file is whole, or will never be
@@ -109,15 +109,15 @@ class Recorder:
             return "finished"
         return "finishing" if self._closing else "recording"
 
-    def sound(self, samples: Samples, pts: int) -> None:
+    def add_audio(self, samples: Samples, pts: int) -> None:
         """See RawReceiver."""
-        self._take(Sound(samples, pts))
+        self._take(AudioBlock(samples, pts))
 
-    def picture(self, image: NDArray[np.uint8], index: int) -> None:
+    def add_frame(self, image: NDArray[np.uint8], index: int) -> None:
         """See RawReceiver."""
-        self._take(Picture(image, index))
+        self._take(VideoFrame(image, index))
 
-    def _take(self, item: Sound | Picture) -> None:
+    def _take(self, item: AudioBlock | VideoFrame) -> None:
         if self._closing:
             return
         if len(self._waiting) == CAPACITY:
@@ -167,14 +167,14 @@ class Recorder:
                 self.stop("size-limit")
                 self._waiting.clear()
 
-    def _write(self, batch: list[Sound | Picture]) -> None:
+    def _write(self, batch: list[AudioBlock | VideoFrame]) -> None:
         """On the thread."""
         assert self._file is not None, "open() comes first"
         for item in batch:
-            if isinstance(item, Picture):
-                self._file.picture(item.image, item.index)
+            if isinstance(item, VideoFrame):
+                self._file.add_frame(item.image, item.index)
             else:
-                self._file.sound(item.samples, item.pts)
+                self._file.add_audio(item.samples, item.pts)
         self._note(self._file)
 
     def _end(self) -> None:

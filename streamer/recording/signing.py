@@ -113,6 +113,6 @@ def read_pem(path: str, key: str, kind: bytes) -> bytes:
 def trial(path: Path) -> Path:
     """A video of one frame."""
     file = FragmentedMp4(path, TRIAL_SIZE, 25, "trial")
-    file.picture(np.zeros((TRIAL_SIZE[1], TRIAL_SIZE[0], 3), np.uint8), 0)
+    file.add_frame(np.zeros((TRIAL_SIZE[1], TRIAL_SIZE[0], 3), np.uint8), 0)
     file.close()
     return path

@@ -10,7 +10,7 @@ import numpy as np
 from scripts.training.speech import acoustics
 from scripts.training.speech.acoustics import RATE, Draw, Samples
 from scripts.training.speech.excerpt import excerpt
-from scripts.training.speech.labels import Labels, Spoken, label
+from scripts.training.speech.labels import Labels, PlacedUtterance, label
 from scripts.training.speech.sustained_vowels import sustained_vowel
 from scripts.training.speech.time_stretch import time_stretch
 from scripts.training.speech.utterance import PERSON, Segment, Utterance
@@ -57,7 +57,7 @@ def plain_clip(utterances: Sequence[Utterance]) -> Clip:
     return Clip(clean, label(spoken, clean, FRAMES))
 
 
-def string_together(utterances: Sequence[Utterance], draw: Draw) -> tuple[Samples, list[Spoken]]:
+def string_together(utterances: Sequence[Utterance], draw: Draw) -> tuple[Samples, list[PlacedUtterance]]:
     """Utterances at random speed (pitch, formants and tempo together) and random distances, level 0.1 or so."""
     person = any(u.synthesiser == PERSON for u in utterances)
     measured = any(u.lips for u in utterances)
@@ -77,9 +77,9 @@ def string_together(utterances: Sequence[Utterance], draw: Draw) -> tuple[Sample
     )
 
 
-def _place(clean: Samples, utterances: Sequence[Utterance], pause: Callable[[], float]) -> list[Spoken]:
+def _place(clean: Samples, utterances: Sequence[Utterance], pause: Callable[[], float]) -> list[PlacedUtterance]:
     """Lay the utterances into clean, each a pause after the last, as loud as one another; what is said where."""
-    spoken: list[Spoken] = []
+    spoken: list[PlacedUtterance] = []
     at = 0
     for utterance in utterances:
         at += int(pause() * RATE)
@@ -91,7 +91,7 @@ def _place(clean: Samples, utterances: Sequence[Utterance], pause: Callable[[], 
         shift = at / RATE
         moved = (Segment(s.start + shift, s.end + shift, s.phone, s.release + shift) for s in utterance.segments)
         segments = tuple(s for s in moved if s.start < SECONDS)
-        spoken.append(Spoken(shift, shift + len(x) / RATE, segments, utterance.lips))
+        spoken.append(PlacedUtterance(shift, shift + len(x) / RATE, segments, utterance.lips))
         at += len(x)
     return spoken
 

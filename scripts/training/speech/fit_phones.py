@@ -23,7 +23,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scripts.training.speech.lip_blend import PHONE_NAMES, Plan, Values, blended_opening, blended_width, plan, values_of
+from scripts.training.speech.lip_blend import (
+    PHONE_NAMES,
+    PaddedUtterances,
+    Values,
+    blended_opening,
+    blended_width,
+    padded,
+    values_of,
+)
 from scripts.training.speech.lip_track import WIDE_MM
 from scripts.training.speech.phone_targets import PATH, BlendValues, PhoneTarget
 from scripts.training.speech.phones import PUBLISHED, ROUNDED, SILENCE
@@ -39,10 +47,8 @@ WIDEST_OPENING = 14.0  # mm
 # A phone's own of an opening is as strong as some 60 phones seen in NOISE.
 PHONE_OPENING, PHONE_WEIGHT, PHONE_WIDTH = 0.2, 0.5, 0.3
 CLASS_OPENING, CLASS_WEIGHT, CLASS_WIDTH = 0.15, 0.7, 0.6
-VARIED, OFTEN = (
-    6,
-    5,
-)  # neighbours on either side, each met so often, that a phone needs to be known apart from its words
+# A phone is told apart from its words where it stands beside so many neighbours on either side, each met so often.
+MIN_NEIGHBOURS, MIN_NEIGHBOUR_COUNT = 6, 5
 BLEND_DEVIATION = 1.0  # of the logarithm of a reach, a speed or the weight of silence
 NOISE = 2.5  # mm, deviation of lips from any blend
 WIDTH_NOISE = 0.8  # likewise of width
@@ -62,21 +68,34 @@ BOUNDS = {
     "width_reach_before": (0.03, 0.2),
     "width_reach_after": (0.03, 0.2),
 }  # s, s, s, mm/s, mm, s, weight, s, s: what lips can do
-PUBLISHED_BLEND = BlendValues(0.050, 0.055, 0.085, 0.100, 0.075, 160.0, 1.6, 0.11, 1.2, 1.2, 2.0, 0.35)
+PUBLISHED_BLEND = BlendValues(
+    reach_before=0.050,
+    reach_after=0.055,
+    reach_after_last=0.085,
+    width_reach_before=0.100,
+    width_reach_after=0.075,
+    closing_speed=160.0,
+    tuck=1.6,
+    undershoot=0.11,
+    silence_before=1.2,
+    silence_after=1.2,
+    ajar=2.0,
+    short_pause=0.35,
+)  # before any fit (Schwartz and Savariaux 2014 for the reaches)
 SHORT_PAUSE, AJAR = 0.6, 3.0  # s, mm: lips of fluent talkers stay at least so far apart in pauses up to that length
 LEAST_ROUNDING = 0.65  # of ROUNDED: rounding that is seen beside any neighbour
 NARROWEST, WIDEST = 10, 90  # percentiles of the fitted widths of rounded and of other phones that are full gestures
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lips:
+class MeasuredLips:
     """Utterances of some talkers with what was measured of them.
 
     opening, width: (u, f) mm and the talker's deviations, 0 where unknown; known: (u, f), 1 where they count, and
     talker: (u,) index. counts: how often each phone was said; variety: how many phones it stood beside (_variety).
     """
 
-    plan: Plan
+    plan: PaddedUtterances
     opening: Tensor
     width: Tensor
     known: Tensor
@@ -108,7 +127,7 @@ def published() -> dict[str, PhoneTarget]:
     }
 
 
-def lips_of(talkers: Sequence[Sequence[Utterance]]) -> Lips:
+def measured_lips(talkers: Sequence[Sequence[Utterance]]) -> MeasuredLips:
     """Utterances with phones and lips, by talker.
 
     Raises:
@@ -131,8 +150,8 @@ def lips_of(talkers: Sequence[Sequence[Utterance]]) -> Lips:
     )
     counts = Counter(s.phone for u in utterances for s in u.segments if s.phone != SILENCE)
     talker = torch.tensor([i for i, _ in said])
-    return Lips(
-        plan(utterances, [track.time for track in tracks]),
+    return MeasuredLips(
+        padded(utterances, [track.time for track in tracks]),
         heights,
         widths,
         counted,
@@ -143,29 +162,29 @@ def lips_of(talkers: Sequence[Sequence[Utterance]]) -> Lips:
 
 
 def _variety(utterances: Sequence[Utterance]) -> dict[str, int]:
-    """Of each phone, how many others stand OFTEN before it, or after it where these are fewer."""
+    """Of each phone, how many others stand MIN_NEIGHBOUR_COUNT before it, or after it where these are fewer."""
     before, after = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     for utterance in utterances:
         for one, other in pairwise(s.phone for s in utterance.segments):
             after[one, other] += 1
             before[other, one] += 1
-    sides = [Counter(phone for (phone, _), n in side.items() if n >= OFTEN) for side in (before, after)]
+    sides = [Counter(phone for (phone, _), n in side.items() if n >= MIN_NEIGHBOUR_COUNT) for side in (before, after)]
     return {name: min(side[name] for side in sides) for name in PHONE_NAMES}
 
 
-def _with_weak_forms(utterance: Utterance) -> Utterance:
+def _with_reduced_vowels(utterance: Utterance) -> Utterance:
     """The commands' only word with æ is an unstressed "at", whose vowel is said as ə."""
     weak = tuple(replace(s, phone="ə") if s.phone == "æ" else s for s in utterance.segments)
     return replace(utterance, segments=weak)
 
 
-def fit(lips: Lips, steps: int = STEPS) -> tuple[dict[str, PhoneTarget], BlendValues]:
+def fit(lips: MeasuredLips, steps: int = STEPS) -> tuple[dict[str, PhoneTarget], BlendValues]:
     """Opening first, then width; rounding and spreading follow from width."""
     prior = values_of(published(), PUBLISHED_BLEND)
     pauses = {"ajar": torch.tensor(AJAR), "short_pause": torch.tensor(SHORT_PAUSE)}
     prior = replace(prior, blend=prior.blend | pauses)
-    openings = _descend(lips, _OpeningModel(prior, lips), steps)
-    both = _descend(lips, _WidthModel(openings, lips), steps)
+    openings = _optimise(lips, _OpeningModel(prior, lips), steps)
+    both = _optimise(lips, _WidthModel(openings, lips), steps)
     return _targets(both), BlendValues(**{name: round(float(value), 4) for name, value in both.blend.items()})
 
 
@@ -174,10 +193,10 @@ class _Model:
 
     shared: tuple[str, ...]
 
-    def __init__(self, prior: Values, lips: Lips) -> None:
+    def __init__(self, prior: Values, lips: MeasuredLips) -> None:
         self.prior = prior
         # A phone that stands beside few others can't be told from its words, however often it was said.
-        known = [min(1.0, max(lips.variety[name], 1) / VARIED) ** 0.5 for name in PHONE_NAMES]
+        known = [min(1.0, max(lips.variety[name], 1) / MIN_NEIGHBOURS) ** 0.5 for name in PHONE_NAMES]
         self._known = torch.tensor(known)
         of_class = torch.tensor([next(i for i, c in enumerate(CLASSES) if name in c) for name in PHONE_NAMES])
         self._of_class = of_class
@@ -206,7 +225,7 @@ class _Model:
     def values(self) -> Values:
         raise NotImplementedError
 
-    def loss(self, lips: Lips) -> Tensor:
+    def loss(self, lips: MeasuredLips) -> Tensor:
         raise NotImplementedError
 
 
@@ -220,10 +239,10 @@ class _OpeningModel(_Model):
         weight = self.prior.weight * torch.exp(self._deviation(self.phone_weight, self.class_weight))
         return replace(self.prior, opening=opening, weight=weight, blend=self._blend())
 
-    def loss(self, lips: Lips) -> Tensor:
+    def loss(self, lips: MeasuredLips) -> Tensor:
         apart = (blended_opening(lips.plan, self.values()) - lips.opening) / NOISE
         prior = (PHONE_OPENING, PHONE_WEIGHT, CLASS_OPENING, CLASS_WEIGHT, BLEND_DEVIATION)
-        return _phones_worth(lips) * _misfit(apart, lips.weight) + self.penalty(prior)
+        return _effective_frames(lips) * _weighted_huber(apart, lips.weight) + self.penalty(prior)
 
 
 class _WidthModel(_Model):
@@ -234,17 +253,17 @@ class _WidthModel(_Model):
         weight = self.prior.width_weight * torch.exp(self._deviation(self.phone_weight, self.class_weight))
         return replace(self.prior, width=width, width_weight=weight, blend=self._blend())
 
-    def loss(self, lips: Lips) -> Tensor:
+    def loss(self, lips: MeasuredLips) -> Tensor:
         apart = blended_width(lips.plan, self.values()) - lips.width
         # Talkers rest differently wide: what they all have in common does not count.
         talkers = int(lips.talker.max()) + 1
         sums = torch.zeros(talkers).index_add(0, lips.talker, (apart * lips.weight).sum(1))
         apart = apart - (sums * talkers)[lips.talker][:, None]
         prior = (PHONE_WIDTH, PHONE_WEIGHT, CLASS_WIDTH, CLASS_WEIGHT, BLEND_DEVIATION)
-        return _phones_worth(lips) * _misfit(apart / WIDTH_NOISE, lips.weight) + self.penalty(prior)
+        return _effective_frames(lips) * _weighted_huber(apart / WIDTH_NOISE, lips.weight) + self.penalty(prior)
 
 
-def _descend(lips: Lips, model: _Model, steps: int) -> Values:
+def _optimise(lips: MeasuredLips, model: _Model, steps: int) -> Values:
     optimiser = torch.optim.Adam(model.parameters(), RATE)
     slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
@@ -257,13 +276,13 @@ def _descend(lips: Lips, model: _Model, steps: int) -> Values:
         return model.values()
 
 
-def _misfit(apart: Tensor, weight: Tensor) -> Tensor:
+def _weighted_huber(apart: Tensor, weight: Tensor) -> Tensor:
     """Weighted mean of Huber's loss; apart: in deviations of noise."""
     loss = torch.nn.functional.huber_loss(apart, torch.zeros_like(apart), reduction="none", delta=HUBER)
     return (loss * weight).sum()
 
 
-def _phones_worth(lips: Lips) -> float:
+def _effective_frames(lips: MeasuredLips) -> float:
     """How many independent frames the lips are worth: unequal weights and frames of the same phone say less."""
     return float(1 / (lips.weight**2).sum() / FRAMES_ALIKE)
 
@@ -302,7 +321,7 @@ def _gestures(
     return 0.0, weight, round(min(width / most_wide, 1.0), 3)
 
 
-def correlations(lips: Lips, values: Values) -> tuple[float, float]:
+def correlations(lips: MeasuredLips, values: Values) -> tuple[float, float]:
     """Pearson's correlation of opening and of width with the measured ones, over all frames of speech."""
     with torch.no_grad():
         found = ((blended_opening(lips.plan, values), lips.opening), (blended_width(lips.plan, values), lips.width))
@@ -314,7 +333,7 @@ def _correlation(one: NDArray[np.float32], other: NDArray[np.float32], known: ND
     return float(np.corrcoef(one[known], other[known])[0, 1])
 
 
-def report(talkers: dict[str, Lips], before: Values, after: Values) -> dict[str, dict[str, float]]:
+def report(talkers: dict[str, MeasuredLips], before: Values, after: Values) -> dict[str, dict[str, float]]:
     """By talker."""
     rows = {}
     for name, lips in talkers.items():
@@ -329,7 +348,7 @@ def report(talkers: dict[str, Lips], before: Values, after: Values) -> dict[str,
 
 
 def document(
-    phones: dict[str, PhoneTarget], blend: BlendValues, lips: Lips, compared: dict[str, dict[str, float]]
+    phones: dict[str, PhoneTarget], blend: BlendValues, lips: MeasuredLips, compared: dict[str, dict[str, float]]
 ) -> dict[str, Any]:
     """What is written."""
     return {
@@ -369,9 +388,9 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     spoken = {name: list(load(args.corpus / f"lips-{name}.npz")) for name in (*TALKERS, *LEFT_OUT)}
-    lips = lips_of([[_with_weak_forms(u) for u in spoken[name]] for name in TALKERS])
+    lips = measured_lips([[_with_reduced_vowels(u) for u in spoken[name]] for name in TALKERS])
     phones, blend = fit(lips)
-    talkers = {name: lips_of([utterances]) for name, utterances in spoken.items()}
+    talkers = {name: measured_lips([utterances]) for name, utterances in spoken.items()}
     compared = report(talkers, values_of(published(), PUBLISHED_BLEND), values_of(phones, blend))
     text = json.dumps(document(phones, blend, lips, compared), ensure_ascii=False, indent=1)
     args.out.write_text(text + "\n", encoding="utf-8")

@@ -23,7 +23,7 @@ Array = NDArray[np.float32]
 # What is known of a frame, as bits: opening, width, all coefficients, viseme.
 OPENING, WIDTH, SHAPE, VISEME = 1, 2, 4, 8
 ALL = OPENING | WIDTH | SHAPE | VISEME
-JOIN = 0.08  # s to either side of the edge of a measured excerpt whose lips belong to other words
+UNKNOWN_EDGE = 0.08  # s to either side of the edge of a measured excerpt whose lips belong to other words
 NARROWEST_MM = 1.3  # of lips that no closing sound shuts: a slit of fewer pixels measures as shut
 JAW_SHARE = 0.7  # of the opening, where only that was measured: that of open vowels by the rules
 WIDTH_UNIT = 0.022  # distances between the eyes to a talker's standard deviation: the median of eight talkers
@@ -31,7 +31,7 @@ CLOSING_VISEMES = frozenset({"PP", "FF", "sil"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spoken:
+class PlacedUtterance:
     """An utterance in a clip: from when to when, its phones at the clip's times, its lips at its own times."""
 
     start: float
@@ -49,7 +49,7 @@ class Labels:
     known: NDArray[np.uint8]
 
 
-def label(spoken: Sequence[Spoken], clean: Array, frames: int) -> Labels:
+def label(spoken: Sequence[PlacedUtterance], clean: Array, frames: int) -> Labels:
     """Labels of a clip of so many frames. clean: (n,) its audio at 16 kHz, without noise."""
     segments = [segment for utterance in spoken for segment in utterance.segments]
     motion = articulate(segments, frames, loudness_effort(clean, frames))
@@ -57,12 +57,14 @@ def label(spoken: Sequence[Spoken], clean: Array, frames: int) -> Labels:
     width = np.full(frames, np.nan, np.float32)
     for utterance in spoken:
         if utterance.lips:
-            motion = _measured(motion, utterance, utterance.lips.sampled(frames, utterance.start, utterance.end), width)
-            _mark(known, utterance, motion, utterance.lips.sampled(frames, utterance.start, utterance.end))
+            motion = _with_measured_lips(
+                motion, utterance, utterance.lips.sampled(frames, utterance.start, utterance.end), width
+            )
+            _mark_known(known, utterance, motion, utterance.lips.sampled(frames, utterance.start, utterance.end))
     return Labels(coefficients(motion, width), motion.viseme, known)
 
 
-def _measured(motion: Articulation, utterance: Spoken, lips: LipTrack, width: Array) -> Articulation:
+def _with_measured_lips(motion: Articulation, utterance: PlacedUtterance, lips: LipTrack, width: Array) -> Articulation:
     """The motion with what was measured in place of the rules' values; width is written where it was measured."""
     closing = np.isin(motion.viseme, [VISEMES.index(name) for name in CLOSING_VISEMES])
     least = np.where(closing | (not utterance.segments), 0.0, NARROWEST_MM)
@@ -79,11 +81,11 @@ def _measured(motion: Articulation, utterance: Spoken, lips: LipTrack, width: Ar
     return replace(motion, jaw=np.where(seen, JAW_SHARE * opening, motion.jaw).astype(np.float32))
 
 
-def _mark(known: NDArray[np.uint8], utterance: Spoken, motion: Articulation, lips: LipTrack) -> None:
+def _mark_known(known: NDArray[np.uint8], utterance: PlacedUtterance, motion: Articulation, lips: LipTrack) -> None:
     """Note what of a measured utterance is known: nothing at its edges, no viseme without phones."""
     when = np.arange(len(known)) / RATE
     inside = (when >= utterance.start) & (when < utterance.end)
-    edge = (np.abs(when - utterance.start) < JOIN) | (np.abs(when - utterance.end) < JOIN)
+    edge = (np.abs(when - utterance.start) < UNKNOWN_EDGE) | (np.abs(when - utterance.end) < UNKNOWN_EDGE)
     said = VISEME if utterance.segments else 0
     wide = np.where(np.isfinite(lips.width), WIDTH, 0)
     seen = np.where(np.isfinite(lips.opening), OPENING | SHAPE | wide, 0) | said

@@ -43,7 +43,7 @@ def values_of(phones: dict[str, PhoneTarget], blend: BlendValues) -> Values:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plan:
+class PaddedUtterances:
     """Utterances laid out for the blend: u utterances of at most s segments and f frames, filled up with nothing.
 
     phone: (u, s) index into PHONE_NAMES, len(PHONE_NAMES) for silence; present: (u, s) 1 where there is a segment.
@@ -67,7 +67,7 @@ class Plan:
     tuck: Tensor
 
 
-def plan(utterances: Sequence[Utterance], times: Sequence[NDArray[np.float32]]) -> Plan:
+def padded(utterances: Sequence[Utterance], times: Sequence[NDArray[np.float32]]) -> PaddedUtterances:
     """times: for each utterance the s at which the blend is wanted, at most as long as the longest."""
     filled = [curves.fill(u.segments, _frames(u) / curves.RATE) for u in utterances]
     u, s, f = len(utterances), max(map(len, filled)), max(map(len, times))
@@ -85,7 +85,9 @@ def plan(utterances: Sequence[Utterance], times: Sequence[NDArray[np.float32]]) 
             flat[name][i, :n] = value
     tensors = {name: torch.from_numpy(value) for name, value in flat.items()}
     laid = {"early": early, "late": late, "shut": shut, "tuck": tuck}
-    return Plan(phone=torch.from_numpy(phone), **tensors, **{name: torch.from_numpy(x) for name, x in laid.items()})
+    return PaddedUtterances(
+        phone=torch.from_numpy(phone), **tensors, **{name: torch.from_numpy(x) for name, x in laid.items()}
+    )
 
 
 _BY_SEGMENT = (
@@ -122,30 +124,30 @@ def _index(phone: str) -> int:
     return len(PHONE_NAMES) if phone == SILENCE else PHONE_NAMES.index(phone)
 
 
-def blended_opening(plan: Plan, values: Values) -> Tensor:
+def blended_opening(laid: PaddedUtterances, values: Values) -> Tensor:
     """(u, f) mm, before curves.smooth."""
     blend = values.blend
-    silent = plan.phone == len(PHONE_NAMES)
-    reached = curves.LEAST_REACHED + (1 - curves.LEAST_REACHED) * plan.length / blend["undershoot"]
-    strength = torch.where(plan.vowel > 0, plan.loudest * reached.clamp(max=1.0), torch.ones_like(reached))
-    target = _of_phones(values.opening, plan) * strength
-    target = torch.where(plan.ajar > 0, blend["ajar"], target)
-    rest = torch.where(plan.first > 0, blend["silence_before"], blend["silence_after"])
-    weight = torch.where(silent, rest, _of_phones(values.weight, plan))
-    open_blend = _blend(plan, target, weight, blend["reach_before"], blend["reach_after"], blend["reach_after_last"])
+    silent = laid.phone == len(PHONE_NAMES)
+    reached = curves.LEAST_REACHED + (1 - curves.LEAST_REACHED) * laid.length / blend["undershoot"]
+    strength = torch.where(laid.vowel > 0, laid.loudest * reached.clamp(max=1.0), torch.ones_like(reached))
+    target = _of_phones(values.opening, laid) * strength
+    target = torch.where(laid.ajar > 0, blend["ajar"], target)
+    rest = torch.where(laid.first > 0, blend["silence_before"], blend["silence_after"])
+    weight = torch.where(silent, rest, _of_phones(values.weight, laid))
+    open_blend = _blend(laid, target, weight, blend["reach_before"], blend["reach_after"], blend["reach_after_last"])
     speed = blend["closing_speed"]
-    ceiling = torch.minimum(_ceiling(plan.shut, 0.0, speed), _ceiling(plan.tuck, blend["tuck"], speed))
+    ceiling = torch.minimum(_ceiling(laid.shut, 0.0, speed), _ceiling(laid.tuck, blend["tuck"], speed))
     return torch.minimum(open_blend, ceiling)
 
 
-def blended_width(plan: Plan, values: Values) -> Tensor:
+def blended_width(laid: PaddedUtterances, values: Values) -> Tensor:
     """(u, f), in the talker's deviations from rest."""
     blend = values.blend
-    silent = plan.phone == len(PHONE_NAMES)
-    weight = torch.where(silent, torch.tensor(SILENCE_WIDTH), _of_phones(values.width_weight, plan))
+    silent = laid.phone == len(PHONE_NAMES)
+    weight = torch.where(silent, torch.tensor(SILENCE_WIDTH), _of_phones(values.width_weight, laid))
     return _blend(
-        plan,
-        _of_phones(values.width, plan),
+        laid,
+        _of_phones(values.width, laid),
         weight,
         blend["width_reach_before"],
         blend["width_reach_after"],
@@ -153,15 +155,17 @@ def blended_width(plan: Plan, values: Values) -> Tensor:
     )
 
 
-def _of_phones(column: Tensor, plan: Plan) -> Tensor:
-    return torch.cat([column, torch.zeros(1)])[plan.phone]
+def _of_phones(column: Tensor, laid: PaddedUtterances) -> Tensor:
+    return torch.cat([column, torch.zeros(1)])[laid.phone]
 
 
-def _blend(plan: Plan, target: Tensor, weight: Tensor, before: Tensor, after: Tensor, last: Tensor) -> Tensor:
-    reach_before = torch.where(plan.after_pause > 0, before.clamp(min=curves.ONSET_REACH), before)
-    reach_after = torch.where(plan.before_pause > 0, torch.maximum(after, last), after)
-    dominance = torch.exp(-plan.early / reach_before[:, :, None] - plan.late / reach_after[:, :, None])
-    weight = plan.present * torch.where(plan.glottal > 0, torch.tensor(curves.GLOTTAL_WEIGHT), weight)
+def _blend(
+    laid: PaddedUtterances, target: Tensor, weight: Tensor, before: Tensor, after: Tensor, last: Tensor
+) -> Tensor:
+    reach_before = torch.where(laid.after_pause > 0, before.clamp(min=curves.ONSET_REACH), before)
+    reach_after = torch.where(laid.before_pause > 0, torch.maximum(after, last), after)
+    dominance = torch.exp(-laid.early / reach_before[:, :, None] - laid.late / reach_after[:, :, None])
+    weight = laid.present * torch.where(laid.glottal > 0, torch.tensor(curves.GLOTTAL_WEIGHT), weight)
     over = torch.stack([weight * target, weight], 1) @ dominance
     return over[:, 0] / (over[:, 1] + curves.NEGLIGIBLE)
 

@@ -26,14 +26,14 @@ from scripts.training.speech.real_lips import read_audio, read_clips, tracks, vo
 from scripts.training.speech.utterance import PERSON, SAMPLE_RATE, Segment, Utterance, save
 
 TEACHERS = ("f2", "m3")  # variants of espeak-ng whose speech is the aligner's first teacher
-MISFITS = 0.08  # of a group's recordings, those that fit worst: another text, noises, singing
+WORST_FIT_SHARE = 0.08  # of a group's recordings, those that fit worst: another text, noises, singing
 LONGEST = 30.0  # s; paths through longer ones take long to find
 LONGEST_WITH_LIPS = 60.0  # s: of these there are few
-SLOWEST = 0.45  # s a phone, on the mean
-BREAK = 0.25  # s of a pause at which a long recording is cut in two
-PIECE = 3.0  # s after which it is
+LONGEST_PHONE = 0.45  # s a phone, on the mean
+CUT_PAUSE = 0.25  # s of a pause at which a long recording is cut in two
+SHORTEST_PIECE = 3.0  # s after which it is
 EDGE = 0.15  # s of silence kept at either end
-UNTOLD_PIECE = 6.0  # s of a recording whose text is not known, about
+UNTRANSCRIBED_PIECE = 6.0  # s of a recording whose text is not known, about
 QUIET_SEARCH = 1.5  # s around a cut within which the quietest moment is looked for
 LANGUAGES = {"en": "en-us", "es": "es-419"}  # ISO 639-1 to a voice of espeak-ng, where it is not the same
 
@@ -116,7 +116,7 @@ def _speak_one(language: str, recordings: Sequence[Recording], speaker: Espeak) 
     taught: list[Utterance] = []
     for recording in recordings:
         if not recording.text:
-            yield from untold_pieces(recording)
+            yield from untranscribed_pieces(recording)
             continue
         voice = LANGUAGES.get(language, language)
         lessons = [speaker.say(recording.text, f"{voice}+{variant}", 150, 50, 50) for variant in TEACHERS]
@@ -128,7 +128,7 @@ def _speak_one(language: str, recordings: Sequence[Recording], speaker: Espeak) 
     if not kept:
         return
     aligned = align(spoken, taught)
-    worst = np.quantile([a.fit for a in aligned], MISFITS) if len(aligned) > 1 / MISFITS else -np.inf
+    worst = np.quantile([a.fit for a in aligned], WORST_FIT_SHARE) if len(aligned) > 1 / WORST_FIT_SHARE else -np.inf
     for recording, found in zip(kept, aligned, strict=True):
         if found.fit > worst or recording.lips:
             yield from pieces(recording, found)
@@ -138,7 +138,7 @@ def _plausible(recording: Recording, phones: int) -> bool:
     """Whether so many phones can be what is said in it, and it is not too long."""
     length = len(recording.samples) / SAMPLE_RATE
     longest = LONGEST_WITH_LIPS if recording.lips else LONGEST
-    return bool(phones) and 1.2 * STATES * STEP * phones < length < min(longest, 2.0 + SLOWEST * phones)
+    return bool(phones) and 1.2 * STATES * STEP * phones < length < min(longest, 2.0 + LONGEST_PHONE * phones)
 
 
 def pieces(recording: Recording, found: Aligned) -> Iterator[Utterance]:
@@ -148,9 +148,9 @@ def pieces(recording: Recording, found: Aligned) -> Iterator[Utterance]:
     for i, segment in enumerate(found.segments):
         if segment.phone != SILENCE:
             part.append(segment)
-        long = segment.phone == SILENCE and segment.end - segment.start >= BREAK
+        long = segment.phone == SILENCE and segment.end - segment.start >= CUT_PAUSE
         last = i == len(found.segments) - 1
-        if part and (last or (long and part[-1].end - part[0].start >= PIECE)):
+        if part and (last or (long and part[-1].end - part[0].start >= SHORTEST_PIECE)):
             start = max(part[0].start - EDGE, 0.0)
             end = min(part[-1].end + EDGE, len(samples) / SAMPLE_RATE)
             moved = tuple(Segment(s.start - start, s.end - start, s.phone, s.release - start) for s in part)
@@ -160,13 +160,13 @@ def pieces(recording: Recording, found: Aligned) -> Iterator[Utterance]:
             part.append(segment)
 
 
-def untold_pieces(recording: Recording) -> Iterator[Utterance]:
+def untranscribed_pieces(recording: Recording) -> Iterator[Utterance]:
     """A recording whose phones are not known, cut at quiet moments."""
     samples, edges = recording.samples, [0.0]
     length = len(samples) / SAMPLE_RATE
     power = np.convolve(samples**2, np.ones(SAMPLE_RATE // 20), "same")
-    while length - edges[-1] > UNTOLD_PIECE + QUIET_SEARCH:
-        first = round((edges[-1] + UNTOLD_PIECE - QUIET_SEARCH) * SAMPLE_RATE)
+    while length - edges[-1] > UNTRANSCRIBED_PIECE + QUIET_SEARCH:
+        first = round((edges[-1] + UNTRANSCRIBED_PIECE - QUIET_SEARCH) * SAMPLE_RATE)
         edges.append((first + int(power[first : first + int(2 * QUIET_SEARCH * SAMPLE_RATE)].argmin())) / SAMPLE_RATE)
     for start, end in zip(edges, [*edges[1:], length], strict=True):
         yield Utterance(_cut(samples, start, end), (), PERSON, recording.voice, _lips(recording, start, end))

@@ -27,8 +27,8 @@ def recording(tmp_path: Path) -> Path:
     path = tmp_path / "recording.mp4"
     file = FragmentedMp4(path, (64, 48), 25, "Helen")
     for index in range(30):
-        file.picture(np.full((48, 64, 3), 8 * index, np.uint8), index)
-        file.sound(np.zeros(1920, np.float32), index * 1920)
+        file.add_frame(np.full((48, 64, 3), 8 * index, np.uint8), index)
+        file.add_audio(np.zeros(1920, np.float32), index * 1920)
     file.close()
     return path
 

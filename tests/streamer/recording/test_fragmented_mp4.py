@@ -30,9 +30,9 @@ def record(file: FragmentedMp4, sound: Samples, first: int = 0, skip: range = ra
         samples = sound[index * FRAME :][:FRAME]
         if index in skip:
             continue
-        file.picture(grey(220 if np.abs(samples).max() > 0.2 else 20), first + index)
+        file.add_frame(grey(220 if np.abs(samples).max() > 0.2 else 20), first + index)
         for part in range(2):
-            file.sound(samples[part * PACKET :][:PACKET], (first + index) * FRAME + part * PACKET)
+            file.add_audio(samples[part * PACKET :][:PACKET], (first + index) * FRAME + part * PACKET)
 
 
 def times_and_levels(path: Path) -> list[tuple[float, float]]:
@@ -94,7 +94,7 @@ def test_the_mark_is_there_for_people_and_for_programs(tmp_path: Path) -> None:
 
 def test_odd_sizes_get_a_row_and_a_column(tmp_path: Path) -> None:
     file = FragmentedMp4(tmp_path / "a.mp4", (63, 47), 25, "Helen")
-    file.picture(grey(90, (63, 47)), 0)
+    file.add_frame(grey(90, (63, 47)), 0)
     file.close()
     with av.open(str(tmp_path / "a.mp4")) as container:
         assert (container.streams.video[0].width, container.streams.video[0].height) == (64, 48)

@@ -17,10 +17,10 @@ from scripts.training.speech.fit_phones import (
     PUBLISHED_BLEND,
     correlations,
     fit,
-    lips_of,
+    measured_lips,
     published,
 )
-from scripts.training.speech.lip_blend import PHONE_NAMES, blended_opening, blended_width, plan, values_of
+from scripts.training.speech.lip_blend import PHONE_NAMES, blended_opening, blended_width, padded, values_of
 from scripts.training.speech.lip_track import WIDE_MM, LipTrack
 from scripts.training.speech.phone_targets import PATH, BlendValues, PhoneTarget, phone_targets
 from scripts.training.speech.phones import BILABIALS, PHONES, PUBLISHED, ROUNDED, SILENCE, fitted
@@ -45,7 +45,7 @@ def spoken_by(phones: dict[str, PhoneTarget], blend: BlendValues, letters: str, 
     draw = np.random.default_rng(3)
     said = [utterance(draw, "".join(draw.choice(list(letters), 12))) for _ in range(count)]
     times = [np.arange(0.02, len(u.samples) / 16000, 0.04, dtype=np.float32) for u in said]
-    laid = plan(said, times)
+    laid = padded(said, times)
     openings = blended_opening(laid, values_of(phones, blend)).numpy()
     widths = blended_width(laid, values_of(phones, blend)).numpy()
     return [
@@ -60,7 +60,7 @@ def test_the_blend_in_torch_is_that_of_the_labels() -> None:
     motion = articulate(said.segments, frames, loudness_effort(said.samples, frames))
     told = phone_targets()
     t = (np.arange(frames) / RATE).astype(np.float32)
-    blended = blended_opening(plan([said, said], [t, t[:50]]), values_of(told.phones, told.blend)).numpy()
+    blended = blended_opening(padded([said, said], [t, t[:50]]), values_of(told.phones, told.blend)).numpy()
     assert motion.opening.max() > 3
     np.testing.assert_allclose(smooth(blended[0]), motion.opening, atol=2e-3)
     np.testing.assert_allclose(blended[1, :50], blended[0, :50], atol=1e-5)
@@ -71,7 +71,7 @@ def test_the_fit_finds_the_targets_that_lips_follow() -> None:
     truth["a"] = replace(truth["a"], opening=8.0)
     truth["u"] = replace(truth["u"], opening=2.0)
     truth["i"] = replace(truth["i"], opening=8.5)
-    lips = lips_of([spoken_by(truth, PUBLISHED_BLEND, "auitsk", 30)])
+    lips = measured_lips([spoken_by(truth, PUBLISHED_BLEND, "auitsk", 30)])
     phones, blend = fit(lips, steps=80)
     before = correlations(lips, values_of(published(), PUBLISHED_BLEND))[0]
     assert phones["u"].opening < 3.2
@@ -81,7 +81,7 @@ def test_the_fit_finds_the_targets_that_lips_follow() -> None:
 
 
 def test_a_phone_without_samples_keeps_its_published_value_but_for_its_class() -> None:
-    lips = lips_of([spoken_by(published(), PUBLISHED_BLEND, "ai", 5)])
+    lips = measured_lips([spoken_by(published(), PUBLISHED_BLEND, "ai", 5)])
     phones, _ = fit(lips, steps=30)
     assert phones["θ"].opening == pytest.approx(PUBLISHED["θ"].opening, abs=1e-3)
     assert phones["θ"].weight == pytest.approx(PUBLISHED["θ"].weight, abs=1e-3)
@@ -91,14 +91,14 @@ def test_a_phone_without_samples_keeps_its_published_value_but_for_its_class() -
 
 def test_talkers_count_alike_however_much_they_said() -> None:
     much, little = (spoken_by(published(), PUBLISHED_BLEND, "ait", count) for count in (12, 2))
-    weight = lips_of([much, little]).weight
+    weight = measured_lips([much, little]).weight
     assert float(weight.sum()) == pytest.approx(1, abs=1e-4)
     assert float(weight[:12].sum()) == pytest.approx(0.5, abs=1e-4)
 
 
 def test_nothing_to_fit_is_an_error() -> None:
     with pytest.raises(ValueError, match="expected utterances"):
-        lips_of([[utterance(np.random.default_rng(0), "ata")]])
+        measured_lips([[utterance(np.random.default_rng(0), "ata")]])
 
 
 def test_the_shipped_values_are_complete_and_possible() -> None:

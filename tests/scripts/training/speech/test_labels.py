@@ -14,14 +14,14 @@ from scripts.training.speech.curves import articulate
 from scripts.training.speech.excerpt import SHORTEST, excerpt
 from scripts.training.speech.labels import (
     ALL,
-    JOIN,
     NARROWEST_MM,
     OPENING,
     SHAPE,
+    UNKNOWN_EDGE,
     VISEME,
     WIDTH,
     Labels,
-    Spoken,
+    PlacedUtterance,
     label,
 )
 from scripts.training.speech.lip_track import WIDE_MM
@@ -41,7 +41,7 @@ def labels_of(utterance: Utterance) -> Labels:
         replace(s, start=s.start + START, end=s.end + START, release=s.release + START) for s in utterance.segments
     )
     end = START + len(utterance.samples) / SAMPLE_RATE
-    return label([Spoken(START, end, moved, utterance.lips)], samples, FRAMES)
+    return label([PlacedUtterance(START, end, moved, utterance.lips)], samples, FRAMES)
 
 
 def opening_mm(labels: Labels) -> np.ndarray:
@@ -85,7 +85,7 @@ def test_edges_of_an_excerpt_and_unmeasured_frames_are_not_known() -> None:
     lips = replace(utterance.lips, opening=utterance.lips.opening.copy())
     lips.opening[20:30] = np.nan
     known = labels_of(replace(utterance, lips=lips)).known
-    assert (known[int(100 * START) : int(100 * (START + JOIN)) - 1] == 0).all()
+    assert (known[int(100 * START) : int(100 * (START + UNKNOWN_EDGE)) - 1] == 0).all()
     assert known[int(100 * (START + 1.0))] == VISEME  # within the gap, the phones are still known
     assert known[int(100 * (START + 0.5))] == ALL
     assert known[0] == ALL  # the rest before it is a rule's

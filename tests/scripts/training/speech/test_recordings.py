@@ -18,7 +18,7 @@ if ctypes.util.find_library("espeak-ng") is None:
 from scripts.training.speech.align import Aligned, Spoken, align
 from scripts.training.speech.espeak import Espeak
 from scripts.training.speech.real_lips import read_audio
-from scripts.training.speech.recordings import PIECE, Recording, pieces, refuse_missing, sources, speak
+from scripts.training.speech.recordings import SHORTEST_PIECE, Recording, pieces, refuse_missing, sources, speak
 from scripts.training.speech.utterance import PERSON, SAMPLE_RATE, Segment, Utterance
 from tests.scripts.training.speech.utterances import measured as measured_lips
 
@@ -143,4 +143,4 @@ def test_long_recordings_are_cut_at_pauses() -> None:
     assert first.segments[0].start == pytest.approx(0.15)
     assert [s.phone for s in first.segments] == ["a"]
     assert [s.phone for s in second.segments] == ["o"]
-    assert 4.0 - 0.5 >= PIECE
+    assert 4.0 - 0.5 >= SHORTEST_PIECE
