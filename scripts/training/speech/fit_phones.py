@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -188,7 +189,7 @@ def fit(lips: MeasuredLips, steps: int = STEPS) -> tuple[dict[str, PhoneTarget],
     return _targets(both), BlendValues(**{name: round(float(value), 4) for name, value in both.blend.items()})
 
 
-class _Model:
+class _Model(ABC):
     """Deviations from the prior, which is where they start."""
 
     shared: tuple[str, ...]
@@ -222,11 +223,13 @@ class _Model:
         scaled = zip(self.parameters(), deviations, strict=True)
         return 0.5 * torch.stack([((p / deviation) ** 2).sum() for p, deviation in scaled]).sum()
 
+    @abstractmethod
     def values(self) -> Values:
-        raise NotImplementedError
+        """The values at the present deviations."""
 
+    @abstractmethod
     def loss(self, lips: MeasuredLips) -> Tensor:
-        raise NotImplementedError
+        """Negative logarithm of the posterior probability of the present deviations."""
 
 
 class _OpeningModel(_Model):
